@@ -1,0 +1,221 @@
+"""Every error of the archive, grouped by who has to act.
+
+Rules kept here
+ * A family says who acts; a member says what happened; the docstring is the default message.
+ * Facts go in as keyword arguments, are safe to show to the caller and never hold a secret.
+ * `http_status` and `exit_code` of a family are the only place where those numbers are written;
+   `api/problems.py` and `api/cli` read them from here.
+ * No library exception (botocore, pyhanko, sqlalchemy) leaves an adapter: it becomes one of these,
+   with the original as `__cause__`.
+
+| family             | who acts                  | HTTP | exit |
+| ------------------ | ------------------------- | ---- | ---- |
+| `UsageError`       | the caller, now           | 400  | 2    |
+| `UnauthenticatedError`, `NotPermittedError` | the caller, or an operator | 401, 403 | 13 |
+| `SubmissionError`  | the depositor             | 422  | 10   |
+| `NotFoundError`    | the caller                | 404  | 11   |
+| `ConflictError`    | the caller                | 409  | 12   |
+| `UnavailableError` | nobody yet: try again     | 503  | 75   |
+| `SettingsError`    | whoever deploys           | 500  | 78   |
+| `DamageError`      | the operator, now         | 500  | 90   |
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class ArchiveError(Exception):
+    """The archive could not do what was asked."""
+
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        super().__init__(message or inspect.getdoc(type(self)) or type(self).__name__)
+        self.facts = facts
+
+    @property
+    def code(self) -> str:
+        """A stable identifier: the class name in kebab case, without `Error`."""
+        name = type(self).__name__.strip("_").removesuffix("Error")
+        return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).strip("-")
+
+
+# -- the caller, now --------------------------------------------------------------------------
+
+
+class UsageError(ArchiveError):
+    """The request itself is malformed."""
+
+    http_status = 400
+    exit_code = 2
+
+
+class UnauthenticatedError(ArchiveError):
+    """An API key is needed: send it as `Authorization: Bearer KEY`."""
+
+    http_status = 401
+    exit_code = 13
+
+
+class NotPermittedError(ArchiveError):
+    """This key may not do that; ask an operator for a key with the right role."""
+
+    http_status = 403
+    exit_code = 13
+
+
+# -- the depositor ----------------------------------------------------------------------------
+
+
+class SubmissionError(ArchiveError):
+    """The submission cannot be accepted as it is; nothing was stored."""
+
+    http_status = 422
+    exit_code = 10
+
+
+class EmptySubmissionError(SubmissionError):
+    """A submission needs at least one file."""
+
+
+class NameNotAcceptedError(SubmissionError):
+    """A file name in the submission cannot be kept safely."""
+
+
+class MetadataNotAcceptedError(SubmissionError):
+    """The metadata is not a JSON object within the limits."""
+
+
+class DigestMismatchError(SubmissionError):
+    """A file's bytes do not have the digest that was claimed for them."""
+
+
+class SizeLimitError(SubmissionError):
+    """The submission exceeds a limit of its preservation profile."""
+
+    http_status = 413
+
+
+class TruncatedSubmissionError(SubmissionError):
+    """The submission ended before its announced length."""
+
+    http_status = 400
+
+
+class ProfileNotActiveError(SubmissionError):
+    """The preservation profile does not take new submissions at this time."""
+
+
+# -- the caller -------------------------------------------------------------------------------
+
+
+class NotFoundError(ArchiveError):
+    """There is nothing by that name that you may see."""
+
+    http_status = 404
+    exit_code = 11
+
+
+class UnknownObjectError(NotFoundError):
+    """There is no such preservation object, version or file that you may see."""
+
+
+class UnknownProfileError(NotFoundError):
+    """There is no such preservation profile."""
+
+
+class EvidencePendingError(NotFoundError):
+    """The object is safely stored but not yet evidenced; try again after the next batch."""
+
+
+class ConflictError(ArchiveError):
+    """The request contradicts what the archive already holds."""
+
+    http_status = 409
+    exit_code = 12
+
+
+class IdempotencyConflictError(ConflictError):
+    """This idempotency key was used before for a different submission."""
+
+
+class ConcurrentChangeError(ConflictError):
+    """Somebody else changed the same thing first; read it again and decide anew."""
+
+
+class AlreadyExistsError(ConflictError):
+    """That key or number is already taken, by different content."""
+
+
+# -- nobody yet -------------------------------------------------------------------------------
+
+
+class UnavailableError(ArchiveError):
+    """Something the archive needs is out of reach for now; it will try again."""
+
+    http_status = 503
+    exit_code = 75
+
+
+class StoreUnavailableError(UnavailableError):
+    """A required store does not answer or cannot be written."""
+
+
+class TimestampAuthorityUnavailableError(UnavailableError):
+    """The time-stamp authority does not answer."""
+
+
+class TimestampRefusedError(UnavailableError):
+    """The time-stamp authority's answer is not a time-stamp over what was asked; it is not used."""
+
+
+class SealKeyUnavailableError(UnavailableError):
+    """The seal key does not answer."""
+
+
+class LeaseHeldError(UnavailableError):
+    """Another process is doing this just now."""
+
+
+# -- whoever deploys --------------------------------------------------------------------------
+
+
+class SettingsError(ArchiveError):
+    """The settings do not describe an archive that can start."""
+
+    exit_code = 78
+
+
+class SchemaOutOfDateError(SettingsError):
+    """The catalogue has another schema than this program; run `trusted-archive upgrade`."""
+
+
+# -- the operator, now ------------------------------------------------------------------------
+
+
+class DamageError(ArchiveError):
+    """Stored bytes are not what they were; wrong bytes are never handed out."""
+
+    exit_code = 90
+
+
+class FixityError(DamageError):
+    """A stored file does not have its recorded digest, and no other copy is good."""
+
+
+class InventoryCorruptError(DamageError):
+    """An OCFL inventory cannot be read or contradicts its sidecar."""
+
+
+class EvidenceBrokenError(DamageError):
+    """Stored evidence does not verify."""
+
+
+class MalformedEvidenceError(ArchiveError):
+    """The bytes are not an RFC 4998 evidence record (or token) within the limits."""
+
+    http_status = 422
+    exit_code = 1

@@ -1,0 +1,239 @@
+"""What the archive needs from outside, with the promises written down.
+
+Rules kept here
+ * A port exists only where the outside is hostile or truly plural: time, bytes, trusted time, seals.
+   The catalogue is not a port: it is SQLAlchemy on SQLite and PostgreSQL, both tested.
+ * The promise stands on the verb, here, and not on its implementations.
+ * All ports are synchronous and raise only errors of `archive_core.errors`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from archive_core.digests import Digest
+from archive_core.findings import Finding, SubIndication, Verdict
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC. Asked once per operation."""
+        ...
+
+
+# -- bytes ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to be kept under a key.
+
+    `key` is relative to the storage root, with `/`, without `.`/`..`/empty parts. `source` is the
+    bytes themselves or the path of a staged file, which stays the caller's. `expected` is the
+    digest that the stored bytes must have.
+    """
+
+    key: str
+    source: bytes | Path
+    expected: Digest
+    size: int
+
+
+class EntryKind(enum.StrEnum):
+    FILE = "file"
+    EMPTY_DIRECTORY = "empty directory"
+    OTHER = "other"
+    """A link, a device, a socket: nothing that belongs into a storage root (E090)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    key: str
+    size: int
+    kind: EntryKind = EntryKind.FILE
+
+
+class ObjectStore(Protocol):
+    """One storage root: bytes under keys that never change, but for object heads.
+
+    Errors of every verb: `StoreUnavailableError` when the store does not answer or cannot be
+    written, whether or not the bytes arrived (assume both).
+    """
+
+    @property
+    def name(self) -> str:
+        """The name by which settings, findings and reports call this store."""
+        ...
+
+    def put_new(self, files: Sequence[NewFile]) -> None:
+        """Keep all files, made visible in the order given.
+
+        When this returns, every file is durable (content, name and directory) and was read back
+        equal to its `expected` digest. A key that already holds the same bytes is left alone and
+        counts as success; one with other bytes raises `AlreadyExistsError`. On an error some of
+        the files may be there.
+        """
+        ...
+
+    def replace_head(
+        self, object_path: str, inventory: bytes, sidecar: bytes, sidecar_name: str, *, expected: Digest | None
+    ) -> None:
+        """Make `inventory` the root inventory of the OCFL object at `object_path`.
+
+        `expected` is the sha512 of the root inventory that is being replaced, or None when there
+        must be none yet; anything else found raises `ConcurrentChangeError`, except that the very
+        bytes asked for count as success. Durable and read back when it returns. The inventory
+        becomes visible before its sidecar (`inventory.json.sha512`): a reader that meets the new
+        inventory beside the old sidecar has met a crash, not damage, when the newest version
+        directory holds the same inventory.
+        """
+        ...
+
+    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """The bytes under a key, seekable; `FileNotFoundError` is never raised but
+        `UnknownObjectError` when there is none."""
+        ...
+
+    def stat(self, key: str) -> StoredEntry | None:
+        """What lies under a key, or None."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[StoredEntry]:
+        """Every file, empty directory and odd thing below a directory prefix (`""` or `a/b`), at
+        any depth, in code point order of the key's parts; nothing from beside the root."""
+        ...
+
+    def children(self, prefix: str = "") -> Sequence[str]:
+        """The names directly below a directory prefix, sorted; directories end in `/`."""
+        ...
+
+    def leftovers(self) -> Sequence[str]:
+        """Names of what interrupted writes left in this store's staging area, beside the root."""
+        ...
+
+    def clear_leftovers(self) -> Sequence[str]:
+        """Remove what `leftovers` names and return it; never touches the root."""
+        ...
+
+
+# -- trusted time and seals -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationData:
+    """Certificates, CRLs and OCSP responses, each DER, that help to validate a token or seal."""
+
+    certificates: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampToken:
+    """An RFC 3161 token that echoes its request; not yet validated against trust.
+
+    `der` is the complete ContentInfo as received; it is never re-encoded.
+    """
+
+    der: bytes
+    imprint: Digest
+    gen_time: datetime
+    tsa: str
+    test_trust: bool
+
+
+class TimestampAuthority(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def test_trust(self) -> bool:
+        """True for a local test authority, whose stamps prove nothing to anybody else."""
+        ...
+
+    def timestamp(self, imprint: Digest) -> TimestampToken:
+        """A token over `imprint`, every echo checked (RFC 3161 2.4.2: status, nonce, imprint,
+        policy, certificate). Raises `TimestampAuthorityUnavailableError` when there is no answer
+        and `TimestampRefusedError` when the answer is not what was asked for."""
+        ...
+
+    def validation_data(self, token: bytes) -> ValidationData:
+        """Chain and revocation data for the token's certificates, as fresh as can be had now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAssessment:
+    """What a validator says of one token.
+
+    `trusted_until`: the earliest end of validity on the certificate path used, if there is one.
+    `gen_time`, `imprint` and `digest_algorithm` are set whenever the token could be parsed.
+    """
+
+    verdict: Verdict
+    sub_indication: SubIndication | None
+    message: str
+    gen_time: datetime | None = None
+    imprint: Digest | None = None
+    test_trust: bool = False
+    trusted_until: datetime | None = None
+    signer: str = ""
+    findings: tuple[Finding, ...] = field(default=())
+
+
+class TimestampValidator(Protocol):
+    def assess(self, token: bytes, *, at: datetime, data: ValidationData | None = None) -> TokenAssessment:
+        """Judge a token (complete ContentInfo) as of the instant `at`.
+
+        Format, one signer, ESSCertID(v2), EKU, CMS signature, then the certificate path to the
+        validator's trust anchors and revocation as of `at` with the certificates and revocation
+        data in the token, in `data` and known to the validator. Does not compare the imprint with
+        anything: that is the caller's step. Never raises for bad input: says FAILED/FORMAT_FAILURE.
+
+        FAILED: malformed or forged. INDETERMINATE: intact, but trust, time, revocation or algorithm
+        is missing. PASSED: all good at `at`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A detached CAdES signature (DER ContentInfo) and what is needed to validate it."""
+
+    der: bytes
+    validation_data: ValidationData
+    test_trust: bool
+
+
+class Sealer(Protocol):
+    @property
+    def test_trust(self) -> bool: ...
+
+    def seal(self, content: bytes, *, at: datetime) -> Seal:
+        """A detached CAdES seal over the bytes, its signer certificate inside. Raises
+        `SealKeyUnavailableError` when the key does not answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SealAssessment:
+    verdict: Verdict
+    sub_indication: SubIndication | None
+    message: str
+    signer: str = ""
+    test_trust: bool = False
+
+
+class SealValidator(Protocol):
+    def assess_seal(
+        self, seal: bytes, content: bytes, *, at: datetime, data: ValidationData | None = None
+    ) -> SealAssessment:
+        """Judge a detached CAdES seal over `content` as of the instant `at` (for a seal under
+        evidence: the proof-of-existence time). Never raises for bad input."""
+        ...
