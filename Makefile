@@ -1,0 +1,73 @@
+# Everything a person does in this checkout. `make` alone lists the targets.
+#
+# Each target does all its own set-up. Nothing but a supported Python is needed; name another with
+# `make PYTHON=python3.13 …`.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+T ?=
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench interop soak verifier lock clean
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## create .venv with everything, as locked
+
+$(STAMP): requirements-dev.txt setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed; '$(PYTHON)' is another. Say: make PYTHON=python3.13 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+	  || { echo "This Python lacks venv or ensurepip (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+run: setup ## start the server on http://127.0.0.1:8080 (home: archive-home)
+	@$(BIN)/trusted-archive serve $(ARGS)
+
+test: setup ## run the tests; T=tests/unit for a part, SLOW=1 for the slow ones too
+	@$(BIN)/python -m pytest -n $(WORKERS) $(if $(SLOW),--slow) $(T)
+
+check: setup ## format, lint, types, imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+interop: setup ## let programs that are not ours judge what we write (installs them: apt, Maven)
+	tests/interop/install.sh
+	$(BIN)/python -m pytest -m interop --slow tests
+
+bench: setup ## measure throughput (not built yet: says so)
+	@[ -d benchmarks ] || { echo "Not built yet: there is no benchmarks/ in this version." >&2; exit 1; }
+	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup ## run for hours under faults (not built yet: says so)
+	@[ -d benchmarks/soak ] || { echo "Not built yet: there is no benchmarks/soak in this version." >&2; exit 1; }
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+verifier: setup ## build dist/trusted-archive-verify.pyz, the verifier that needs no server
+	$(BIN)/python tools/build_verifier.py
+
+lock: setup ## resolve requirements*.in again into hashed locks
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --custom-compile-command "make lock" requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --custom-compile-command "make lock" -c requirements.txt requirements-dev.in \
+	  -o requirements-dev.txt
+
+clean: ## remove what was built, but no environment and no archive
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,39 @@
+"""What all tests share: completeness, Hypothesis settings, a PostgreSQL server."""
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from tests import completeness
+from tests.postgres import PostgreSQL, running_server
+from tests.vectors import in_ci
+
+# A shared machine stalls now and then, so no deadline; in CI the examples are the same in each run.
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if in_ci() else "local")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of our own."""
+    completeness.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make sure that nothing is left out in silence."""
+    config.pluginmanager.register(completeness.Completeness(config), "completeness")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """One throw-away PostgreSQL server for the session (for each xdist worker)."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: PostgreSQL) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database that belongs to this test alone."""
+    with postgresql_server.database() as url:
+        yield url
