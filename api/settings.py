@@ -1,0 +1,249 @@
+"""The settings of one home: `trusted-archive.toml`, read once at the edge into frozen values.
+
+Rules kept here
+ * Unknown keys are refused by name; a wrong type is refused with the place and what was expected.
+ * Paths are relative to the home. Nothing below `api` reads a file of settings or the environment.
+ * A secret never stands in the file, only its address (`env:NAME`, `file:PATH`); see `Secret`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from archive_core.errors import SettingsError
+
+SETTINGS_FILE = "trusted-archive.toml"
+FORMAT = 1
+"""Version of the home's layout and settings; a newer one is refused, an older one upgraded."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The address of a secret; the secret itself is fetched when used and never printed."""
+
+    address: str
+
+    def reveal(self, home: Path) -> str:
+        """The secret's text; raises `SettingsError` naming the address when it cannot be had."""
+        scheme, _, rest = self.address.partition(":")
+        if scheme == "env":
+            value = os.environ.get(rest)
+            if value is None:
+                raise SettingsError(f"the environment variable {rest} is not set")
+            return value
+        if scheme == "file":
+            try:
+                return (home / rest).read_text("utf-8").rstrip("\n")
+            except OSError as error:
+                raise SettingsError(f"cannot read the secret at {self.address}: {error.strerror}") from error
+        raise SettingsError(f"a secret is written env:NAME or file:PATH, not {scheme!r}")
+
+    def __repr__(self) -> str:
+        return f"Secret({self.address.partition(':')[0]}:…)"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueSettings:
+    """`url` is an SQLAlchemy URL without password; a relative SQLite path is below the home.
+    `password` is the address of the database password."""
+
+    url: str
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """`root` is the OCFL storage root; `staging` a directory on the same file system, beside it."""
+
+    name: str
+    scheme: str
+    root: str
+    staging: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthoritySettings:
+    """A time-stamp authority. `scheme` is `local` (the labelled test TSA) or `http`; for `http`
+    `url` is asked and `anchors` (PEM files) say whom to trust; `policy` is an OID or empty."""
+
+    name: str
+    scheme: str
+    url: str = ""
+    policy: str = ""
+    timeout: float = 30.0
+    trust_class: str = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class SealSettings:
+    """`key` is the address of the seal key: `local:` for the labelled software key of the home."""
+
+    key: str = "local:"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """`threads` request threads; `interval` seconds between rounds of the embedded scheduler."""
+
+    threads: int = 16
+    interval: float = 2.0
+    max_upload_bytes: int = 64 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSettings:
+    home: Path
+    name: str
+    default_profile: str
+    default_originator: str
+    catalogue: CatalogueSettings
+    stores: tuple[StoreSettings, ...]
+    authorities: tuple[AuthoritySettings, ...]
+    seal: SealSettings
+    anchors: tuple[str, ...]
+    server: ServerSettings
+    staging: Path
+
+    @classmethod
+    def load(cls, home: Path) -> ArchiveSettings:
+        """Read the home's settings file; raises `SettingsError` saying what to change."""
+        path = home / SETTINGS_FILE
+        try:
+            text = path.read_text("utf-8")
+        except FileNotFoundError:
+            raise SettingsError(f"no archive home at {home}: create one with `trusted-archive init`") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"cannot read {path}: {error}") from error
+        return parse_settings(text, home)
+
+
+class _Table:
+    """A TOML table that must be used up: what nobody asked for is unknown and refused."""
+
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        self._values = dict(values)
+        self._where = where
+
+    def take(self, key: str, kind: type[T], default: T | None = None) -> T:
+        if key not in self._values:
+            if default is None:
+                raise SettingsError(f"{self._where}: `{key}` is missing")
+            return default
+        value = self._values.pop(key)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise SettingsError(f"{self._where}: `{key}` must be a {kind.__name__}, not {type(value).__name__}")
+        return value
+
+    def take_tables(self, key: str, build: Callable[[_Table], T]) -> tuple[T, ...]:
+        return tuple(
+            build(_Table(_mapping(item, self._where), f"{self._where} [[{key}]] number {number}"))
+            for number, item in enumerate(self.take(key, list, []), 1)
+        )
+
+    def take_table(self, key: str, build: Callable[[_Table], T]) -> T:
+        return build(_Table(self.take(key, dict, {}), f"{self._where} [{key}]"))
+
+    def done(self) -> None:
+        if self._values:
+            raise SettingsError(f"{self._where}: unknown key `{sorted(self._values)[0]}`")
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{where}: a table is needed")
+    return value
+
+
+def parse_settings(text: str, home: Path) -> ArchiveSettings:
+    """Parse the text of a settings file; see `ArchiveSettings`."""
+    try:
+        top = _Table(tomllib.loads(text), SETTINGS_FILE)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{SETTINGS_FILE} is not TOML: {error}") from error
+    found = top.take("format", int)
+    if found != FORMAT:
+        how = "use a newer program" if found > FORMAT else "run `trusted-archive upgrade`"
+        raise SettingsError(f"{SETTINGS_FILE} has format {found}, this program knows {FORMAT}: {how}")
+    settings = ArchiveSettings(
+        home=home,
+        name=top.take("name", str, "trusted-archive"),
+        default_profile=top.take("default_profile", str),
+        default_originator=top.take("default_originator", str, "default"),
+        catalogue=top.take_table("catalogue", _catalogue),
+        stores=top.take_tables("store", _store),
+        authorities=top.take_tables("timestamp_authority", _authority),
+        seal=top.take_table("seal", _seal),
+        anchors=tuple(str(name) for name in top.take("trust_anchors", list, [])),
+        server=top.take_table("server", _server),
+        staging=home / top.take("staging", str, "staging/deposits"),
+    )
+    top.done()
+    _verify(settings)
+    return settings
+
+
+def _catalogue(table: _Table) -> CatalogueSettings:
+    password = table.take("password", str, "")
+    settings = CatalogueSettings(table.take("url", str), Secret(password) if password else None)
+    table.done()
+    return settings
+
+
+def _store(table: _Table) -> StoreSettings:
+    name = table.take("name", str)
+    root = table.take("root", str)
+    settings = StoreSettings(name, table.take("scheme", str), root, table.take("staging", str, f"{root}.staging"))
+    table.done()
+    return settings
+
+
+def _authority(table: _Table) -> AuthoritySettings:
+    settings = AuthoritySettings(
+        name=table.take("name", str),
+        scheme=table.take("scheme", str),
+        url=table.take("url", str, ""),
+        policy=table.take("policy", str, ""),
+        timeout=table.take("timeout", float, 30.0),
+        trust_class=table.take("trust_class", str, "test"),
+    )
+    table.done()
+    return settings
+
+
+def _seal(table: _Table) -> SealSettings:
+    settings = SealSettings(table.take("key", str, "local:"))
+    table.done()
+    return settings
+
+
+def _server(table: _Table) -> ServerSettings:
+    defaults = ServerSettings()
+    settings = ServerSettings(
+        threads=table.take("threads", int, defaults.threads),
+        interval=table.take("interval", float, defaults.interval),
+        max_upload_bytes=table.take("max_upload_bytes", int, defaults.max_upload_bytes),
+    )
+    table.done()
+    return settings
+
+
+def _verify(settings: ArchiveSettings) -> None:
+    for what, names in (
+        ("store", [store.name for store in settings.stores]),
+        ("timestamp_authority", [authority.name for authority in settings.authorities]),
+    ):
+        if len(set(names)) != len(names):
+            raise SettingsError(f"{SETTINGS_FILE}: two [[{what}]] have the same name")
+    if len(settings.stores) < 2:
+        raise SettingsError(f"{SETTINGS_FILE}: at least two [[store]] are needed, on different disks where possible")
+    if not settings.authorities:
+        raise SettingsError(f"{SETTINGS_FILE}: at least one [[timestamp_authority]] is needed")

@@ -1,0 +1,238 @@
+"""The frozen values a document becomes, in order; each is named by what is now true.
+
+    SubmissionObject -> AcceptedSubmission -> ArchivalPackage -> StoredPackage -> PreservationObject
+
+Rules kept here
+ * A value is made only from the one before it, by the one module that may (`admission`, `packaging`,
+   `replication`, `deposit`), so the order cannot be got wrong.
+ * *received*, *replicated* and *evidenced* are three different words; none claims the next.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from archive_core.description import Description
+from archive_core.digests import Digest
+from archive_core.findings import utc_text
+from archive_core.ocfl.package import ArchivalPackage
+from policies.profiles import PreservationProfile
+
+
+class Status(enum.StrEnum):
+    """How far a version has come."""
+
+    REPLICATED = "replicated"
+    """Durable on every required store and in the catalogue; nothing is proven to others yet."""
+    EVIDENCED = "evidenced"
+    """Under a sealed and time-stamped statement; an evidence record can be derived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. `actor_id` is opaque (a key id, `cli`, `scheduler`); `detail` is personal detail
+    that goes to the erasable sidecar of the trail and nowhere else.
+
+    `originator` bounds what the actor may see; None means every organisation's holdings.
+    """
+
+    actor_id: str
+    role: str
+    originator: str | None = None
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedFile:
+    """One file of a submission. `path` is the depositor's relative path with `/`; `source` a staged
+    or local file that stays the caller's; `claimed` maps digest names to lower-case hex;
+    `digests` may carry digests already computed by whoever staged the bytes."""
+
+    path: str
+    source: Path
+    claimed: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, Digest] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionObject:
+    """What came in, with its claims; nothing is checked yet.
+
+    `metadata` is JSON text as bytes, kept verbatim; `key` an idempotency key of at most 255 bytes
+    of UTF-8; `profile` None means the archive's default profile.
+    """
+
+    files: tuple[SubmittedFile, ...]
+    originator: str
+    metadata: bytes | None = None
+    profile: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedFile:
+    """A file that passed admission: measured once, its claimed digests confirmed."""
+
+    logical_path: str
+    role: str
+    source: Path | bytes
+    size: int
+    digests: Mapping[str, Digest]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedSubmission:
+    """Checked against its profile and measured; nothing is stored yet.
+
+    `request_digest` (sha512, hex) identifies what was asked for: same key and same digest is a
+    retry, same key and another digest a conflict.
+    """
+
+    profile: PreservationProfile
+    originator: str
+    key: str | None
+    files: tuple[AcceptedFile, ...]
+    request_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPackage:
+    """A package that every required store holds durably and read back."""
+
+    package: ArchivalPackage
+    description: Description
+    stores: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The unsealed answer to a deposit or update: true when given, proving nothing by itself."""
+
+    poid: str
+    version: int
+    status: Status
+    originator: str
+    profile: str
+    received: datetime
+    size: int
+    file_count: int
+    description_sha512: str
+    stores: tuple[str, ...]
+    replayed: bool = False
+    """True when an earlier identical request with the same key had already done it."""
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "poid": self.poid,
+            "version": self.version,
+            "status": str(self.status),
+            "originator": self.originator,
+            "profile": self.profile,
+            "received": utc_text(self.received),
+            "size": self.size,
+            "file_count": self.file_count,
+            "description_sha512": self.description_sha512,
+            "stores": list(self.stores),
+            "replayed": self.replayed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file of a version as people and machines are shown it; `path` without the `data/` prefix
+    for documents."""
+
+    path: str
+    logical_path: str
+    role: str
+    size: int
+    sha512: str
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "path": self.path,
+            "logical_path": self.logical_path,
+            "role": self.role,
+            "size": self.size,
+            "sha512": self.sha512,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """A version as `list` and `show` give it: only facts that rebuild from the stores."""
+
+    poid: str
+    version: int
+    kind: str
+    status: Status
+    originator: str
+    profile: str
+    received: datetime
+    key: str | None
+    size: int
+    file_count: int
+    description_sha512: str
+    batch: int | None
+    proof_of_existence: datetime | None
+    test_trust: bool
+    files: tuple[FileView, ...] = ()
+    versions: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        shown: dict[str, object] = {
+            "poid": self.poid,
+            "version": self.version,
+            "kind": self.kind,
+            "status": str(self.status),
+            "originator": self.originator,
+            "profile": self.profile,
+            "received": utc_text(self.received),
+            "idempotency_key": self.key,
+            "size": self.size,
+            "file_count": self.file_count,
+            "description_sha512": self.description_sha512,
+            "batch": self.batch,
+            "proof_of_existence": utc_text(self.proof_of_existence) if self.proof_of_existence else None,
+            "test_trust": self.test_trust,
+        }
+        if self.files:
+            shown["files"] = [view.to_json() for view in self.files]
+            shown["versions"] = list(self.versions)
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """What `preserve` did to one batch."""
+
+    number: int
+    profile: str
+    objects: int
+    evidenced_at: datetime | None
+    test_trust: bool
+    error: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "batch": self.number,
+            "profile": self.profile,
+            "objects": self.objects,
+            "evidenced_at": utc_text(self.evidenced_at) if self.evidenced_at else None,
+            "test_trust": self.test_trust,
+            "error": self.error,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """A derived evidence record of one line."""
+
+    line: str
+    digest: str
+    der: bytes
+    test_trust: bool
