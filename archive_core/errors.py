@@ -164,6 +164,10 @@ class StoreUnavailableError(UnavailableError):
     """A required store does not answer or cannot be written."""
 
 
+class CatalogueUnavailableError(UnavailableError):
+    """The catalogue's database does not answer, is locked or cannot be written."""
+
+
 class TimestampAuthorityUnavailableError(UnavailableError):
     """The time-stamp authority does not answer."""
 
@@ -210,12 +214,23 @@ class InventoryCorruptError(DamageError):
     """An OCFL inventory cannot be read or contradicts its sidecar."""
 
 
+class CatalogueDamagedError(DamageError):
+    """The catalogue's database is damaged; the stores are the truth: run `trusted-archive rebuild-catalogue`."""
+
+
 class EvidenceBrokenError(DamageError):
     """Stored evidence does not verify."""
 
 
 class MalformedEvidenceError(ArchiveError):
     """The bytes are not an RFC 4998 evidence record (or token) within the limits."""
+
+    http_status = 422
+    exit_code = 1
+
+
+class MalformedDocumentError(ArchiveError):
+    """The bytes are not a JSON document of the expected format within the limits."""
 
     http_status = 422
     exit_code = 1
