@@ -1,0 +1,402 @@
+"""CMS SignedData with one signer, taken apart and checked mathematically (RFC 5652, RFC 5035).
+
+Shared by time-stamp tokens and seals. Trust, time and revocation are not judged here.
+
+Rules kept here
+ * The octets that were signed are those received: signed attributes are only re-tagged as SET
+   (RFC 5652 5.4), the content is the OCTET STRING's contents, nothing is sorted or re-encoded first.
+ * Whatever is wrong leaves as a `Judgement` that carries verdict and sub-indication; library
+   exceptions over malformed input become FAILED/FORMAT_FAILURE and nothing else.
+ * A signature that cannot be judged here is INDETERMINATE/UNSUPPORTED with the algorithm's name.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from asn1crypto import algos, cms, core, tsp, x509
+from cryptography.exceptions import InvalidSignature
+
+from archive_core.digests import hash_bytes
+from archive_core.findings import Finding, SubIndication, Verdict
+from signing import ber
+from signing.signature_math import (
+    SignatureScheme,
+    UnsupportedAlgorithmError,
+    check_signature,
+    digest_name,
+    signature_scheme,
+)
+
+OID_SIGNED_DATA = "1.2.840.113549.1.7.2"
+OID_DATA = "1.2.840.113549.1.7.1"
+OID_TST_INFO = "1.2.840.113549.1.9.16.1.4"
+_OID_CONTENT_TYPE = "1.2.840.113549.1.9.3"
+_OID_MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
+_OID_ESS_V1 = "1.2.840.113549.1.9.16.2.12"
+_OID_ESS_V2 = "1.2.840.113549.1.9.16.2.47"
+_OID_OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
+_OID_BASIC_OCSP = "1.3.6.1.5.5.7.48.1.1"
+
+
+class Judgement(Exception):  # noqa: N818 - an outcome that ends the check, not an error of the program
+    """A check that did not pass, with the verdict it leads to."""
+
+    def __init__(self, verdict: Verdict, sub_indication: SubIndication, message: str) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+        self.sub_indication = sub_indication
+        self.message = message
+
+
+def malformed(message: str) -> Judgement:
+    return Judgement(Verdict.FAILED, SubIndication.FORMAT_FAILURE, message)
+
+
+def unsupported(message: str) -> Judgement:
+    return Judgement(Verdict.INDETERMINATE, SubIndication.UNSUPPORTED, f"cannot be judged here: {message}")
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turns what parsers say about malformed octets into FAILED/FORMAT_FAILURE."""
+    try:
+        yield
+    except UnsupportedAlgorithmError as error:
+        raise unsupported(f"{error} ({what})") from error
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
+        raise malformed(f"{what} cannot be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class SignedMessage:
+    """A SignedData with exactly one SignerInfo, parsed.
+
+    `content` is None when detached. `signed_attributes` is the SET that was signed. Certificates
+    keep the order in which they were sent; `crls` and `ocsps` (BasicOCSPResponse) are DER.
+    """
+
+    content_type: str
+    content: bytes | None
+    version: int
+    certificates: tuple[x509.Certificate, ...]
+    crls: tuple[bytes, ...]
+    ocsps: tuple[bytes, ...]
+    signer: cms.SignerInfo
+    signed_attributes: bytes | None
+    attributes: dict[str, tuple[bytes, ...]]
+    has_unsigned_attributes: bool
+    findings: tuple[Finding, ...]
+
+
+def parse_signed_message(octets: bytes, *, max_size: int = ber.MAX_SIZE) -> SignedMessage:
+    """Take a complete ContentInfo apart; raises `Judgement`."""
+    with reading("the ContentInfo"):
+        shape = ber.scan(octets, max_size=max_size)
+        findings: tuple[Finding, ...] = ()
+        if shape.needs_definite_form:
+            octets = ber.definite(octets)
+            findings = (
+                Finding(
+                    "BER_LENGTHS", "encoded with indefinite lengths, checked in definite form", clause="X.690 10.1"
+                ),
+            )
+        outer = ber.children(_expect(ber.element(octets), 0x30, "ContentInfo").contents)
+        if len(outer) != 2 or core.ObjectIdentifier.load(outer[0].raw).dotted != OID_SIGNED_DATA:
+            raise malformed("the content type is not id-signedData")
+        (wrapped,) = ber.children(_expect(outer[1], 0xA0, "content").contents)
+        return _parse_signed_data(_expect(wrapped, 0x30, "SignedData").contents, findings)
+
+
+def _expect(found: ber.Element, tag: int, what: str) -> ber.Element:
+    if found.tag != tag:
+        raise malformed(f"{what} has identifier octet {found.tag:#04x}, not {tag:#04x}")
+    return found
+
+
+def _parse_signed_data(contents: bytes, findings: tuple[Finding, ...]) -> SignedMessage:
+    parts = ber.children(contents)
+    if len(parts) < 4:
+        raise malformed("SignedData has too few fields")
+    version = int(core.Integer.load(_expect(parts[0], 0x02, "version").raw).native)
+    _expect(parts[1], 0x31, "digestAlgorithms")
+    content_type, content = _encapsulated(_expect(parts[2], 0x30, "encapContentInfo").contents)
+    rest = parts[3:]
+    certificates: tuple[x509.Certificate, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+    if rest and rest[0].tag == 0xA0:
+        certificates = _certificates(rest.pop(0).contents)
+    if rest and rest[0].tag == 0xA1:
+        crls, ocsps = _revocation_values(rest.pop(0).contents)
+    if len(rest) != 1:
+        raise malformed("SignedData has unexpected fields")
+    signers = ber.children(_expect(rest[0], 0x31, "signerInfos").contents)
+    if len(signers) != 1:
+        raise malformed(f"{len(signers)} signers where exactly one is needed (RFC 3161 2.4.2)")
+    signer, signed_attributes, attributes, unsigned = _signer(signers[0])
+    return SignedMessage(
+        content_type,
+        content,
+        version,
+        certificates,
+        crls,
+        ocsps,
+        signer,
+        signed_attributes,
+        attributes,
+        unsigned,
+        findings,
+    )
+
+
+def _encapsulated(contents: bytes) -> tuple[str, bytes | None]:
+    fields = ber.children(contents)
+    if not 1 <= len(fields) <= 2:
+        raise malformed("encapContentInfo has unexpected fields")
+    content_type = str(core.ObjectIdentifier.load(fields[0].raw).dotted)
+    if len(fields) == 1:
+        return content_type, None
+    (octets,) = ber.children(_expect(fields[1], 0xA0, "eContent").contents)
+    return content_type, _expect(octets, 0x04, "eContent").contents
+
+
+def _certificates(contents: bytes) -> tuple[x509.Certificate, ...]:
+    """The X.509 certificates of a CertificateSet, each read to its end; attribute certificates are passed over."""
+    found: list[x509.Certificate] = []
+    for item in ber.children(contents):
+        if item.tag == 0x30:
+            found.append(load_certificate(item.raw))
+        elif item.tag not in (0xA0, 0xA1, 0xA2, 0xA3):
+            raise malformed(f"a certificate has identifier octet {item.tag:#04x}")
+    return tuple(found)
+
+
+def load_certificate(der: bytes) -> x509.Certificate:
+    """A certificate, parsed eagerly; raises ValueError."""
+    certificate = x509.Certificate.load(der, strict=True)
+    body = certificate["tbs_certificate"]
+    for name in ("serial_number", "issuer", "subject", "validity"):
+        _ = body[name].native
+    _ = certificate.public_key["algorithm"]["algorithm"].dotted
+    _ = certificate.critical_extensions
+    _ = certificate["signature_value"].native
+    return certificate
+
+
+def _revocation_values(contents: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """CRLs and BasicOCSPResponses of a RevocationInfoChoices (RFC 5652 10.2.1, RFC 5940)."""
+    crls: list[bytes] = []
+    ocsps: list[bytes] = []
+    for item in ber.children(contents):
+        if item.tag == 0x30:
+            crls.append(item.raw)
+        elif item.tag == 0xA1:
+            kind, value = ber.children(item.contents)
+            oid = core.ObjectIdentifier.load(kind.raw).dotted
+            if oid in (_OID_OCSP_RESPONSE, _OID_BASIC_OCSP):
+                ocsps.append(value.raw)
+        else:
+            raise malformed(f"a revocation value has identifier octet {item.tag:#04x}")
+    return tuple(crls), tuple(ocsps)
+
+
+def _signer(item: ber.Element) -> tuple[cms.SignerInfo, bytes | None, dict[str, tuple[bytes, ...]], bool]:
+    fields = ber.children(_expect(item, 0x30, "SignerInfo").contents)
+    signer = cms.SignerInfo.load(item.raw, strict=True)
+    version, chosen = int(core.Integer.load(fields[0].raw).native), signer["sid"].name
+    if version != {"issuer_and_serial_number": 1, "subject_key_identifier": 3}[chosen]:
+        raise malformed(f"SignerInfo version {version} does not go with {chosen} (RFC 5652 5.3)")
+    _ = signer["signature"].native, signer["digest_algorithm"]["algorithm"].dotted
+    _ = signer["signature_algorithm"]["algorithm"].dotted
+    signed = next((field for field in fields[3:5] if field.tag == 0xA0), None)
+    unsigned = any(field.tag == 0xA1 for field in fields[4:])
+    if signed is None:
+        return signer, None, {}, unsigned
+    return signer, ber.tagged(0x31, signed.contents), _attributes(signed.contents), unsigned
+
+
+def _attributes(contents: bytes) -> dict[str, tuple[bytes, ...]]:
+    """Attribute identifier to the DER of its values; an attribute may occur only once (RFC 5652 11)."""
+    found: dict[str, tuple[bytes, ...]] = {}
+    for item in ber.children(contents):
+        kind, values = ber.children(_expect(item, 0x30, "Attribute").contents)
+        oid = str(core.ObjectIdentifier.load(kind.raw).dotted)
+        if oid in found:
+            raise malformed(f"signed attribute {oid} occurs twice")
+        found[oid] = tuple(value.raw for value in ber.children(_expect(values, 0x31, "attribute values").contents))
+    return found
+
+
+# -- checks -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CheckedSignature:
+    """Whose signature it mathematically is, and made with what."""
+
+    certificate: x509.Certificate
+    scheme: SignatureScheme
+    digest: str
+    findings: tuple[Finding, ...]
+
+
+def check_signed_message(
+    message: SignedMessage, content: bytes, *, more_certificates: Iterable[x509.Certificate] = ()
+) -> CheckedSignature:
+    """Digest, content type, signer certificate reference and signature value; raises `Judgement`.
+
+    `content` is what is signed: the message's own content, or the detached one.
+    """
+    with reading("the digest algorithm"):
+        digest = digest_name(message.signer["digest_algorithm"])
+    _check_content_type(message)
+    _check_message_digest(message, digest, content)
+    certificate, findings = _signer_certificate(message, more_certificates)
+    scheme, order = _check_value(message, certificate, digest)
+    return CheckedSignature(certificate, scheme, digest, findings + order)
+
+
+def _single(message: SignedMessage, oid: str, what: str) -> bytes:
+    values = message.attributes.get(oid, ())
+    if len(values) != 1:
+        raise malformed(f"the signed attribute {what} is {'missing' if not values else 'not single-valued'}")
+    return values[0]
+
+
+def _check_content_type(message: SignedMessage) -> None:
+    if message.signed_attributes is None:
+        raise malformed("there are no signed attributes")
+    with reading("the content-type attribute"):
+        stated = core.ObjectIdentifier.load(_single(message, _OID_CONTENT_TYPE, "content-type"), strict=True).dotted
+    if stated != message.content_type:
+        raise malformed(f"the content-type attribute says {stated}, the content is {message.content_type}")
+
+
+def _check_message_digest(message: SignedMessage, digest: str, content: bytes) -> None:
+    with reading("the message-digest attribute"):
+        stated = core.OctetString.load(_single(message, _OID_MESSAGE_DIGEST, "message-digest"), strict=True).native
+    if not hmac.compare_digest(stated, hash_bytes(digest, content)):
+        raise Judgement(
+            Verdict.FAILED, SubIndication.HASH_FAILURE, "the message-digest attribute is not the content's digest"
+        )
+
+
+def _signer_certificate(
+    message: SignedMessage, more: Iterable[x509.Certificate]
+) -> tuple[x509.Certificate, tuple[Finding, ...]]:
+    """The certificate that both the signer identifier and the ESS attribute name (RFC 5035 3, RFC 5816)."""
+    references, findings = _references(message)
+    named = [c for c in (*message.certificates, *more) if _is_named(c, message.signer["sid"])]
+    if not named:
+        raise Judgement(
+            Verdict.INDETERMINATE,
+            SubIndication.NO_SIGNING_CERTIFICATE_FOUND,
+            "the signer's certificate is neither inside nor supplied",
+        )
+    for certificate in named:
+        if all(reference.fits(certificate) for reference in references):
+            return certificate, findings
+    raise Judgement(
+        Verdict.FAILED,
+        SubIndication.SIG_CONSTRAINTS_FAILURE,
+        "the signing-certificate attribute names another certificate than the signer's (RFC 5035 5.4)",
+    )
+
+
+@dataclass(frozen=True)
+class _Reference:
+    digest: str
+    value: bytes
+    issuer_serial: core.Sequence | None
+
+    def fits(self, certificate: x509.Certificate) -> bool:
+        if not hmac.compare_digest(self.value, hash_bytes(self.digest, certificate.dump())):
+            return False
+        if self.issuer_serial is None:
+            return True
+        names = [name.chosen for name in self.issuer_serial["issuer"] if name.name == "directory_name"]
+        return self.issuer_serial["serial_number"].native == certificate.serial_number and certificate.issuer in names
+
+
+def _references(message: SignedMessage) -> tuple[list[_Reference], tuple[Finding, ...]]:
+    """The first reference of each ESS attribute present: it names the signer's own certificate."""
+    if _OID_ESS_V1 not in message.attributes and _OID_ESS_V2 not in message.attributes:
+        raise malformed("the signed attribute signing-certificate(-v2) is missing (RFC 3161 2.4.2, RFC 5816 2.2.1)")
+    references: list[_Reference] = []
+    findings: tuple[Finding, ...] = ()
+    with reading("the signing-certificate attribute"):
+        if _OID_ESS_V2 in message.attributes:
+            first = _first_reference(tsp.SigningCertificateV2, _single(message, _OID_ESS_V2, "signing-certificate-v2"))
+            digest = digest_name(first["hash_algorithm"])
+            references.append(_Reference(digest, first["cert_hash"].native, _issuer_serial(first)))
+        if _OID_ESS_V1 in message.attributes:
+            first = _first_reference(tsp.SigningCertificate, _single(message, _OID_ESS_V1, "signing-certificate"))
+            references.append(_Reference("sha1", first["cert_hash"].native, _issuer_serial(first)))
+            if _OID_ESS_V2 not in message.attributes:
+                findings = (
+                    Finding(
+                        "ESS_CERT_ID_V1", "the signer's certificate is named by SHA-1 only", clause="RFC 5816 2.2.1"
+                    ),
+                )
+    return references, findings
+
+
+def _first_reference(kind: type[core.Sequence], value: bytes) -> core.Sequence:
+    parsed = kind.load(value, strict=True)
+    _ = parsed.native
+    if not len(parsed["certs"]):
+        raise malformed("the signing-certificate attribute names no certificate (RFC 5035 5.4)")
+    return parsed["certs"][0]
+
+
+def _issuer_serial(reference: core.Sequence) -> core.Sequence | None:
+    value = reference["issuer_serial"]
+    return None if isinstance(value, core.Void) else value
+
+
+def _is_named(certificate: x509.Certificate, sid: cms.SignerIdentifier) -> bool:
+    if sid.name == "subject_key_identifier":
+        return bool(certificate.key_identifier == sid.chosen.native)
+    named = sid.chosen
+    return bool(named["serial_number"].native == certificate.serial_number and named["issuer"] == certificate.issuer)
+
+
+def _check_value(
+    message: SignedMessage, certificate: x509.Certificate, digest: str
+) -> tuple[SignatureScheme, tuple[Finding, ...]]:
+    assert message.signed_attributes is not None
+    signer = message.signer
+    with reading("the signature algorithm"):
+        algorithm: algos.SignedDigestAlgorithm = signer["signature_algorithm"]
+        scheme = signature_scheme(algorithm)
+        signature, key = signer["signature"].native, certificate.public_key
+    if scheme.digest not in (None, digest):
+        raise malformed(f"the signature uses {scheme.digest}, the signer's digest algorithm is {digest}")
+    ordered = _in_der_order(message.signed_attributes)
+    for signed in (message.signed_attributes, ordered):
+        try:
+            with reading("the signature"):
+                check_signature(key, algorithm, signature, signed, digest=digest)
+        except InvalidSignature:
+            continue
+        if message.signed_attributes == ordered:
+            return scheme, ()
+        note = (
+            f"the signed attributes are not in DER order; signed {'in DER order' if signed == ordered else 'as sent'}"
+        )
+        return scheme, (Finding("SIGNED_ATTRIBUTES_ORDER", note, clause="RFC 5652 5.4"),)
+    raise Judgement(
+        Verdict.FAILED,
+        SubIndication.SIG_CRYPTO_FAILURE,
+        "the signature value does not fit the signed attributes and the signer's key",
+    )
+
+
+def _in_der_order(attributes: bytes) -> bytes:
+    """The same SET OF in the order that DER asks for (X.690 11.6); some signers sign that and send another."""
+    items = ber.children(ber.element(attributes).contents)
+    return ber.tagged(0x31, b"".join(sorted(item.raw for item in items)))

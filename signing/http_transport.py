@@ -1,0 +1,127 @@
+"""How a time-stamp request travels over HTTP (RFC 3161 3.4).
+
+Rules kept here
+ * Only the configured address is contacted: no redirect is followed, no proxy is taken from the
+   environment, nothing named in an answer is fetched.
+ * One deadline covers the whole exchange, and the answer is bounded; a slow or endless peer costs
+   at most that.
+ * Status and content type must be right before a byte is believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from archive_core.errors import SettingsError, TimestampAuthorityUnavailableError, TimestampRefusedError
+
+REQUEST_TYPE = "application/timestamp-query"
+ANSWER_TYPE = "application/timestamp-reply"
+
+
+class HttpTransport:
+    """Posts a TimeStampReq to one address and returns the body of the answer.
+
+    `timeout` is seconds for everything together. `tls` is used for https addresses (its default
+    checks the server against the system's roots). `credentials` are (user, password) for HTTP Basic.
+
+    Calling it raises `TimestampAuthorityUnavailableError` when no complete answer came in time or the
+    server has trouble (HTTP 5xx, 429), and `TimestampRefusedError` when what came is no time-stamp answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 20.0,
+        max_answer: int = 1024 * 1024,
+        tls: ssl.SSLContext | None = None,
+        credentials: tuple[str, str] | None = None,
+    ) -> None:
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise SettingsError(f"{url!r} has no valid port") from error
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError(f"{url!r} is not an http or https address of a time-stamp authority")
+        if parts.username or parts.password or parts.fragment:
+            raise SettingsError("an address of a time-stamp authority holds no credentials and no fragment")
+        self._url = url
+        self._host, self._port = parts.hostname, port
+        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
+        self._timeout = timeout
+        self._max_answer = max_answer
+        self._headers = {"Content-Type": REQUEST_TYPE, "Accept": ANSWER_TYPE, "Connection": "close"}
+        if credentials is not None:
+            self._headers["Authorization"] = "Basic " + b64encode(":".join(credentials).encode()).decode("ascii")
+
+    def __call__(self, request: bytes) -> bytes:
+        expired = threading.Event()
+        with contextlib.closing(self._connection()) as connection:
+            try:
+                connection.connect()
+                with _cut_after(self._timeout, connection.sock, expired):
+                    connection.request("POST", self._path, body=request, headers=self._headers)
+                    response = connection.getresponse()
+                    self._check_head(response)
+                    body = self._body(response)
+            except (OSError, http.client.HTTPException) as error:
+                said = self._late if expired.is_set() else str(error) or type(error).__name__
+                raise TimestampAuthorityUnavailableError(f"{self._url}: {said}", url=self._url) from error
+        if expired.is_set():
+            raise TimestampAuthorityUnavailableError(f"{self._url}: {self._late}", url=self._url)
+        return body
+
+    @property
+    def _late(self) -> str:
+        return f"no complete answer within {self._timeout:g} s"
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is not None:
+            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+
+    def _check_head(self, response: http.client.HTTPResponse) -> None:
+        status = response.status
+        if status >= 500 or status in (408, 425, 429):
+            raise TimestampAuthorityUnavailableError(f"{self._url}: HTTP {status}", url=self._url, status=status)
+        if status != 200:
+            why = " (redirects are not followed)" if 300 <= status < 400 else ""
+            raise TimestampRefusedError(f"{self._url}: HTTP {status}{why}", url=self._url, rule="http-status")
+        kind = response.headers.get_content_type()
+        if kind != ANSWER_TYPE:
+            raise TimestampRefusedError(f"{self._url}: content type {kind}, not {ANSWER_TYPE}", rule="content-type")
+
+    def _body(self, response: http.client.HTTPResponse) -> bytes:
+        body = response.read(self._max_answer + 1)
+        if len(body) > self._max_answer:
+            raise TimestampRefusedError(f"{self._url}: more than {self._max_answer} bytes", rule="size")
+        if response.length:  # announced and not delivered
+            raise http.client.IncompleteRead(body, response.length)
+        return body
+
+
+@contextlib.contextmanager
+def _cut_after(seconds: float, sock: socket.socket, expired: threading.Event) -> Iterator[None]:
+    """Ends all traffic on a socket when the time is up, however slowly bytes keep dripping in."""
+
+    def cut() -> None:
+        expired.set()
+        with contextlib.suppress(OSError):  # closed in the meantime: nothing is left to be cut
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, whose own shutdown would wait
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

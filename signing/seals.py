@@ -1,0 +1,84 @@
+"""Seals with a key that this process can use: detached CAdES-B-B through pyHanko (EN 319 122-1).
+
+Rules kept here
+ * The seal holds the signer's certificate and its chain; it is detached and has no time-stamp of its
+   own, because statement and seal lie under the batch's stamped root.
+ * The claimed signing time is the caller's `at`, never the machine's clock.
+ * pyHanko is imported here and nowhere else; its event loop never leaves this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from asn1crypto import cms, keys, x509
+from pyhanko.sign import signers
+from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from archive_core.errors import SealKeyUnavailableError
+from archive_core.ports import Seal, ValidationData
+from signing.keys import SigningKey
+
+_DIGEST = "sha512"
+
+
+class SoftwareSealer:
+    """A `Sealer` over a key held in memory.
+
+    `validation_source` gives chain and revocation data as of an instant; without one, validation data
+    is the chain alone.
+    """
+
+    def __init__(
+        self,
+        key: SigningKey,
+        *,
+        test_trust: bool = False,
+        validation_source: Callable[[datetime], ValidationData] | None = None,
+    ) -> None:
+        self._test_trust = test_trust
+        self._validation_source = validation_source or (lambda _at: ValidationData((key.certificate, *key.chain)))
+        certificates = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+        certificates.register_multiple([x509.Certificate.load(der) for der in key.chain])
+        private = keys.PrivateKeyInfo.load(key.private_key)
+        self._signer = signers.SimpleSigner(
+            signing_cert=x509.Certificate.load(key.certificate),
+            signing_key=private,
+            cert_registry=certificates,
+            prefer_pss=private.algorithm == "rsa",
+        )
+
+    @property
+    def test_trust(self) -> bool:
+        return self._test_trust
+
+    def seal(self, content: bytes, *, at: datetime) -> Seal:
+        try:
+            signed = _completed(self._signed(content, at))
+        except (ValueError, TypeError, OSError) as error:
+            raise SealKeyUnavailableError(f"the seal could not be made: {error}") from error
+        return Seal(bytes(signed.dump()), self._validation_source(at), self._test_trust)
+
+    async def _signed(self, content: bytes, at: datetime) -> cms.ContentInfo:
+        return await self._signer.async_sign_general_data(
+            content,
+            _DIGEST,
+            detached=True,
+            use_cades=True,
+            signed_attr_settings=PdfCMSSignedAttributes(signing_time=at),
+        )
+
+
+def _completed(work: Coroutine[Any, Any, cms.ContentInfo]) -> cms.ContentInfo:
+    """Run to the end, also where the calling thread has an event loop of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, work).result()
