@@ -59,6 +59,15 @@ def is_known(algorithm: str) -> bool:
     return algorithm in _CONSTRUCTORS
 
 
+def is_available(algorithm: str) -> bool:
+    """Whether the algorithm is in the table and this machine can compute it."""
+    try:
+        new_hasher(algorithm)
+    except (KeyError, ValueError):
+        return False
+    return True
+
+
 def digest_size(algorithm: str) -> int:
     """Length in bytes."""
     return int(new_hasher(algorithm).digest_size)

@@ -1,0 +1,121 @@
+"""Deriving an evidence record: the same inputs give the same octets, for decades.
+
+Rules kept here
+ * Derived records are hashed later (hash-tree renewal covers whole chains), so the derivation has a
+   version. A published version never changes; golden vectors under `tests/golden` hold it fast.
+ * Version 1 writes the shape of Basis-ERS: no cryptoInfos, no encryptionInfo, no attributes; the
+   digest algorithm of every stamp stated, without parameters (RFC 5754 2), and listed once in the
+   order of first use; the object's group alone in the first list, sorted; one sibling in each list
+   that follows.
+ * Tokens, and chains of a record that is continued (prefix), enter as the octets they are.
+ * What is derived has been checked against the limits of the reader and against its own tokens:
+   a record that could not be read or whose roots do not meet is never handed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asn1crypto import algos, cms
+
+from archive_core.digests import OID_OF_DIGEST
+from archive_core.errors import EvidenceBrokenError, MalformedEvidenceError
+from archive_core.evidence import ers
+from archive_core.evidence.hash_tree import reduced_root
+from archive_core.evidence.record import MAX_CHAINS, MAX_HASHES, MAX_LISTS, MAX_STAMPS, EvidenceRecord
+from archive_core.evidence.token import parse_token
+
+DERIVATION_VERSION = 1
+"""The version that new batches are derived with."""
+
+
+@dataclass(frozen=True, slots=True)
+class StampInput:
+    """One archive time-stamp to be written.
+
+    `first_list`: the digests of the object's group (initial stamp), of the covered token
+    (time-stamp renewal), or the members' `H(h || ha)` (hash-tree renewal). `siblings`: one value
+    per later list, bottom-up. `token`: the complete ContentInfo, kept as it is.
+    """
+
+    digest_algorithm: str
+    first_list: tuple[bytes, ...]
+    siblings: tuple[bytes, ...]
+    token: bytes
+
+    @property
+    def reduced_hash_tree(self) -> tuple[tuple[bytes, ...], ...]:
+        return (tuple(sorted(self.first_list)), *((sibling,) for sibling in self.siblings))
+
+
+def derive_record(
+    chains: Sequence[Sequence[StampInput]],
+    *,
+    version: int = DERIVATION_VERSION,
+    prefix: EvidenceRecord | None = None,
+) -> bytes:
+    """The DER EvidenceRecord over these chains, oldest first, byte-stable for each `version`.
+
+    `prefix` is a record of somebody else that is continued: its chains come first, verbatim, and
+    its algorithms are listed first. Raises ValueError for an unknown version or inputs beyond the
+    reader's limits, and EvidenceBrokenError when a tree does not meet the imprint of its token.
+    """
+    if version != 1:
+        raise ValueError(f"derivation version {version} is unknown")
+    earlier = prefix.chains if prefix else ()
+    if not chains or not all(chains) or len(earlier) + len(chains) > MAX_CHAINS:
+        raise ValueError("a record needs chains, and a chain needs stamps, within limits")
+    algorithms = list(prefix.digest_algorithms) if prefix else []
+    algorithms += [stamp.digest_algorithm for chain in chains for stamp in chain]
+    sequence = ers.ArchiveTimeStampSequence(
+        [ers.ArchiveTimeStampChain.load(chain.raw) for chain in earlier] + [_chain(chain) for chain in chains]
+    )
+    record = ers.EvidenceRecord(
+        {
+            "version": 1,
+            "digest_algorithms": [_algorithm(name) for name in dict.fromkeys(algorithms)],
+            "archive_time_stamp_sequence": sequence,
+        }
+    )
+    return bytes(record.dump())
+
+
+def _chain(stamps: Sequence[StampInput]) -> ers.ArchiveTimeStampChain:
+    if len(stamps) > MAX_STAMPS:
+        raise ValueError(f"more than {MAX_STAMPS} stamps in one chain")
+    if len({stamp.digest_algorithm for stamp in stamps}) != 1:
+        raise ValueError("a chain has one digest algorithm (RFC 4998 5.2)")
+    return ers.ArchiveTimeStampChain([_stamp(stamp) for stamp in stamps])
+
+
+def _stamp(stamp: StampInput) -> ers.ArchiveTimeStamp:
+    tree = stamp.reduced_hash_tree
+    if len(tree) > MAX_LISTS or len(stamp.first_list) > MAX_HASHES:
+        raise ValueError("a reduced hash tree is larger than its reader accepts")
+    if len(set(stamp.first_list)) != len(stamp.first_list):
+        raise ValueError("a data group holds each digest once")
+    _check_root(stamp)
+    return ers.ArchiveTimeStamp(
+        {
+            "digest_algorithm": _algorithm(stamp.digest_algorithm),
+            "reduced_hashtree": [list(values) for values in tree],
+            "time_stamp": cms.ContentInfo.load(stamp.token),
+        }
+    )
+
+
+def _check_root(stamp: StampInput) -> None:
+    """4.2(5) read backwards: algorithm and root of the tree are those of the token's imprint."""
+    try:
+        info = parse_token(stamp.token)
+    except MalformedEvidenceError as error:
+        raise EvidenceBrokenError("the time-stamp token of a record cannot be read") from error
+    root = reduced_root(stamp.digest_algorithm, stamp.reduced_hash_tree)
+    if (info.imprint_algorithm, info.imprint) != (stamp.digest_algorithm, root):
+        raise EvidenceBrokenError("the hash tree of a record does not lead to the imprint of its token")
+
+
+def _algorithm(name: str) -> algos.DigestAlgorithm:
+    """An AlgorithmIdentifier without parameters; a name that is not ours is a dotted OID."""
+    return algos.DigestAlgorithm({"algorithm": OID_OF_DIGEST.get(name, name)})
