@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs and builds the programs that judge what the archive writes, and says which versions they are.
+#
+#   BouncyCastle   apt: libbcprov-java, libbcpkix-java, libbcutil-java; the judge in bc/
+#   EU DSS         Maven Central, as pinned in dss/pom.xml; the judge in dss/
+#   OpenSSL        apt: openssl
+#   OCFL           ocfl_env.sh, in an environment of its own
+#
+# May be run again and again: does only what is still to be done. Debian packages are installed as root (or
+# through a sudo that does not ask); where that is not possible it says what to install, and fails.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+built=$(cd "$here/../.." && pwd)/build/interop
+jars=/usr/share/java
+class_path=$jars/bcprov.jar:$jars/bcpkix.jar:$jars/bcutil.jar
+
+say() { echo "interop: $*"; }
+
+packages=()
+command -v javac >/dev/null || packages+=(default-jdk-headless)
+command -v mvn >/dev/null || packages+=(maven)
+command -v openssl >/dev/null || packages+=(openssl)
+for library in bcprov bcpkix bcutil; do
+  [ -e "$jars/$library.jar" ] || packages+=("lib$library-java")
+done
+
+if [ ${#packages[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    say "needs what Debian calls: ${packages[*]}; this system has no apt-get, install them by hand" >&2
+    exit 1
+  fi
+  as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+      as_root=(sudo -n)
+    else
+      say "needs Debian packages; run as root: apt-get install ${packages[*]}" >&2
+      exit 1
+    fi
+  fi
+  say "installing ${packages[*]}"
+  install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends)
+  if ! "${install[@]}" "${packages[@]}" >/dev/null 2>&1; then
+    "${as_root[@]}" apt-get update -qq # the package lists were absent or old
+    "${install[@]}" "${packages[@]}" >/dev/null
+  fi
+fi
+
+# $1 was built from all the others: exists and is newer than each of them.
+is_current() {
+  local product=$1 source
+  shift
+  [ -e "$product" ] || return 1
+  for source in "$@"; do
+    [ "$product" -nt "$source" ] || return 1
+  done
+}
+
+if ! is_current "$built/bc/ErsJudge.class" "$here/bc/ErsJudge.java"; then
+  say "building the judge on BouncyCastle"
+  mkdir -p "$built/bc"
+  javac -Xlint:all,-path -Werror -cp "$class_path" -d "$built/bc" "$here/bc/ErsJudge.java"
+fi
+
+if ! is_current "$built/dss/.built" "$here/dss/pom.xml" "$here"/dss/src/main/java/*.java; then
+  say "building the judge on EU DSS (Maven fetches it)"
+  rm -rf "$built/dss"
+  mvn --quiet --batch-mode --file "$here/dss/pom.xml" package
+  touch "$built/dss/.built"
+fi
+
+if [ -e "$here/ocfl_env.sh" ]; then
+  bash "$here/ocfl_env.sh"
+fi
+
+say "BouncyCastle $(basename "$(readlink -f "$jars/bcpkix.jar")" .jar | sed 's/^bcpkix-//')"
+say "EU DSS $(basename "$built"/dss/lib/dss-evidence-record-asn1-*.jar .jar | sed 's/^dss-evidence-record-asn1-//')"
+say "$(openssl version)"
