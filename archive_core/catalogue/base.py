@@ -1,0 +1,58 @@
+"""What the parts of the catalogue share: rows in and out, put-if-absent, chunks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+T = TypeVar("T")
+
+CHUNK = 500
+"""Values in one IN list (SQLite allows 999 parameters on old builds)."""
+
+
+class Part:
+    """A part of the catalogue: methods over one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+
+def to_row(kind: type[T], mapping: Mapping[Any, Any]) -> T:
+    """A frozen row from a result, by field name; columns that are no field are left out."""
+    return kind(**{name: mapping[name] for name in field_names(kind)})
+
+
+def to_rows(kind: type[T], mappings: Iterable[Mapping[Any, Any]]) -> list[T]:
+    return [to_row(kind, mapping) for mapping in mappings]
+
+
+def to_values(row: Any) -> dict[str, Any]:
+    """Column values of a frozen row, shallow."""
+    return {name: getattr(row, name) for name in field_names(type(row))}
+
+
+def field_names(kind: type[Any]) -> tuple[str, ...]:
+    names = _FIELD_NAMES.get(kind)
+    if names is None:
+        names = _FIELD_NAMES[kind] = tuple(field.name for field in dataclasses.fields(kind))
+    return names
+
+
+_FIELD_NAMES: dict[type[Any], tuple[str, ...]] = {}
+
+
+def upsert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, in this connection's dialect."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    iterator = iter(values)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,51 @@
+"""The catalogue: what the archive holds, in a database that can be lost.
+
+Rules kept here
+ * The stores are the truth. Everything here that a user was told stands in the stores too, and the
+   catalogue is rebuilt from them into a new database. What is here only: API keys, jobs, leases and
+   open claims.
+ * Each method is one transaction, durable when it returns, and safe under several processes.
+ * Bytes go to the stores first, then rows come here; reading goes the other way.
+ * The methods of a subject are in its module: claims, versions, batches, events, leases, access.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from sqlalchemy import Engine
+
+from archive_core.catalogue.access import Access
+from archive_core.catalogue.batches import Batches
+from archive_core.catalogue.claims import Claims
+from archive_core.catalogue.events import Events
+from archive_core.catalogue.leases import Leases
+from archive_core.catalogue.schema import require_current, upgrade
+from archive_core.catalogue.session import open_engine
+from archive_core.catalogue.versions import Versions
+
+
+class Catalogue(Claims, Versions, Batches, Events, Leases, Access):
+    """All methods over one engine, whose schema is taken to be current."""
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """An existing catalogue; raises SchemaOutOfDateError when its schema is another than ours."""
+        engine = open_engine(url)
+        require_current(engine)
+        return cls(engine)
+
+    @classmethod
+    def create(cls, url: str) -> Self:
+        """A catalogue with the current schema, made or upgraded where needed."""
+        engine = open_engine(url)
+        upgrade(engine)
+        return cls(engine)
+
+    def close(self) -> None:
+        """Give up the engine's connections."""
+        self._engine.dispose()

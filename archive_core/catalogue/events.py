@@ -1,0 +1,196 @@
+"""Trail events as the catalogue knows them: recorded, then sequenced into segments.
+
+Rules kept here
+ * The events of one object are numbered from 1 without gaps, in the transaction that records them.
+ * An event is recorded once, by its id; recording it again changes nothing.
+ * A sequence number is given once and never changed. Numbers continue where the last segment ended,
+   and a segment is entered together with all of its events, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
+
+from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values, upsert
+from archive_core.catalogue.rows import EventRow, SegmentRow
+from archive_core.catalogue.session import reading, writing
+from archive_core.catalogue.tables import event_counters, events, segments
+from archive_core.errors import ConcurrentChangeError, NotFoundError
+
+Sequenced = tuple[str, int, bytes, bytes]
+"""Event id, sequence number, canonical line, leaf hash."""
+
+
+class Events(Part):
+    def record_events(self, events: Sequence[EventRow]) -> list[EventRow]:
+        """Record events and return them as recorded, with their per-object numbers.
+
+        An event that brings its own `object_event` (from a store, in a rebuild) keeps it. One whose
+        id is known is returned as it was recorded first.
+        """
+        with writing(self._engine) as connection:
+            return insert_events(connection, events)
+
+    def pending_events(self, limit: int = 1000) -> list[EventRow]:
+        """Events without a sequence number, in the order of their recording."""
+        query = select(events).where(events.c.seq.is_(None)).order_by(events.c.arrival).limit(limit)
+        with reading(self._engine) as connection:
+            return to_rows(EventRow, connection.execute(query).mappings())
+
+    def sequence_events(self, items: Sequence[Sequenced], segment: SegmentRow) -> None:
+        """Give events their numbers, lines and leaf hashes and enter the segment that holds them.
+
+        `items` are (event id, seq, line, leaf hash) with seq = segment.first … without a gap. The
+        same segment may be entered again. Raises ConcurrentChangeError when the segment does not
+        continue the last one, its number is taken by another, or an event is unknown or numbered.
+        """
+        expected = list(range(segment.first, segment.first + segment.count))
+        if [seq for _, seq, _, _ in items] != expected or segment.size != segment.first + segment.count:
+            raise ValueError(f"segment {segment.number} does not number its events from {segment.first} on")
+        with writing(self._engine) as connection:
+            known = connection.execute(select(segments).filter_by(number=segment.number)).mappings().one_or_none()
+            if known is not None:
+                if _segment(known) != segment or not _hold(connection, items):
+                    raise ConcurrentChangeError(segment=segment.number)
+                return
+            last = _last_segment(connection)
+            if (segment.number, segment.first) != ((last.number + 1, last.size) if last else (1, 0)):
+                raise ConcurrentChangeError(segment=segment.number, last=last.number if last else None)
+            connection.execute(insert(segments).values({**to_values(segment), "frontier": list(segment.frontier)}))
+            connection.execute(
+                update(events)
+                .where(events.c.event_id == bindparam("id_"), events.c.seq.is_(None))
+                .values(seq=bindparam("seq_"), line=bindparam("line_"), leaf_hash=bindparam("leaf_")),
+                [{"id_": id_, "seq_": seq, "line_": line, "leaf_": leaf} for id_, seq, line, leaf in items],
+            )
+            if not _hold(connection, items):
+                raise ConcurrentChangeError("An event of the segment is unknown or numbered otherwise.")
+
+    def events_of(self, poid: str) -> list[EventRow]:
+        """All events of an object, by their per-object number."""
+        query = select(events).where(events.c.poid == poid).order_by(events.c.object_event)
+        with reading(self._engine) as connection:
+            return to_rows(EventRow, connection.execute(query).mappings())
+
+    def events(self, after_seq: int = -1, limit: int = 1000) -> list[EventRow]:
+        """Sequenced events behind a sequence number, in trail order."""
+        query = select(events).where(events.c.seq > after_seq).order_by(events.c.seq).limit(limit)
+        with reading(self._engine) as connection:
+            return to_rows(EventRow, connection.execute(query).mappings())
+
+    def event_by_seq(self, seq: int) -> EventRow:
+        """The event at a place in the trail; raises NotFoundError."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(events).where(events.c.seq == seq)).mappings().one_or_none()
+        if row is None:
+            raise NotFoundError(f"The trail has no event {seq}.")
+        return to_row(EventRow, row)
+
+    def leaf_hashes(self, first: int, count: int) -> list[bytes]:
+        """The leaf hashes `first` … `first + count - 1`; raises NotFoundError unless all are there."""
+        query = select(events.c.leaf_hash).where(events.c.seq >= first, events.c.seq < first + count)
+        with reading(self._engine) as connection:
+            found = [bytes(value) for value in connection.scalars(query.order_by(events.c.seq))]
+        if len(found) != count:
+            raise NotFoundError(f"The catalogue does not hold the trail's leaves {first} to {first + count - 1}.")
+        return found
+
+    def last_segment(self) -> SegmentRow | None:
+        with reading(self._engine) as connection:
+            return _last_segment(connection)
+
+    def segments(self) -> list[SegmentRow]:
+        """All segments, oldest first."""
+        with reading(self._engine) as connection:
+            return [
+                _segment(row) for row in connection.execute(select(segments).order_by(segments.c.number)).mappings()
+            ]
+
+
+def insert_events(connection: Connection, rows: Sequence[EventRow]) -> list[EventRow]:
+    """Record events within a transaction; what `record_events` says."""
+    known: dict[str, EventRow] = {}
+    for chunk in chunks({row.event_id for row in rows}):
+        query = select(events).where(events.c.event_id.in_(chunk))
+        known.update((row.event_id, row) for row in to_rows(EventRow, connection.execute(query).mappings()))
+    fresh = {row.event_id: row for row in rows if row.event_id not in known}
+    if fresh:
+        numbered = _number(connection, list(fresh.values()))
+        connection.execute(insert(events), [_event_values(row) for row in numbered])
+        known.update((row.event_id, row) for row in numbered)
+    return [known[row.event_id] for row in rows]
+
+
+def _number(connection: Connection, rows: Sequence[EventRow]) -> list[EventRow]:
+    """Give the events of objects their per-object numbers, behind all numbers that were ever given."""
+    given: dict[str, int] = {}
+    wanting: Counter[str] = Counter()
+    for row in rows:
+        if row.poid and row.object_event is not None:
+            given[row.poid] = max(row.object_event, given.get(row.poid, 0))
+        elif row.poid:
+            wanting[row.poid] += 1
+    # Both databases know a two-argument maximum, under different names.
+    greatest = func.greatest if connection.dialect.name == "postgresql" else func.max
+    _advance(connection, given, lambda old, new: greatest(old, new))
+    lasts = _advance(connection, wanting, lambda old, new: old + new)
+    next_of = {poid: last - wanting[poid] for poid, last in lasts.items()}
+    numbered = []
+    for row in rows:
+        if row.poid and row.object_event is None:
+            next_of[row.poid] += 1
+            row = replace(row, object_event=next_of[row.poid])
+        numbered.append(row)
+    return numbered
+
+
+def _advance(
+    connection: Connection, by: Mapping[str, int], rule: Callable[[Any, Any], ColumnElement[int]]
+) -> dict[str, int]:
+    """Move the objects' counters and return where they stand now.
+
+    A counter's row lock orders concurrent recorders of one object. Counters are locked in one order
+    (by POID), so that two transactions never wait for each other in a circle.
+    """
+    lasts: dict[str, int] = {}
+    for chunk in chunks(sorted(by), 200):
+        statement = upsert(connection, event_counters).values([{"poid": poid, "last": by[poid]} for poid in chunk])
+        statement = statement.on_conflict_do_update(
+            index_elements=[event_counters.c.poid],
+            set_={"last": rule(event_counters.c.last, statement.excluded.last)},
+        )
+        returned = connection.execute(statement.returning(event_counters.c.poid, event_counters.c.last))
+        lasts.update((row.poid, row.last) for row in returned)
+    return lasts
+
+
+def _event_values(row: EventRow) -> dict[str, Any]:
+    values = to_values(row)
+    values["detail"] = dict(row.detail) if row.detail is not None else None
+    return values
+
+
+def _hold(connection: Connection, items: Sequence[Sequenced]) -> bool:
+    """Whether exactly these events stand at these numbers with these lines and hashes."""
+    if not items:
+        return False
+    first, last = items[0][1], items[-1][1]
+    query = select(events.c.event_id, events.c.seq, events.c.line, events.c.leaf_hash)
+    rows = connection.execute(query.where(events.c.seq.between(first, last)).order_by(events.c.seq))
+    found = [(row.event_id, row.seq, bytes(row.line), bytes(row.leaf_hash)) for row in rows]
+    return found == [tuple(item) for item in items]
+
+
+def _last_segment(connection: Connection) -> SegmentRow | None:
+    query = select(segments).order_by(segments.c.number.desc()).limit(1)
+    row = connection.execute(query).mappings().one_or_none()
+    return _segment(row) if row else None
+
+
+def _segment(row: Any) -> SegmentRow:
+    return to_row(SegmentRow, {**row, "frontier": tuple(row["frontier"])})

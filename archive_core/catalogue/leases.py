@@ -1,0 +1,54 @@
+"""Leases and small facts: what processes agree on through the catalogue.
+
+Rules kept here
+ * A lease has one holder until it ends or is given back; the database decides between two askers.
+ * Leases live in the catalogue only; after a rebuild nobody holds any.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, or_, select, update
+
+from archive_core.catalogue.base import Part, upsert
+from archive_core.catalogue.session import reading, writing
+from archive_core.catalogue.tables import leases, meta
+
+
+class Leases(Part):
+    def acquire_lease(self, name: str, holder: str, until: datetime, at: datetime) -> bool:
+        """Take a lease until an instant; True when the caller holds it now.
+
+        Succeeds when nobody holds it, when it ended at or before `at`, or when the caller holds it.
+        """
+        with writing(self._engine) as connection:
+            statement = upsert(connection, leases).values(name=name, holder=holder, until=until)
+            statement = statement.on_conflict_do_update(
+                index_elements=[leases.c.name],
+                set_={"holder": holder, "until": until},
+                where=or_(leases.c.until <= at, leases.c.holder == holder),
+            )
+            return connection.execute(statement.returning(leases.c.name)).scalar_one_or_none() is not None
+
+    def renew_lease(self, name: str, holder: str, until: datetime, at: datetime) -> bool:
+        """Prolong a lease that is still held; False when it ended or another holds it."""
+        statement = update(leases).where(leases.c.name == name, leases.c.holder == holder, leases.c.until > at)
+        with writing(self._engine) as connection:
+            return bool(connection.execute(statement.values(until=until)).rowcount)
+
+    def release_lease(self, name: str, holder: str) -> bool:
+        """Give a lease back; False when the caller did not hold it."""
+        statement = delete(leases).where(leases.c.name == name, leases.c.holder == holder)
+        with writing(self._engine) as connection:
+            return bool(connection.execute(statement).rowcount)
+
+    def meta_get(self, name: str) -> str | None:
+        """A small fact by its name."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar_one_or_none()
+
+    def meta_set(self, name: str, value: str) -> None:
+        with writing(self._engine) as connection:
+            statement = upsert(connection, meta).values(name=name, value=value)
+            connection.execute(statement.on_conflict_do_update(index_elements=[meta.c.name], set_={"value": value}))

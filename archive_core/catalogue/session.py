@@ -1,0 +1,145 @@
+"""Engines and transactions: how the catalogue reaches its database.
+
+Rules kept here
+ * One transaction per method of the catalogue; it is durable when the method returns
+   (SQLite: WAL with synchronous=FULL; PostgreSQL: its own synchronous commit).
+ * A SQLite writer takes the write lock at its first statement (BEGIN IMMEDIATE), so that what it
+   read is still true when it writes; PostgreSQL writers rely on unique indexes and row locks.
+ * No exception of SQLAlchemy or of a driver leaves this module: it becomes one of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+    StatementError,
+)
+
+from archive_core.errors import (
+    CatalogueDamagedError,
+    CatalogueUnavailableError,
+    ConcurrentChangeError,
+    SchemaOutOfDateError,
+    SettingsError,
+    UsageError,
+)
+
+SQLITE_WAIT_SECONDS = 30
+"""How long a SQLite writer waits for another one before it gives up."""
+
+POOL_SIZE = 16
+"""Connections that stay open; as many again may be opened for a while."""
+
+_WRITES = "catalogue_writes"
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `sqlite:///PATH` or `postgresql+psycopg://…`.
+
+    Raises SettingsError for another database, for a malformed URL, and for an in-memory SQLite
+    database, in which every connection would see another catalogue.
+    """
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise SettingsError("The catalogue's URL is not a database URL.") from error
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise SettingsError("The catalogue needs a SQLite file, not a database in memory.")
+        engine = create_engine(
+            parsed, connect_args={"timeout": SQLITE_WAIT_SECONDS}, pool_size=POOL_SIZE, max_overflow=POOL_SIZE
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if backend == "postgresql":
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=POOL_SIZE
+        )
+    raise SettingsError(f"The catalogue runs on SQLite or PostgreSQL, not on {backend!r}.")
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own transaction handling begins too late and never IMMEDIATE: we do it below.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+    finally:
+        cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads."""
+    with _translated(), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes: all of it durable at the end, or nothing."""
+    with _translated(), engine.connect() as connection:
+        connection = connection.execution_options(**{_WRITES: True})
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        # Methods look before they write; what still collides was written by somebody in between.
+        raise ConcurrentChangeError(constraint=_first_line(error)) from error
+    except DataError as error:
+        raise UsageError("A value is not one that can be in the catalogue.", reason=_first_line(error)) from error
+    except DBAPIError as error:
+        if _schema_differs(error):
+            raise SchemaOutOfDateError() from error
+        if _is_damage(error):
+            raise CatalogueDamagedError(reason=_first_line(error)) from error
+        raise CatalogueUnavailableError(reason=_first_line(error)) from error
+    except StatementError as error:
+        if isinstance(error.orig, UnicodeError | OverflowError):
+            raise UsageError("A value is not one that can be in the catalogue.") from error
+        raise
+    except (UnicodeError, OverflowError) as error:
+        raise UsageError("A value is not one that can be in the catalogue.") from error
+    except SQLAlchemyError as error:
+        raise CatalogueUnavailableError(reason=type(error).__name__) from error
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).partition("\n")[0][:200]
+
+
+def _schema_differs(error: DBAPIError) -> bool:
+    if getattr(error.orig, "sqlstate", None) in {"42P01", "42703"}:  # undefined table, undefined column
+        return True
+    text = str(error.orig)
+    return "no such table" in text or "no such column" in text or "has no column" in text
+
+
+def _is_damage(error: DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlite_errorname", "") or ""
+    return code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

@@ -1,0 +1,236 @@
+"""Versions and their files: commit A, and the questions asked about objects.
+
+Rules kept here
+ * Commit A is one transaction: the version, its files, its events, the end of its claim. Entering
+   the identical version again changes nothing; entering another one under its number is refused.
+ * Objects come in deposit order, which is POID order; a page is named by the POID it follows.
+ * Another originator's object is answered exactly like one that does not exist.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, tuple_
+
+from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values
+from archive_core.catalogue.events import insert_events
+from archive_core.catalogue.rows import (
+    AwaitingGroup,
+    EventRow,
+    FileRow,
+    PrefixRecordRow,
+    StateCounts,
+    VersionRow,
+)
+from archive_core.catalogue.session import reading, writing
+from archive_core.catalogue.tables import batches, claims, files, prefix_records, versions
+from archive_core.errors import ConcurrentChangeError, UnknownObjectError
+
+LARGEST_VERSION = 2**31 - 1
+
+Entry = tuple[VersionRow, Sequence[FileRow], Sequence[EventRow]]
+
+
+class Versions(Part):
+    def enter_version(self, row: VersionRow, files: Sequence[FileRow], events: Sequence[EventRow]) -> bool:
+        """Commit A of one version; see `enter_versions`. True when it was not there before."""
+        return self.enter_versions([(row, files, events)]) == 1
+
+    def enter_versions(self, entries: Sequence[Entry]) -> int:
+        """Commit A of many versions in one transaction; the number that were not there before.
+
+        A version that is already there with the same facts and files is left alone, with its
+        events. Raises ConcurrentChangeError, and enters nothing at all, when one is there with
+        other facts, is claimed for another description, or uses an idempotency key that is taken.
+        """
+        if not entries:
+            return 0
+        wanted = {(row.poid, row.version): row for row, _, _ in entries}
+        if len(wanted) != len(entries):
+            raise ValueError("the same version twice")
+        for row, listed, _ in entries:
+            if row.file_count > len(listed) or any((f.poid, f.version) != (row.poid, row.version) for f in listed):
+                raise ValueError(f"the files are not those of {row.poid} version {row.version}")
+        with writing(self._engine) as connection:
+            there = _existing(connection, wanted)
+            for row, listed, _ in entries:
+                if known := there.get((row.poid, row.version)):
+                    _refuse_other(connection, row, listed, known)
+            new = [entry for entry in entries if (entry[0].poid, entry[0].version) not in there]
+            _end_claims(connection, [row for row, _, _ in new])
+            _insert_new(connection, new)
+            return len(new)
+
+    def version(self, poid: str, version: int | None = None, originator: str | None = None) -> VersionRow:
+        """A version, the newest one by default; raises UnknownObjectError."""
+        query = select(versions).where(versions.c.poid == poid)
+        if version is not None:
+            if not 1 <= version <= LARGEST_VERSION:
+                raise UnknownObjectError(poid=poid, version=version)
+            query = query.where(versions.c.version == version)
+        if originator is not None:
+            query = query.where(versions.c.originator == originator)
+        with reading(self._engine) as connection:
+            row = connection.execute(query.order_by(versions.c.version.desc()).limit(1)).mappings().one_or_none()
+        if row is None:
+            raise UnknownObjectError(poid=poid, version=version)
+        return to_row(VersionRow, row)
+
+    def versions(self, poid: str, originator: str | None = None) -> list[VersionRow]:
+        """All versions of an object, oldest first; raises UnknownObjectError when there is none."""
+        query = select(versions).where(versions.c.poid == poid).order_by(versions.c.version)
+        if originator is not None:
+            query = query.where(versions.c.originator == originator)
+        with reading(self._engine) as connection:
+            found = to_rows(VersionRow, connection.execute(query).mappings())
+        if not found:
+            raise UnknownObjectError(poid=poid)
+        return found
+
+    def files(self, poid: str, version: int) -> list[FileRow]:
+        """The files of a version in the order in which its description lists them."""
+        with reading(self._engine) as connection:
+            found = _files(connection, poid, version)
+        if not found:
+            raise UnknownObjectError(poid=poid, version=version)
+        return found
+
+    def file(self, poid: str, version: int, path: str) -> FileRow:
+        """One file by its logical path; raises UnknownObjectError."""
+        query = select(files).where(files.c.poid == poid, files.c.version == version, files.c.path == path)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise UnknownObjectError(poid=poid, version=version, path=path)
+        return to_row(FileRow, row)
+
+    def objects(self, after: str | None = None, limit: int = 100, originator: str | None = None) -> list[VersionRow]:
+        """The newest version of each object, in deposit order, beginning behind the POID `after`."""
+        newer = versions.alias("newer")
+        query = select(versions).where(
+            ~exists().where(newer.c.poid == versions.c.poid, newer.c.version > versions.c.version)
+        )
+        if after is not None:
+            query = query.where(versions.c.poid > after)
+        if originator is not None:
+            query = query.where(versions.c.originator == originator)
+        with reading(self._engine) as connection:
+            return to_rows(VersionRow, connection.execute(query.order_by(versions.c.poid).limit(limit)).mappings())
+
+    def count_states(self, originator: str | None = None) -> StateCounts:
+        """How many objects there are, and what is true of their versions."""
+        query = select(
+            func.count(func.distinct(versions.c.poid)).label("objects"),
+            func.count().label("versions"),
+            func.count(batches.c.number).label("in_any_batch"),
+            func.count(batches.c.evidenced_at).label("evidenced"),
+        ).select_from(versions.outerjoin(batches, versions.c.batch == batches.c.number))
+        if originator is not None:
+            query = query.where(versions.c.originator == originator)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one()
+        return StateCounts(
+            objects=row.objects,
+            versions=row.versions,
+            awaiting=row.versions - row.in_any_batch,
+            in_batch=row.in_any_batch - row.evidenced,
+            evidenced=row.evidenced,
+        )
+
+    def awaiting_evidence(
+        self, profile: str | None = None, originator: str | None = None, limit: int = 10_000
+    ) -> list[VersionRow]:
+        """Versions without a batch, in the order (received, POID, version)."""
+        query = select(versions).where(versions.c.batch.is_(None))
+        if profile is not None:
+            query = query.where(versions.c.profile == profile)
+        if originator is not None:
+            query = query.where(versions.c.originator == originator)
+        query = query.order_by(versions.c.received, versions.c.poid, versions.c.version).limit(limit)
+        with reading(self._engine) as connection:
+            return to_rows(VersionRow, connection.execute(query).mappings())
+
+    def awaiting_groups(self) -> list[AwaitingGroup]:
+        """Versions without a batch, counted by (profile, originator)."""
+        keys = (versions.c.profile, versions.c.originator)
+        query = select(*keys, func.count().label("waiting"), func.min(versions.c.received).label("oldest"))
+        query = query.where(versions.c.batch.is_(None)).group_by(*keys).order_by(*keys)
+        with reading(self._engine) as connection:
+            return [AwaitingGroup(*row) for row in connection.execute(query)]
+
+    def enter_prefix_records(self, rows: Sequence[PrefixRecordRow]) -> None:
+        """Note the prefix records of versions; those already there stay as they are."""
+        with writing(self._engine) as connection:
+            for row in rows:
+                query = select(prefix_records).filter_by(poid=row.poid, version=row.version, name=row.name)
+                known = connection.execute(query).mappings().one_or_none()
+                if known is None:
+                    connection.execute(insert(prefix_records).values(to_values(row)))
+                elif to_row(PrefixRecordRow, known) != row:
+                    raise ConcurrentChangeError(poid=row.poid, version=row.version, name=row.name)
+
+    def prefix_records(self, poid: str, version: int) -> list[PrefixRecordRow]:
+        query = select(prefix_records).filter_by(poid=poid, version=version).order_by(prefix_records.c.name)
+        with reading(self._engine) as connection:
+            return to_rows(PrefixRecordRow, connection.execute(query).mappings())
+
+
+def _existing(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], VersionRow]:
+    found: dict[tuple[str, int], VersionRow] = {}
+    for chunk in chunks(wanted, 250):
+        query = select(versions).where(tuple_(versions.c.poid, versions.c.version).in_(chunk))
+        for row in to_rows(VersionRow, connection.execute(query).mappings()):
+            found[row.poid, row.version] = row
+    return found
+
+
+def _refuse_other(connection: Connection, row: VersionRow, listed: Sequence[FileRow], known: VersionRow) -> None:
+    # Batch and leaf come later and say nothing about whether it is the same version.
+    same = replace(known, batch=row.batch, leaf=row.leaf) == row
+    if not same or _files(connection, row.poid, row.version) != list(listed):
+        raise ConcurrentChangeError(poid=row.poid, version=row.version)
+
+
+def _files(connection: Connection, poid: str, version: int) -> list[FileRow]:
+    query = select(files).where(files.c.poid == poid, files.c.version == version).order_by(files.c.position)
+    return to_rows(FileRow, connection.execute(query).mappings())
+
+
+def _end_claims(connection: Connection, rows: Sequence[VersionRow]) -> None:
+    """Delete the rows' claims; a claim for other bytes, or of their key for another version, stays and refuses."""
+    by_version = {(row.poid, row.version): row for row in rows}
+    by_key = {(row.originator, row.idempotency_key): row for row in rows if row.idempotency_key is not None}
+    for chunk in chunks(by_version, 200):
+        keys = [(by_version[at].originator, by_version[at].idempotency_key) for at in chunk]
+        keyed = or_(
+            *(and_(claims.c.originator == o, claims.c.idempotency_key == k) for o, k in keys if k is not None),
+            tuple_(claims.c.poid, claims.c.version).in_(chunk),
+        )
+        ended = []
+        for held in connection.execute(select(claims).where(keyed)).mappings():
+            at = (held["poid"], held["version"])
+            row = by_version.get(at) or by_key[held["originator"], held["idempotency_key"]]
+            digest = hashlib.sha512(bytes(held["description"])).hexdigest()
+            if at != (row.poid, row.version) or digest != row.description_digest:
+                raise ConcurrentChangeError(poid=row.poid, version=row.version)
+            ended.append(at)
+        if ended:
+            connection.execute(delete(claims).where(tuple_(claims.c.poid, claims.c.version).in_(ended)))
+
+
+def _insert_new(connection: Connection, new: Sequence[Entry]) -> None:
+    if not new:
+        return
+    connection.execute(insert(versions), [to_values(row) for row, _, _ in new])
+    listed: list[dict[str, Any]] = [
+        {**to_values(file), "position": position}
+        for _, entry_files, _ in new
+        for position, file in enumerate(entry_files)
+    ]
+    if listed:
+        connection.execute(insert(files), listed)
+    insert_events(connection, [event for _, _, happened in new for event in happened])
