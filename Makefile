@@ -26,7 +26,10 @@ $(STAMP): requirements-dev.txt setup.py
 	  || { echo "Python 3.11, 3.12 or 3.13 is needed; '$(PYTHON)' is another. Say: make PYTHON=python3.13 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' \
 	  || { echo "This Python lacks venv or ensurepip (on Debian: apt-get install python3-venv)." >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
+	@version='import sys; print(sys.version_info[:2])'; \
+	  wanted=$$($(PYTHON) -c "$$version"); found=$$($(BIN)/python -c "$$version" 2>/dev/null || echo none); \
+	  $(PYTHON) -m venv $$([ "$$found" = "$$wanted" ] || echo --clear) $(VENV)
+	@echo "Installing into $(VENV), as locked with hashes; this takes a minute the first time."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
