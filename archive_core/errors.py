@@ -234,3 +234,10 @@ class MalformedDocumentError(ArchiveError):
 
     http_status = 422
     exit_code = 1
+
+
+class UnsafeContainerError(ArchiveError):
+    """The ZIP file is damaged, contradicts itself or cannot be read safely within the limits."""
+
+    http_status = 422
+    exit_code = 1
