@@ -59,6 +59,21 @@ class StoredEntry:
     kind: EntryKind = EntryKind.FILE
 
 
+@dataclass(frozen=True, slots=True)
+class NewHead:
+    """The root inventory that an OCFL object is to get, with its sidecar.
+
+    `expected` is the sha512 of the root inventory that is being replaced, or None when there must
+    be none yet.
+    """
+
+    object_path: str
+    inventory: bytes
+    sidecar: bytes
+    sidecar_name: str
+    expected: Digest | None
+
+
 class ObjectStore(Protocol):
     """One storage root: bytes under keys that never change, but for object heads.
 
@@ -92,6 +107,21 @@ class ObjectStore(Protocol):
         becomes visible before its sidecar (`inventory.json.sha512`): a reader that meets the new
         inventory beside the old sidecar has met a crash, not damage, when the newest version
         directory holds the same inventory.
+        """
+        ...
+
+    def replace_heads(self, heads: Sequence[NewHead]) -> None:
+        """`replace_head` for many objects, sharing the durable steps; each head stands alone.
+
+        Every `expected` is compared before any head is replaced; on an error some may be replaced.
+        """
+        ...
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove files that no root inventory names (crash leftovers) and the directories which
+        that leaves empty; durable when it returns. A key that is not there counts as removed.
+
+        The store cannot know what an inventory names: the caller has looked, under its lease.
         """
         ...
 

@@ -1,0 +1,397 @@
+"""An OCFL 1.1 storage root on a store: objects written, found and read back.
+
+Rules kept here
+ * Order of a version: its inventory is put first, under a name that only one writer can take (the
+   claim); then content, declaration and sidecar; all of it durable before the head is replaced. A
+   version counts only when the root inventory names it. A loser of the claim has stored nothing.
+ * Everything written follows from the package alone, so a retry finds its own work and succeeds.
+ * Nothing is handed out that was not compared with its digest, and no digest is believed that does
+   not come from an inventory which its sidecar (or its twin in the newest version) confirms.
+ * Only the verbs of `ObjectStore` are used; no directory is assumed to exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from archive_core.digests import CHUNK, Digest, hash_bytes
+from archive_core.errors import (
+    AlreadyExistsError,
+    FixityError,
+    InventoryCorruptError,
+    SettingsError,
+    SizeLimitError,
+    StoreUnavailableError,
+    UnknownObjectError,
+    UsageError,
+)
+from archive_core.ocfl.inventory import MAX_INVENTORY_BYTES, Inventory, sidecar_digest
+from archive_core.ocfl.layout import CONFIG_KEY, LAYOUT_KEY, HashAndIdLayout
+from archive_core.ocfl.package import ArchivalPackage
+from archive_core.ocfl.reading import VerifyingStream
+from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY
+from archive_core.ports import NewFile, NewHead, ObjectStore
+
+ROOT_DECLARATION = "0=ocfl_1.1"
+OBJECT_DECLARATION = "0=ocfl_object_1.1"
+_SMALL = 64 * 1024
+_MAX_DEPTH = 40
+
+
+class StorageRoot:
+    """The OCFL storage root that a store holds."""
+
+    def __init__(self, store: ObjectStore, layout: HashAndIdLayout | None = None) -> None:
+        """`layout` is for a root that is yet to be made; an existing one says its own."""
+        self.store = store
+        self._wanted = layout or HashAndIdLayout()
+        self._found: HashAndIdLayout | None = None
+
+    # -- the root itself ------------------------------------------------------------------------
+
+    def initialise(self) -> None:
+        """Make the store an OCFL 1.1 storage root, or find that it is ours already.
+
+        Raises `SettingsError` when something else lies there: another layout or version of OCFL,
+        or files that are no storage root.
+        """
+        if self.store.stat(ROOT_DECLARATION) is not None:
+            self._found = self._read_layout()
+            return
+        ours = {LAYOUT_KEY, "extensions/", ROOT_DECLARATION}
+        if foreign := [name for name in self.store.children() if name not in ours]:
+            raise SettingsError(
+                "the place of a new store is not empty", store=self.store.name, found=", ".join(foreign[:5])
+            )
+        # The declaration is last: a root that has it has everything.
+        contents = [
+            (CONFIG_KEY, self._wanted.config_file()),
+            (LAYOUT_KEY, self._wanted.layout_file()),
+            (ROOT_DECLARATION, b"ocfl_1.1\n"),
+        ]
+        try:
+            self.store.put_new([_new_file(key, data) for key, data in contents])
+        except AlreadyExistsError as error:
+            raise SettingsError("the place of a new store holds another layout", store=self.store.name) from error
+        self._found = self._read_layout()
+
+    @property
+    def layout(self) -> HashAndIdLayout:
+        """The layout that the root declares; raises `StoreUnavailableError` when the store holds no
+        storage root (an unmounted disk looks like that) and `SettingsError` for a foreign one."""
+        if self._found is None:
+            self._require_declaration()
+            self._found = self._read_layout()
+        return self._found
+
+    def _require_declaration(self) -> None:
+        if self.store.stat(ROOT_DECLARATION) is None:
+            raise StoreUnavailableError(
+                "the store holds no OCFL 1.1 storage root; is the right disk there?", store=self.store.name
+            )
+
+    def _read_layout(self) -> HashAndIdLayout:
+        if self._read_small(ROOT_DECLARATION) != b"ocfl_1.1\n":
+            raise SettingsError("the store's root declaration is not that of OCFL 1.1", store=self.store.name)
+        return HashAndIdLayout.of_config(self._read_small(CONFIG_KEY))
+
+    def object_path(self, object_id: str) -> str:
+        """The object root of an id, whether or not there is such an object."""
+        return self.layout.object_path(object_id)
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def write_version(self, package: ArchivalPackage) -> Inventory:
+        """Store one version; durable and read back when it returns. See `write_versions`."""
+        return self.write_versions([package])[0]
+
+    def write_versions(self, packages: Sequence[ArchivalPackage]) -> list[Inventory]:
+        """Store one version each of different objects, sharing the durable steps.
+
+        A package that is there already is left alone and counts as success. Raises
+        `AlreadyExistsError` when one of the versions was claimed with other content, and
+        `ConcurrentChangeError` when an object's head is no longer the package's previous version;
+        then none of the heads that failed, and perhaps some others, were replaced.
+        """
+        if len({package.object_id for package in packages}) != len(packages):
+            raise UsageError("two packages of one object cannot be written together")
+        self._require_declaration()
+        self.store.put_new([file for package in packages for file in self._files_of(package)])
+        self.store.replace_heads([self._head_of(package) for package in packages])
+        return [package.inventory for package in packages]
+
+    def _files_of(self, package: ArchivalPackage) -> Iterator[NewFile]:
+        """The files of a version in the order in which they are to show."""
+        root = self.object_path(package.object_id)
+        inventory = package.inventory
+        own = f"{root}/{package.version_name}"
+        yield _new_file(f"{own}/{INVENTORY}", inventory.document)
+        for path, file in package.new_content.items():
+            yield NewFile(f"{root}/{path}", file.source, file.digest, file.size)
+        if package.previous is None:
+            yield _new_file(f"{root}/{OBJECT_DECLARATION}", b"ocfl_object_1.1\n")
+        yield _new_file(f"{own}/{inventory.sidecar_name}", inventory.sidecar)
+
+    def _head_of(self, package: ArchivalPackage) -> NewHead:
+        inventory = package.inventory
+        return NewHead(
+            self.object_path(package.object_id),
+            inventory.document,
+            inventory.sidecar,
+            inventory.sidecar_name,
+            package.previous.digest if package.previous else None,
+        )
+
+    # -- crash leftovers --------------------------------------------------------------------------
+
+    def mend(self, object_id: str) -> bool:
+        """Rewrite the sidecar of a head whose replacement was interrupted; True when there was need.
+
+        Raises as `read_inventory` does when it is damage and not a leftover.
+        """
+        inventory = self.read_inventory(object_id)
+        if inventory is None:
+            return False
+        path = self.object_path(object_id)
+        found = self._read_optional(f"{path}/{inventory.sidecar_name}", _SMALL)
+        if found is not None and sidecar_digest(found) == sidecar_digest(inventory.sidecar):
+            return False
+        self.store.replace_head(
+            path, inventory.document, inventory.sidecar, inventory.sidecar_name, expected=inventory.digest
+        )
+        return True
+
+    def unfinished(self, object_id: str) -> list[str]:
+        """Keys in version directories after the head, and everything when there is no head: what a
+        write that was interrupted, or is still going on, has stored so far. Sorted."""
+        path = self.object_path(object_id)
+        inventory = self.read_inventory(object_id)
+        kept = set(inventory.versions) if inventory else set()
+        found = []
+        for name in self.store.children(path):
+            directory = name.removesuffix("/")
+            if inventory is None or (name.endswith("/") and directory not in kept | {"extensions", "logs"}):
+                found += self._keys_under(path, name)
+        return sorted(found)
+
+    def _keys_under(self, path: str, name: str) -> list[str]:
+        if not name.endswith("/"):
+            return [f"{path}/{name}"]
+        return [entry.key for entry in self.store.list(f"{path}/{name.removesuffix('/')}")]
+
+    def adopt(self, object_id: str) -> Inventory | None:
+        """Finish a version that lacks only its head (and perhaps its sidecar or declaration).
+
+        Every content file of it is read and compared first. Returns the new inventory, or None when
+        the leftover is not complete and can only be cleared.
+        """
+        path = self.object_path(object_id)
+        current = self.read_inventory(object_id)
+        names = [name.removesuffix("/") for name in self.store.children(path) if name.endswith("/")]
+        wanted = current.head_number + 1 if current else 1
+        for name in names:
+            raw = self._read_optional(f"{path}/{name}/{INVENTORY}", MAX_INVENTORY_BYTES)
+            if raw is None or (current and name in current.versions):
+                continue
+            candidate = Inventory.parse(raw, self._where(f"{path}/{name}/{INVENTORY}"))
+            if candidate.object_id != object_id or candidate.head != name or candidate.head_number != wanted:
+                continue
+            if current and not _continues(candidate, current):
+                continue
+            if not self._content_is_complete(path, candidate, name):
+                continue
+            return self._finish(path, candidate, current, name)
+        return None
+
+    def _content_is_complete(self, path: str, inventory: Inventory, version: str) -> bool:
+        """Whether every file of a version directory is there with its digest."""
+        for content_path, digest in inventory.manifest.items():
+            if not content_path.startswith(f"{version}/"):
+                continue
+            try:
+                with self._open_verified(f"{path}/{content_path}", inventory.digest_algorithm, digest) as stream:
+                    while stream.read(CHUNK):
+                        pass
+            except (UnknownObjectError, FixityError):
+                return False
+        return True
+
+    def _finish(self, path: str, inventory: Inventory, current: Inventory | None, name: str) -> Inventory:
+        files = [_new_file(f"{path}/{name}/{inventory.sidecar_name}", inventory.sidecar)]
+        if current is None:
+            files.append(_new_file(f"{path}/{OBJECT_DECLARATION}", b"ocfl_object_1.1\n"))
+        self.store.put_new(files)
+        self.store.replace_head(
+            path,
+            inventory.document,
+            inventory.sidecar,
+            inventory.sidecar_name,
+            expected=current.digest if current else None,
+        )
+        return inventory
+
+    def clear_unfinished(self, object_id: str) -> list[str]:
+        """Remove what `unfinished` names and return it. The caller holds the lease under which
+        versions of this object are written: a write that is going on looks just the same."""
+        keys = self.unfinished(object_id)
+        if keys:
+            self.store.remove(keys)
+        return keys
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def has_object(self, object_id: str) -> bool:
+        """Whether the object has a root inventory."""
+        return self.store.stat(f"{self.object_path(object_id)}/{INVENTORY}") is not None
+
+    def read_inventory(self, object_id: str) -> Inventory | None:
+        """The present root inventory, confirmed by its sidecar, or None when there is no object.
+
+        A sidecar that is old or missing is a crash leftover when the newest version directory holds
+        the same inventory and its sidecar: then the inventory is good, and `mend` rewrites the
+        sidecar. Anything else raises `InventoryCorruptError`.
+        """
+        path = self.object_path(object_id)
+        inventory = self._read_inventory_at(path)
+        if inventory is not None and inventory.object_id != object_id:
+            raise InventoryCorruptError(
+                "an inventory belongs to another object", where=self._where(path), object_id=object_id
+            )
+        return inventory
+
+    def _read_inventory_at(self, path: str) -> Inventory | None:
+        where = self._where(f"{path}/{INVENTORY}")
+        document = self._read_optional(f"{path}/{INVENTORY}", MAX_INVENTORY_BYTES)
+        if document is None:
+            return None
+        if self._confirmed(path, document):
+            return Inventory.parse(document, where)
+        inventory = Inventory.parse(document, where)
+        newest = f"{path}/{inventory.head}"
+        if self._read_optional(f"{newest}/{INVENTORY}", len(document)) != document:
+            raise InventoryCorruptError("an inventory contradicts its sidecar", where=where)
+        if not self._confirmed(newest, document):
+            raise InventoryCorruptError("an inventory and its twin contradict their sidecars", where=where)
+        return inventory
+
+    def _confirmed(self, directory: str, document: bytes) -> bool:
+        """Whether a sidecar in a directory states the digest of this inventory document."""
+        for algorithm in CONTENT_ALGORITHMS:
+            sidecar = self._read_optional(f"{directory}/{INVENTORY}.{algorithm}", _SMALL)
+            if sidecar is not None:
+                return sidecar_digest(sidecar) == hash_bytes(algorithm, document).hex()
+        return False
+
+    def object_paths(self, prefix: str = "") -> Iterator[str]:
+        """The object roots below a directory of the root, finished or not, in order of their paths."""
+        waiting = [prefix]
+        while waiting:
+            directory = waiting.pop()
+            names = self.store.children(directory)
+            files = [name for name in names if not name.endswith("/")]
+            below = [name.removesuffix("/") for name in names if name.endswith("/")]
+            if directory and (files or any(name[:1] == "v" and name[1:].isdecimal() for name in below)):
+                yield directory
+            elif directory.count("/") < _MAX_DEPTH:
+                skipped = {"extensions"} if not directory else set()
+                waiting += [
+                    f"{directory}/{name}" if directory else name for name in reversed(below) if name not in skipped
+                ]
+
+    def object_ids(self) -> Iterator[str]:
+        """The ids of all objects that have a root inventory, in order of their storage paths.
+
+        The id is what the path spells out; only for an id too long for that its inventory is read.
+        An object with a damaged inventory is named like any other.
+        """
+        for path in self.object_paths():
+            if self.store.stat(f"{path}/{INVENTORY}") is None:
+                continue
+            object_id = self.layout.object_id(path)
+            if object_id is None:
+                inventory = self._read_inventory_at(path)
+                object_id = inventory.object_id if inventory else None
+            if object_id is not None:
+                yield object_id
+
+    @contextmanager
+    def open_file(
+        self, object_id: str, version: int, logical_path: str, *, inventory: Inventory | None = None
+    ) -> Iterator[BinaryIO]:
+        """A file of a version, verified while it is read: see `VerifyingStream`.
+
+        `inventory` saves reading it again. Raises `UnknownObjectError`, `FixityError` (also while
+        reading, before the last piece is handed out).
+        """
+        inventory = inventory or self._require_inventory(object_id)
+        key = self.content_key(inventory, version, logical_path)
+        digest = inventory.state(version)[logical_path]
+        with self._open_verified(key, inventory.digest_algorithm, digest) as stream:
+            yield stream
+
+    def content_key(self, inventory: Inventory, version: int, logical_path: str) -> str:
+        """The key under which a file of a version lies, for readers that verify in their own way."""
+        return f"{self.object_path(inventory.object_id)}/{inventory.content_path(version, logical_path)}"
+
+    @contextmanager
+    def _open_verified(self, key: str, algorithm: str, digest: str) -> Iterator[BinaryIO]:
+        with self.store.open(key) as source:
+            yield cast(BinaryIO, VerifyingStream(source, algorithm, digest, self._where(key)))
+
+    def read_file(
+        self, object_id: str, version: int, logical_path: str, limit: int, *, inventory: Inventory | None = None
+    ) -> bytes:
+        """A whole file, verified; raises `SizeLimitError` when it has more than `limit` bytes."""
+        pieces, size = [], 0
+        with self.open_file(object_id, version, logical_path, inventory=inventory) as stream:
+            while piece := stream.read(CHUNK):
+                size += len(piece)
+                if size > limit:
+                    raise SizeLimitError("a stored file is larger than expected here", path=logical_path, limit=limit)
+                pieces.append(piece)
+        return b"".join(pieces)
+
+    def _require_inventory(self, object_id: str) -> Inventory:
+        inventory = self.read_inventory(object_id)
+        if inventory is None:
+            raise UnknownObjectError("there is no such object in this store", object_id=object_id)
+        return inventory
+
+    def _read_small(self, key: str) -> bytes:
+        data = self._read_optional(key, _SMALL)
+        if data is None:
+            raise SettingsError("a storage root lacks one of its files", store=self.store.name, key=key)
+        return data
+
+    def _read_optional(self, key: str, limit: int) -> bytes | None:
+        """The bytes under a key, or None when there is no file; at most one byte over the limit, so
+        that what is too long can be told from what is not."""
+        try:
+            with self.store.open(key) as stream:
+                pieces, size = [], 0
+                while size <= limit and (piece := stream.read(min(CHUNK, limit + 1 - size))):
+                    pieces.append(piece)
+                    size += len(piece)
+                return b"".join(pieces)
+        except UnknownObjectError:
+            return None
+
+    def _where(self, key: str) -> str:
+        return f"{self.store.name}:{key}"
+
+
+def _new_file(key: str, data: bytes) -> NewFile:
+    return NewFile(key, data, Digest.of("sha512", data), len(data))
+
+
+def _continues(newer: Inventory, older: Inventory) -> bool:
+    """Whether an inventory holds all versions of an older one, unchanged, and one more."""
+    names = list(newer.versions)
+    return names[:-1] == list(older.versions) and all(
+        newer.versions[name].state == older.versions[name].state for name in older.versions
+    )
+
+
+__all__ = ["OBJECT_DECLARATION", "ROOT_DECLARATION", "StorageRoot"]
