@@ -54,17 +54,25 @@ def flipped(content: bytes, position: int | None = None) -> bytes:
     return bytes(changed)
 
 
-def flipped_within(whole: bytes, part: bytes, *, last: bool = False) -> bytes:
-    """The whole with one bit changed where `part` lies in it: in the middle of the part, or in its last byte."""
+def flipped_within(whole: bytes, part: bytes) -> bytes:
+    """The whole with one bit changed in the last byte of the first place where `part` lies in it."""
     start = whole.find(part)
     if start < 0:
         raise ValueError("the part does not lie in the whole")
-    return flipped(whole, start + (len(part) - 1 if last else len(part) // 2))
+    return flipped(whole, start + len(part) - 1)
+
+
+def flipped_in_token(record: bytes, token: bytes, part: bytes) -> bytes:
+    """The record with one bit changed in a part of one of its tokens; the part may lie elsewhere in the record too."""
+    start = record.find(token)
+    if start < 0:
+        raise ValueError("the token does not lie in the record")
+    return record[:start] + flipped_within(token, part) + record[start + len(token) :]
 
 
 def broken_records(record: bytes) -> dict[str, bytes]:
     """The record with one bit changed, for each of its parts that must hold: every value of every hash tree, and the
-    stamped content and the signature of every token.
+    message imprint and the signature of every token.
     """
     broken = {}
     for number, tree in enumerate(hash_trees(record), start=1):
@@ -73,8 +81,8 @@ def broken_records(record: bytes) -> dict[str, bytes]:
                 broken[f"stamp {number}: path, list {row}, value {column}"] = flipped_within(record, value)
     for number, token in enumerate(tokens(record), start=1):
         signed = cms.ContentInfo.load(token)["content"]
-        content = signed["encap_content_info"]["content"].contents
+        imprint = signed["encap_content_info"]["content"].parsed["message_imprint"]["hashed_message"].contents
         signature = signed["signer_infos"][0]["signature"].contents
-        broken[f"stamp {number}: token, content"] = flipped_within(record, bytes(content))
-        broken[f"stamp {number}: token, signature"] = flipped_within(record, bytes(signature), last=True)
+        broken[f"stamp {number}: token, imprint"] = flipped_in_token(record, token, imprint)
+        broken[f"stamp {number}: token, signature"] = flipped_in_token(record, token, signature)
     return broken

@@ -151,7 +151,7 @@ def openssl_cms_verify(cms: bytes, content: bytes | None = None, *, ca_pem: byte
         arguments += ["-content", keep(content)] if content is not None else []
         arguments += ["-cades"] if cades else []
         arguments += ["-CAfile", keep(ca_pem), "-purpose", "any", "-out", str(Path(directory) / "content")]
-        return _openssl("openssl cms", arguments, says="CMS Verification successful")
+        return _openssl("openssl cms", arguments, says=f"{'CAdES' if cades else 'CMS'} Verification successful")
 
 
 def _openssl(name: str, arguments: list[str], *, says: str) -> Ruling:

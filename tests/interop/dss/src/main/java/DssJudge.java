@@ -47,12 +47,16 @@ import java.util.stream.Stream;
 import eu.europa.esig.dss.diagnostic.jaxb.XmlDigestMatcher;
 import eu.europa.esig.dss.enumerations.DigestMatcherType;
 import eu.europa.esig.dss.enumerations.Indication;
+import eu.europa.esig.dss.enumerations.Level;
 import eu.europa.esig.dss.enumerations.SubIndication;
 import eu.europa.esig.dss.evidencerecord.common.validation.DefaultEvidenceRecordValidator;
 import eu.europa.esig.dss.jaxb.object.Message;
 import eu.europa.esig.dss.model.DSSDocument;
 import eu.europa.esig.dss.model.InMemoryDocument;
+import eu.europa.esig.dss.model.policy.ValidationPolicy;
 import eu.europa.esig.dss.model.x509.CertificateToken;
+import eu.europa.esig.dss.policy.EtsiValidationPolicy;
+import eu.europa.esig.dss.policy.EtsiValidationPolicyFactory;
 import eu.europa.esig.dss.simplereport.SimpleReport;
 import eu.europa.esig.dss.simplereport.jaxb.XmlTimestamp;
 import eu.europa.esig.dss.spi.validation.CommonCertificateVerifier;
@@ -61,9 +65,6 @@ import eu.europa.esig.dss.spi.x509.revocation.crl.ExternalResourcesCRLSource;
 import eu.europa.esig.dss.validation.reports.Reports;
 
 public final class DssJudge {
-
-    /** DSS's key for "the first hash value list contains other objects than data provided". */
-    private static final String LIST_HOLDS_MORE = "BBB_CV_ER_DFHVLCDOG_ANS";
 
     /** The job cannot be judged: it is put wrongly. */
     static final class Usage extends Exception {
@@ -163,7 +164,21 @@ public final class DssJudge {
             data.add(new InMemoryDocument(Files.readAllBytes(job.data.get(i)), "datum-" + (i + 1)));
         }
         validator.setDetachedContents(data);
-        return validator.validateDocument();
+        return validator.validateDocument(job.part ? FOR_A_PART : FOR_A_GROUP);
+    }
+
+    private static final ValidationPolicy FOR_A_PART = defaultPolicy();
+    private static final ValidationPolicy FOR_A_GROUP = groupPolicy();
+
+    private static EtsiValidationPolicy defaultPolicy() {
+        return (EtsiValidationPolicy) new EtsiValidationPolicyFactory().loadDefaultValidationPolicy();
+    }
+
+    /** The default policy, where strangers in the first list are a failure. */
+    private static EtsiValidationPolicy groupPolicy() {
+        EtsiValidationPolicy policy = defaultPolicy();
+        policy.getEvidenceRecordConstraints().getDataObjectGroup().setLevel(Level.FAIL);
+        return policy;
     }
 
     // -- judging -----------------------------------------------------------------------------------
@@ -238,10 +253,6 @@ public final class DssJudge {
         }
         if (data.missing != 0) {
             return "PASSED, but " + data.missing + " of " + job.data.size() + " data were not found intact";
-        }
-        boolean more = simple.getAdESValidationWarnings(id).stream().anyMatch(m -> LIST_HOLDS_MORE.equals(m.getKey()));
-        if (more && !job.part) {
-            return "PASSED, but the first list covers more than was given";
         }
         return null;
     }
