@@ -187,6 +187,13 @@ def load_certificate(der: bytes) -> x509.Certificate:
     return certificate
 
 
+def name_of(certificate: x509.Certificate) -> str:
+    """What to call a certificate in messages: its subject's common name, else the whole name."""
+    subject = certificate.subject
+    common = subject.native.get("common_name")
+    return common if isinstance(common, str) else str(subject.human_friendly)
+
+
 def _revocation_values(contents: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """CRLs and BasicOCSPResponses of a RevocationInfoChoices (RFC 5652 10.2.1, RFC 5940)."""
     crls: list[bytes] = []

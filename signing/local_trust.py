@@ -125,7 +125,12 @@ class LocalTrust:
             raise SettingsError(f"the local test trust has no time-stamp authority {name!r}, only {AUTHORITIES}")
         unit, authority = self._identities[name], self._identities["test-ca"]
         return LocalTsaResponder(
-            clock, key=unit.key, certificate=unit.certificate, chain=(authority.certificate,), policy=POLICY
+            clock,
+            key=unit.key,
+            certificate=unit.certificate,
+            chain=(authority.certificate,),
+            policy=POLICY,
+            revocation_list=self.crl,
         )
 
     def authority(self, name: str, clock: Clock) -> TsaClient:

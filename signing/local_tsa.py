@@ -2,7 +2,8 @@
 
 Rules kept here
  * A token is Basis-ERS shaped (BSI TR-ESOR-ERS): SignedData version 3, one signer, signed attributes
-   in DER (content-type, message-digest, signing-certificate-v2), certificates inside, nothing unsigned.
+   in DER (content-type, message-digest, signing-certificate-v2), certificates and a revocation list of
+   that moment inside, nothing unsigned. So a record over it verifies offline by itself.
  * genTime comes from the clock, cut to milliseconds, and ascends strictly within one unit, because a
    renewal in the same instant is no renewal (RFC 4998 5.3). A clock that was set back is not hidden:
    only ties within a second are stepped over.
@@ -19,6 +20,7 @@ from typing import Any
 
 from asn1crypto import cms, core, tsp
 from asn1crypto import x509 as asn1_x509
+from asn1crypto.crl import CertificateList
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -56,12 +58,14 @@ class LocalTsaResponder:
         certificate: x509.Certificate,
         chain: Sequence[x509.Certificate],
         policy: str,
+        revocation_list: Callable[[datetime], bytes] | None = None,
     ) -> None:
         self._clock = clock
         self._key = key
         self._certificate = _asn1(certificate)
         self._inside = [self._certificate, *(_asn1(c) for c in chain)]
         self._policy = policy
+        self._revocation_list = revocation_list
         self._lock = threading.Lock()
         self._last: datetime | None = None
 
@@ -93,7 +97,8 @@ class LocalTsaResponder:
         return _imprint(algorithm, octets), nonce, with_certificates
 
     def _token(self, imprint: Digest, nonce: int | None, with_certificates: bool) -> cms.ContentInfo:
-        info = self._info(imprint, nonce).dump()
+        gen_time = self._next_time()
+        info = self._info(imprint, nonce, gen_time).dump()
         attributes = self._signed_attributes(info)
         signature = self._key.sign(attributes.dump(), ec.ECDSA(hashes.SHA512()))
         body = cms.SignedData(
@@ -106,9 +111,12 @@ class LocalTsaResponder:
         )
         if with_certificates:
             body["certificates"] = [cms.CertificateChoices("certificate", c) for c in self._inside]
+            if self._revocation_list is not None:
+                current = CertificateList.load(self._revocation_list(gen_time))
+                body["crls"] = [cms.RevocationInfoChoice("crl", current)]
         return cms.ContentInfo({"content_type": "signed_data", "content": body})
 
-    def _info(self, imprint: Digest, nonce: int | None) -> tsp.TSTInfo:
+    def _info(self, imprint: Digest, nonce: int | None, gen_time: datetime) -> tsp.TSTInfo:
         info = tsp.TSTInfo(
             {
                 "version": "v1",
@@ -118,7 +126,7 @@ class LocalTsaResponder:
                     "hashed_message": imprint.value,
                 },
                 "serial_number": secrets.randbits(159) | 1 << 158,
-                "gen_time": self._next_time(),
+                "gen_time": gen_time,
                 "accuracy": {"seconds": ACCURACY_SECONDS},
                 "tsa": asn1_x509.GeneralName("directory_name", self._certificate.subject),
             }

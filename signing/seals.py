@@ -9,11 +9,8 @@ Rules kept here
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from asn1crypto import cms, keys, x509
 from pyhanko.sign import signers
@@ -23,6 +20,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from archive_core.errors import SealKeyUnavailableError
 from archive_core.ports import Seal, ValidationData
 from signing.keys import SigningKey
+from signing.waiting import completed
 
 _DIGEST = "sha512"
 
@@ -59,7 +57,7 @@ class SoftwareSealer:
 
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         try:
-            signed = _completed(self._signed(content, at))
+            signed = completed(self._signed(content, at))
         except (ValueError, TypeError, OSError) as error:
             raise SealKeyUnavailableError(f"the seal could not be made: {error}") from error
         return Seal(bytes(signed.dump()), self._validation_source(at), self._test_trust)
@@ -72,13 +70,3 @@ class SoftwareSealer:
             use_cades=True,
             signed_attr_settings=PdfCMSSignedAttributes(signing_time=at),
         )
-
-
-def _completed(work: Coroutine[Any, Any, cms.ContentInfo]) -> cms.ContentInfo:
-    """Run to the end, also where the calling thread has an event loop of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(asyncio.run, work).result()

@@ -30,7 +30,7 @@ class UnsupportedAlgorithmError(ValueError):
 class SignatureScheme:
     """A signature algorithm identifier, understood.
 
-    `name` is one of rsa, rsa-pss, dsa, ecdsa, plain-ecdsa, ed25519, ed448, ml-dsa-44/65/87.
+    `name` is one of rsa-pkcs1v15, rsa-pss, dsa, ecdsa, plain-ecdsa, ed25519, ed448, ml-dsa-44/65/87.
     `digest` is our digest name, or None when the scheme leaves it to its surroundings or has none.
     """
 
@@ -38,7 +38,7 @@ class SignatureScheme:
     digest: str | None
 
 
-_RSA, _ECDSA, _DSA = "rsa", "ecdsa", "dsa"
+_RSA, _ECDSA, _DSA = "rsa-pkcs1v15", "ecdsa", "dsa"
 _SCHEMES: dict[str, tuple[str, str | None]] = {
     "1.2.840.113549.1.1.1": (_RSA, None),
     "1.2.840.113549.1.1.5": (_RSA, "sha1"),
@@ -191,7 +191,7 @@ def check_signature(
     scheme = signature_scheme(algorithm)
     public = load_public_key(key)
     chosen = scheme.digest or digest
-    if scheme.name == "rsa" and isinstance(public, rsa.RSAPublicKey) and chosen:
+    if scheme.name == _RSA and isinstance(public, rsa.RSAPublicKey) and chosen:
         _check_pkcs1(public, signature, signed, chosen)
     elif scheme.name == "rsa-pss" and isinstance(public, rsa.RSAPublicKey):
         _check_pss(public, algorithm, signature, signed)
