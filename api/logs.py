@@ -1,0 +1,47 @@
+"""Structured logs: one JSON object a line, on standard error.
+
+Rules kept here
+ * An entry holds opaque ids, codes, counts and durations: no secret, no name of a file or a person,
+   no address of a client, no body.
+ * An unexpected error is logged with its stack trace; an expected one with its code.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+LOGGER = "trusted_archive"
+
+
+class JsonLines(logging.Formatter):
+    """`extra={"facts": {...}}` of a record becomes members of its line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "facts", {}),
+        }
+        if record.exc_info:
+            entry["trace"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+def start_logging(stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Send the program's entries to `stream` (standard error), each once."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLines())
+    logger = logging.getLogger(LOGGER)
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(level)
+
+
+def log(event: str, level: int = logging.INFO, *, error: BaseException | None = None, **facts: object) -> None:
+    """One entry; `error` adds its stack trace."""
+    logging.getLogger(LOGGER).log(level, event, exc_info=error, extra={"facts": facts})

@@ -1,0 +1,89 @@
+"""What a problem is called, in English and Czech.
+
+Rules kept here
+ * English is the docstring of the error's class, so that there is one sentence and not two.
+ * Czech stands here, one sentence for each code; a test holds that none is missing.
+ * The product is never called an archive in Czech.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+import api.refusals
+from archive_core.errors import ArchiveError
+
+_CZECH = {
+    "archive": "Požadavek se nepodařilo splnit.",
+    "usage": "Požadavek je chybně sestaven.",
+    "unknown-field": "Požadavek obsahuje pole nebo parametr, který rozhraní nezná.",
+    "malformed-upload": "Tělo požadavku není platné multipart/form-data.",
+    "unsupported-media-type": "Tělo požadavku má jiný typ nebo kódování, než je třeba.",
+    "stalled-upload": "Tělo požadavku přicházelo příliš pomalu; pošlete je znovu.",
+    "range-not-satisfiable": "Soubor nemá v požadovaném rozsahu ani jeden bajt.",
+    "precondition-failed": "Soubor není ten, který uvádí If-Match.",
+    "staging-unavailable": "Pro příjem podání teď není místo; nic nebylo uloženo, zkuste to později.",
+    "unauthenticated": "Je potřeba klíč: pošlete jej jako `Authorization: Bearer KLÍČ`.",
+    "not-permitted": "Tento klíč k tomu nemá oprávnění; požádejte provozovatele o klíč se správnou rolí.",
+    "submission": "Podání nelze v této podobě přijmout; nic nebylo uloženo.",
+    "empty-submission": "Podání musí obsahovat alespoň jeden soubor.",
+    "name-not-accepted": "Název souboru v podání nelze bezpečně uchovat.",
+    "metadata-not-accepted": "Metadata nejsou objekt JSON v povolených mezích.",
+    "digest-mismatch": "Soubor nemá otisk, který pro něj byl uveden.",
+    "size-limit": "Podání překračuje povolenou mez.",
+    "truncated-submission": "Podání skončilo dříve, než ohlásilo.",
+    "profile-not-active": "Profil uchovávání teď nová podání nepřijímá.",
+    "not-found": "Nic takového, co smíte vidět, zde není.",
+    "unknown-object": "Takový uchovávaný objekt, verze ani soubor, který smíte vidět, zde není.",
+    "unknown-profile": "Takový profil uchovávání zde není.",
+    "evidence-pending": "Objekt je bezpečně uložen, důkaz ještě nemá; zkuste to po příští dávce.",
+    "conflict": "Požadavek je v rozporu s tím, co je již uloženo.",
+    "idempotency-conflict": "Tento klíč opakování již byl použit pro jiné podání.",
+    "concurrent-change": "Totéž mezitím změnil někdo jiný; načtěte stav a rozhodněte znovu.",
+    "already-exists": "Tento klíč nebo číslo již patří jinému obsahu.",
+    "unavailable": "Něco potřebného je teď nedostupné; úložiště to zkusí znovu.",
+    "store-unavailable": "Potřebné úložiště kopií neodpovídá nebo do něj nelze zapisovat.",
+    "catalogue-unavailable": "Databáze katalogu neodpovídá, je zamčená nebo do ní nelze zapisovat.",
+    "timestamp-authority-unavailable": "Autorita časových razítek neodpovídá.",
+    "timestamp-refused": "Odpověď autority časových razítek není žádaným razítkem; nebude použita.",
+    "seal-key-unavailable": "Klíč k pečetění neodpovídá.",
+    "lease-held": "Totéž právě provádí jiný proces.",
+    "settings": "Nastavení nepopisuje úložiště, které by mohlo začít pracovat.",
+    "schema-out-of-date": "Katalog má jiné schéma než tento program; spusťte `trusted-archive upgrade`.",
+    "damage": "Uložené bajty nejsou, jaké byly; chybné bajty se nikdy nevydávají.",
+    "fixity": "Uložený soubor nemá zaznamenaný otisk a jiná kopie není v pořádku.",
+    "inventory-corrupt": "Inventář OCFL nelze přečíst nebo odporuje svému otisku.",
+    "catalogue-damaged": "Databáze katalogu je poškozena; spusťte `trusted-archive rebuild-catalogue`.",
+    "evidence-broken": "Uložený důkaz neobstál při ověření.",
+    "malformed-evidence": "Bajty nejsou důkazním záznamem podle RFC 4998 v povolených mezích.",
+    "malformed-document": "Bajty nejsou dokumentem JSON očekávaného formátu v povolených mezích.",
+}
+
+_WEB = {
+    "internal": (
+        "Something unexpected happened; the request id leads the operator to the reason.",
+        "Nastala neočekávaná chyba; příčinu najde provozovatel podle čísla požadavku.",
+    ),
+    "no-such-address": ("There is nothing at this address.", "Na této adrese nic není."),
+    "method-not-allowed": ("This address does not take that method.", "Tato adresa takovou metodu nepřijímá."),
+}
+
+
+def error_classes() -> list[type[ArchiveError]]:
+    """Every class of error that is known to the program, the root first."""
+    assert api.refusals  # imported for its classes
+    found: list[type[ArchiveError]] = [ArchiveError]
+    for kind in found:
+        found.extend(kind.__subclasses__())
+    return found
+
+
+def text_of(code: str, language: str) -> str:
+    """The sentence for a code in `en` or `cs`; raises KeyError for a code that nobody knows."""
+    if code in _WEB:
+        return _WEB[code][language == "cs"]
+    return _CZECH[code] if language == "cs" else _english()[code]
+
+
+def _english() -> dict[str, str]:
+    return {kind("").code: inspect.getdoc(kind) or "" for kind in error_classes()}

@@ -1,0 +1,57 @@
+"""What a route is, and what views reach the rest through.
+
+Rules kept here
+ * A route is declared with the permission it needs; there is no default.
+ * A view does three things: wire in, one call on the archive, wire out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from flask import Response, current_app, g
+
+from api.auth import Permission
+from api.uploads import UploadLimits
+from archive_core.lifecycle import Actor
+
+if TYPE_CHECKING:
+    from archive_core.archive import Archive
+
+EXTENSION = "trusted_archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`rule` in Flask's notation; HEAD comes with GET and needs the same permission."""
+
+    method: str
+    rule: str
+    view: Callable[..., Response]
+    permission: Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What the application was made with."""
+
+    archive: Archive
+    staging: Path
+    limits: UploadLimits
+    default_originator: str
+
+
+def edge() -> Edge:
+    return cast(Edge, current_app.extensions[EXTENSION])
+
+
+def archive() -> Archive:
+    return edge().archive
+
+
+def actor() -> Actor:
+    """Who asks; only in views that need a key."""
+    return cast(Actor, g.actor)

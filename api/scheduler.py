@@ -1,0 +1,156 @@
+"""The embedded scheduler: one line for each thing that must happen without anybody asking.
+
+Rules kept here
+ * A job asks the archive what is due; it is safe to run twice and beside another process.
+ * No failure ends the scheduler: it is logged and counted, and the job waits twice as long before
+   the next try, up to `LONGEST_WAIT`, until it succeeds again.
+ * A job never runs beside itself; rounds that were missed are made up for by one.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from api.logs import log
+from archive_core.errors import ArchiveError, LeaseHeldError
+from archive_core.lifecycle import Actor, BatchView
+
+if TYPE_CHECKING:
+    from archive_core.archive import Archive
+
+SCHEDULER = Actor(actor_id="scheduler", role="operator")
+LONGEST_WAIT = 300.0
+"""Seconds between two tries of a job that keeps failing, at most (before jitter)."""
+
+_QUIET = logging.ERROR
+
+
+@dataclass(slots=True)
+class JobHealth:
+    """How a job has fared since the process started."""
+
+    runs: int = 0
+    failures: int = 0
+    failing_since: float | None = None
+    consecutive: int = 0
+    last_error: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "runs": self.runs,
+            "failures": self.failures,
+            "consecutive_failures": self.consecutive,
+            "last_error": self.last_error,
+        }
+
+
+@dataclass(slots=True)
+class Job:
+    """One action with its own patience. `act` returns a short error text when it did not succeed
+    but could say so, and raises when it could not."""
+
+    name: str
+    act: Callable[[], str | None]
+    interval: float
+    now: Callable[[], float] = time.monotonic
+    health: JobHealth = field(default_factory=JobHealth)
+    _not_before: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self) -> None:
+        """Run unless the job is waiting after a failure. Never raises."""
+        if self.now() < self._not_before or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._run()
+        finally:
+            self._lock.release()
+
+    def _run(self) -> None:
+        self.health.runs += 1
+        try:
+            error = self.act()
+        except LeaseHeldError:
+            error = None  # another process is doing it: that is as good
+        except ArchiveError as failure:
+            error = failure.code
+            log("job failed", logging.WARNING, job=self.name, code=failure.code, reason=str(failure))
+        except Exception as failure:  # noqa: BLE001 - logged with its trace and counted; the rounds go on
+            error = "internal"
+            log("job failed", logging.ERROR, error=failure, job=self.name, code=error)
+        self._settle(error)
+
+    def _settle(self, error: str | None) -> None:
+        health = self.health
+        if error is None:
+            if health.consecutive:
+                log("job recovered", job=self.name, failures=health.consecutive)
+            health.consecutive, health.last_error, self._not_before = 0, None, 0.0
+            return
+        health.failures += 1
+        health.consecutive += 1
+        health.last_error = error
+        wait = min(LONGEST_WAIT, self.interval * 2.0 ** min(health.consecutive, 20))
+        self._not_before = self.now() + wait * random.uniform(0.9, 1.1)  # noqa: S311 - spreads retries, hides nothing
+
+
+def preserve_due(archive: Archive) -> str | None:
+    """Close and prove what is due; the first batch error, if there is one."""
+    errors = [view.error for view in archive.preserve(actor=SCHEDULER, only_due=True) if _logged(view)]
+    return errors[0] if errors else None
+
+
+def _logged(view: BatchView) -> bool:
+    if view.error is None:
+        log("batch evidenced", batch=view.number, objects=view.objects, test_trust=view.test_trust)
+        return False
+    log("batch waits", logging.WARNING, batch=view.number, reason=view.error)
+    return True
+
+
+def _discard(_result: object) -> None:
+    """The result of a job that says all it has to say by not raising."""
+
+
+def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
+    """Everything that happens by itself, one line each; `interval` in seconds."""
+    return (
+        Job("preserve", lambda: preserve_due(archive), interval),
+        Job("flush trail", lambda: _discard(archive.flush_trail()), interval),
+        Job("run jobs", lambda: _discard(archive.run_jobs(None)), interval),
+    )
+
+
+class Scheduler:
+    """Runs jobs in threads of this process until it is stopped."""
+
+    def __init__(self, jobs: tuple[Job, ...]) -> None:
+        self.jobs = jobs
+        logging.getLogger("apscheduler").setLevel(_QUIET)
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(len(jobs))},
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+        for job in jobs:
+            self._scheduler.add_job(job, IntervalTrigger(seconds=job.interval), name=job.name)
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Start nothing more and wait for what is running."""
+        self._scheduler.shutdown(wait=True)
+
+    def to_json(self) -> dict[str, object]:
+        return {job.name: job.health.to_json() for job in self.jobs}

@@ -1,0 +1,256 @@
+"""The production server: gunicorn, one worker process, threads, the scheduler inside.
+
+Rules kept here
+ * One process commits for everybody. The archive is built inside it, never before a fork.
+ * What would keep the server from working is found before it starts listening, and says which exit
+   code it is (`archive_core.errors`).
+ * SIGTERM and SIGINT are graceful: no new connections, running requests and jobs end, then it stops.
+ * One server per home: the second is refused while the first lives.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from api.app import create_app
+from api.logs import log, start_logging
+from api.patience import PatientSocket
+from api.scheduler import Scheduler, jobs_of
+from api.settings import ArchiveSettings
+from api.uploads import clear_staging
+from archive_core.errors import LeaseHeldError, SettingsError
+from archive_core.lifecycle import Actor
+
+if TYPE_CHECKING:
+    from archive_core.archive import Archive
+
+GRACE = 30
+"""Seconds that running requests and jobs are given at a stop."""
+
+LOCK_FILE = "server.lock"
+FIRST_KEY_FILE = "first-key"
+_OPERATOR = Actor(actor_id="serve", role="operator")
+
+Build = Callable[[ArchiveSettings], "Archive"]
+
+
+def serve(settings: ArchiveSettings, build: Build, *, host: str, port: int, json_lines: bool = False) -> None:
+    """Serve until a signal. Raises `SettingsError`, `LeaseHeldError` or `UnavailableError` when it
+    cannot start, and the errors of `build`."""
+    start_logging()
+    with _only_server(settings.home):
+        clear_staging(settings.staging)
+        key_file = _prepare(settings, build)
+        listener = _listen(host, port)
+        _announce(listener, settings, key_file, json_lines=json_lines)
+        _Server(settings, build, listener).run()
+
+
+def ensure_first_key(archive: Archive, home: Path) -> Path | None:
+    """The file (mode 0600) with the first key, made when there is no key yet; None when there are
+    keys and no such file. The key is an operator's, of no single organisation."""
+    path = home / FIRST_KEY_FILE
+    if archive.keys():
+        return path if path.is_file() else None
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as out:
+        _, secret = archive.create_key(label="first key", role="operator", originator=None, actor=_OPERATOR)
+        out.write(secret + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return path
+
+
+def _prepare(settings: ArchiveSettings, build: Build) -> Path | None:
+    """Find out in this process, before the fork, whether the archive can work."""
+    archive = build(settings)
+    try:
+        archive.ready()
+        return ensure_first_key(archive, settings.home)
+    finally:
+        archive.close()
+
+
+@contextmanager
+def _only_server(home: Path) -> Iterator[None]:
+    with (home / LOCK_FILE).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LeaseHeldError(f"another server is running on {home}") from None
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
+        )
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def _announce(listener: socket.socket, settings: ArchiveSettings, key_file: Path | None, *, json_lines: bool) -> None:
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    if json_lines:
+        key = str(key_file) if key_file else None
+        said = json.dumps({"event": "serving", "address": address, "home": str(settings.home), "key_file": key})
+    else:
+        said = f"Serving {settings.home} at {address} (stop with Ctrl-C)"
+        if key_file is not None:
+            said += f"\nThe first key is in {key_file}"
+            said += f'\nTry: curl -H "Authorization: Bearer $(cat {key_file})" {address}/v1/status'
+    sys.stderr.write(said + "\n")
+    sys.stderr.flush()
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with our settings instead of its command line."""
+
+    def __init__(self, settings: ArchiveSettings, build: Build, listener: socket.socket) -> None:
+        self._settings = settings
+        self._build = build
+        self._listener = listener
+        super().__init__()
+
+    def load_config(self) -> None:
+        os.environ.pop("GUNICORN_FD", None)
+        for name, value in {
+            "bind": [f"fd://{self._listener.fileno()}"],
+            "workers": 1,
+            "worker_class": PatientWorker,
+            "threads": self._settings.server.threads,
+            "worker_connections": max(1000, 4 * self._settings.server.threads),
+            "timeout": 120,
+            "graceful_timeout": GRACE,
+            "keepalive": 30,
+            "limit_request_line": 8190,
+            "limit_request_fields": 64,
+            "loglevel": "warning",
+            "logger_class": QuietLogger,
+            "accesslog": None,
+            "proc_name": "trusted-archive",
+            "worker_exit": _stop_worker,
+            "control_socket_disable": True,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Called inside the worker process: the only place where the serving archive is made."""
+        archive = self._build(self._settings)
+        app = create_app(archive, settings=self._settings)
+        scheduler = Scheduler(jobs_of(archive, self._settings.server.interval))
+        app.extensions["trusted_archive_scheduler"] = scheduler
+        scheduler.start()
+        log("worker started", threads=self._settings.server.threads)
+        return app
+
+    def run(self) -> None:
+        _GracefulArbiter(self).run()
+
+
+def _stop_worker(_arbiter: Arbiter, worker: ThreadWorker) -> None:
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["trusted_archive_scheduler"].stop()
+        app.extensions["trusted_archive"].archive.close()
+        log("worker stopped")
+
+
+class _GracefulArbiter(Arbiter):  # type: ignore[misc]
+    """Ctrl-C is as graceful as SIGTERM."""
+
+    def handle_int(self) -> None:
+        raise StopIteration
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]
+    """Threads that a slow client cannot hold, and problem documents where gunicorn has HTML."""
+
+    def enqueue_req(self, conn: TConn) -> None:
+        if not isinstance(conn.sock, PatientSocket):
+            conn.sock = PatientSocket.taking_over(conn.sock)
+        conn.sock.begin_request()
+        super().enqueue_req(conn)
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C comes here too; the arbiter decides
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """What is not HTTP is told so, in the form of every other error."""
+        expected = type(exc).__module__ == "gunicorn.http.errors"
+        log("request not readable", logging.WARNING, error=None if expected else exc, kind=type(exc).__name__)
+        code, status, reason = ("usage", 400, "Bad Request") if expected else ("internal", 500, "Internal Server Error")
+        body = json.dumps(
+            {"type": f"urn:trusted-archive:problem:{code}", "title": reason, "status": status, "detail": reason}
+        ).encode()
+        head = (
+            f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+            f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        try:
+            client.sendall(head.encode("ascii") + body)
+        except OSError as error:
+            log("answer not sent", logging.DEBUG, kind=type(error).__name__)
+
+
+class QuietLogger(Logger):  # type: ignore[misc]
+    """gunicorn's messages as entries of ours, without the addresses and headers it puts into them."""
+
+    def setup(self, cfg: Config) -> None:
+        self.cfg = cfg
+        self._access_log_enabled = False
+
+    def _entry(self, level: int, message: object, *, trace: bool = False) -> None:
+        error = sys.exc_info()[1] if trace else None
+        log("gunicorn", level, error=error, message=str(message)[:200])
+
+    def critical(self, msg: object, *args: object, **kwargs: object) -> None:
+        self._entry(logging.CRITICAL, msg)
+
+    def error(self, msg: object, *args: object, **kwargs: object) -> None:
+        self._entry(logging.ERROR, msg)
+
+    def warning(self, msg: object, *args: object, **kwargs: object) -> None:
+        self._entry(logging.WARNING, msg)
+
+    def info(self, msg: object, *args: object, **kwargs: object) -> None:
+        self._entry(logging.DEBUG, msg)
+
+    def debug(self, msg: object, *args: object, **kwargs: object) -> None:
+        self._entry(logging.DEBUG, msg)
+
+    def exception(self, msg: object, *args: object, **kwargs: object) -> None:
+        self._entry(logging.ERROR, msg, trace=True)
+
+    def log(self, lvl: object, msg: object, *args: object, **kwargs: object) -> None:
+        self._entry(lvl if isinstance(lvl, int) else logging.INFO, msg)
+
+    def access(self, *args: object) -> None:
+        """Requests are logged by the application."""
+
+    def reopen_files(self) -> None:
+        """Entries go to standard error, which is nobody's file."""
+
+    def close_on_exec(self) -> None:
+        """As `reopen_files`."""

@@ -1,0 +1,66 @@
+"""What the archive offers and how it is: description, health, readiness, profiles, status."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from flask import Response, request
+
+from api.auth import Permission
+from api.description import description_json
+from api.routing import Route, actor, archive
+from api.wire import json_response, parameters
+from archive_core.digests import hash_bytes
+from archive_core.findings import utc_text
+from policies.profiles import PreservationProfile
+
+
+def openapi() -> Response:
+    parameters(request)
+    return Response(description_json(), mimetype="application/json")
+
+
+def health() -> Response:
+    parameters(request)
+    return json_response(archive().health())
+
+
+def ready() -> Response:
+    parameters(request)
+    return json_response(archive().ready())
+
+
+def profiles() -> Response:
+    parameters(request)
+    return json_response({"profiles": [profile_json(profile) for profile in archive().profiles()]})
+
+
+def profile_json(profile: PreservationProfile) -> dict[str, object]:
+    """What a depositor needs to know of a profile; its source is a storage object of its own."""
+    return {
+        "id": profile.id,
+        "title": profile.title,
+        "description": profile.description,
+        "valid_from": utc_text(profile.valid_from),
+        "valid_until": utc_text(profile.valid_until) if profile.valid_until else None,
+        "expected_evidence_years": profile.expected_evidence_years,
+        "accepts_test_trust": profile.accepts_test_trust,
+        "limits": asdict(profile.limits),
+        "batch": asdict(profile.batch),
+        "lines": [asdict(line) for line in profile.lines],
+        "sha512": hash_bytes("sha512", profile.source).hex(),
+    }
+
+
+def status() -> Response:
+    parameters(request)
+    return json_response(archive().status(actor=actor()))
+
+
+ROUTES = (
+    Route("GET", "/v1/openapi.json", openapi, Permission.PUBLIC),
+    Route("GET", "/v1/health", health, Permission.PUBLIC),
+    Route("GET", "/v1/ready", ready, Permission.PUBLIC),
+    Route("GET", "/v1/profiles", profiles, Permission.DESCRIBE),
+    Route("GET", "/v1/status", status, Permission.OPERATE),
+)

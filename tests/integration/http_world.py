@@ -1,0 +1,132 @@
+"""What the tests of the HTTP edge share: an application, keys of every role, bodies as clients send them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.settings import ArchiveSettings, parse_settings
+from archive_core.lifecycle import Actor
+from tests.fakes.archive import MemoryArchive
+
+OPERATOR = Actor(actor_id="test", role="operator")
+BOUNDARY = "----TrustedBoundary7MA4YWxk"
+
+SETTINGS = """
+format = 1
+default_profile = "basic-1"
+staging = "staging"
+[catalogue]
+url = "sqlite:///catalogue.sqlite3"
+[[store]]
+name = "one"
+scheme = "filesystem"
+root = "stores/one"
+[[store]]
+name = "two"
+scheme = "filesystem"
+root = "stores/two"
+[[timestamp_authority]]
+name = "local"
+scheme = "local"
+[server]
+max_upload_bytes = 4194304
+"""
+
+
+@dataclass
+class HttpWorld:
+    """An archive behind its HTTP edge."""
+
+    home: Path
+    archive: Any
+    settings: ArchiveSettings
+    app: Flask
+    keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def client(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def key(self, role: str, originator: str | None = "obec-a") -> dict[str, str]:
+        """The Authorization header of a key, made on first use."""
+        name = f"{role}/{originator}"
+        if name not in self.keys:
+            _, self.keys[name] = self.archive.create_key(label=name, role=role, originator=originator, actor=OPERATOR)
+        return {"Authorization": f"Bearer {self.keys[name]}"}
+
+    def staged(self) -> list[str]:
+        """What lies in the staging directory."""
+        return sorted(path.name for path in self.settings.staging.iterdir())
+
+    def post(
+        self,
+        *parts: Part,
+        address: str = "/v1/preservation-objects",
+        who: dict[str, str] | None = None,
+        **headers: str,
+    ) -> TestResponse:
+        """Send a multipart body as it stands; header names with `_` for `-`."""
+        return self.post_raw(body_of(*parts), address=address, who=who, **headers)
+
+    def post_raw(
+        self,
+        body: bytes,
+        *,
+        address: str = "/v1/preservation-objects",
+        who: dict[str, str] | None = None,
+        **headers: str,
+    ) -> TestResponse:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given.setdefault("Content-Type", f"multipart/form-data; boundary={BOUNDARY}")
+        return self.client.post(
+            address,
+            input_stream=io.BytesIO(body),
+            content_length=int(given.pop("Content-Length", len(body))),
+            headers={**(self.key("depositor") if who is None else who), **given},
+        )
+
+    def get(self, address: str, who: dict[str, str] | None = None, **headers: str) -> TestResponse:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.get(address, headers={**(self.key("depositor") if who is None else who), **given})
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a multipart body."""
+
+    name: str
+    content: bytes
+    filename: str | None = None
+    headers: tuple[str, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        disposition = f'Content-Disposition: form-data; name="{self.name}"'
+        if self.filename is not None:
+            disposition += f'; filename="{self.filename}"'
+        head = "\r\n".join([disposition, *self.headers]) + "\r\n\r\n"
+        return head.encode("utf-8") + self.content
+
+
+def file(path: str, content: bytes, *headers: str) -> Part:
+    return Part("file", content, path, headers)
+
+
+def body_of(*parts: Part) -> bytes:
+    lines = b"".join(b"--" + BOUNDARY.encode() + b"\r\n" + part.to_bytes() + b"\r\n" for part in parts)
+    return lines + b"--" + BOUNDARY.encode() + b"--\r\n"
+
+
+def http_world(home: Path) -> HttpWorld:
+    settings = parse_settings(SETTINGS, home)
+    settings.staging.mkdir(parents=True)
+    archive = MemoryArchive()
+    app = create_app(archive, settings=settings)  # type: ignore[arg-type]
+    return HttpWorld(home, archive, settings, app)
