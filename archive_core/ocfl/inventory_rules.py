@@ -183,8 +183,19 @@ class _Reader:
         self.reading.head = head
         if names and head != names[-1]:
             self._say("E040", f"the head is {shown(head)}, the highest version {names[-1]}")
+            self._check_head_form(head, names[-1])
         elif not names:
             self._say("E040", f"the head {shown(head)} is not a version of the inventory")
+
+    def _check_head_form(self, head: str, highest: str) -> None:
+        """A head that is the highest version in another form breaks the naming convention too."""
+        number = version_number(head)
+        if number is None or number != version_number(highest):
+            return
+        if highest[1] == "0" and head[1] != "0":
+            self._say("E011", f"the head {head} has no zero after the v, the versions have")
+        self._say("E012", f"the head {head} is not named as the versions are")
+        self._say("E013", f"the head {head} does not follow the naming of the versions")
 
     # -- versions (3.3, 3.5.3) ----------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from archive_core.ocfl.inventory import MAX_INVENTORY_BYTES, Inventory, sidecar_
 from archive_core.ocfl.layout import CONFIG_KEY, LAYOUT_KEY, HashAndIdLayout
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.reading import VerifyingStream
-from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY
+from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY, is_object_root
 from archive_core.ports import NewFile, NewHead, ObjectStore
 
 ROOT_DECLARATION = "0=ocfl_1.1"
@@ -290,9 +290,8 @@ class StorageRoot:
         while waiting:
             directory = waiting.pop()
             names = self.store.children(directory)
-            files = [name for name in names if not name.endswith("/")]
             below = [name.removesuffix("/") for name in names if name.endswith("/")]
-            if directory and (files or any(name[:1] == "v" and name[1:].isdecimal() for name in below)):
+            if directory and is_object_root(names):
                 yield directory
             elif directory.count("/") < _MAX_DEPTH:
                 skipped = {"extensions"} if not directory else set()

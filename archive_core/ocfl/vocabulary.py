@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,15 @@ def version_number(name: str) -> int | None:
     """The number in a version directory name, padded or not, or None for any other name."""
     match = VERSION_NAME.fullmatch(name)
     return int(match[2]) if match and len(name) <= 12 else None
+
+
+def is_object_root(names: Iterable[str]) -> bool:
+    """Whether a directory with these children (directories end in `/`) is an object root, be it one
+    that lacks most of an object: a declaration, an inventory or a version directory is enough."""
+    return any(
+        name.startswith("0=") or name == INVENTORY or (name.endswith("/") and version_number(name[:-1]))
+        for name in names
+    )
 
 
 def unsafe_parts(path: str) -> bool:
