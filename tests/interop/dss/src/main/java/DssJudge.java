@@ -37,10 +37,10 @@ import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -120,7 +120,7 @@ public final class DssJudge {
         return new InMemoryDocument(Files.readAllBytes(path), path.getFileName().toString());
     }
 
-    private static final Map<Path, List<CertificateToken>> READ = new ConcurrentHashMap<>();
+    private static final Map<Path, List<CertificateToken>> READ = new HashMap<>();
 
     private static List<CertificateToken> certificates(Path path) throws IOException, CertificateException {
         List<CertificateToken> tokens = READ.get(path);
