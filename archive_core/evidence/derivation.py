@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asn1crypto import algos, cms
+from asn1crypto import cms
 
 from archive_core.digests import OID_OF_DIGEST
 from archive_core.errors import EvidenceBrokenError, MalformedEvidenceError
@@ -116,6 +116,6 @@ def _check_root(stamp: StampInput) -> None:
         raise EvidenceBrokenError("the hash tree of a record does not lead to the imprint of its token")
 
 
-def _algorithm(name: str) -> algos.DigestAlgorithm:
+def _algorithm(name: str) -> ers.DigestAlgorithm:
     """An AlgorithmIdentifier without parameters; a name that is not ours is a dotted OID."""
-    return algos.DigestAlgorithm({"algorithm": OID_OF_DIGEST.get(name, name)})
+    return ers.DigestAlgorithm({"algorithm": OID_OF_DIGEST.get(name, name)})

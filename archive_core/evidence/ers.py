@@ -16,7 +16,13 @@ Rules kept here
 
 from __future__ import annotations
 
-from asn1crypto import algos, cms, core
+from asn1crypto import cms, core
+
+
+class DigestAlgorithm(core.Sequence):
+    """An AlgorithmIdentifier that adds no NULL of its own, as asn1crypto's does (RFC 5754 2)."""
+
+    _fields = [("algorithm", core.ObjectIdentifier), ("parameters", core.Any, {"optional": True})]  # noqa: RUF012
 
 
 class PartialHashtree(core.SequenceOf):
@@ -48,7 +54,7 @@ class EncryptionInfo(core.Sequence):
 
 class ArchiveTimeStamp(core.Sequence):
     _fields = [  # noqa: RUF012
-        ("digest_algorithm", algos.DigestAlgorithm, {"implicit": 0, "optional": True}),
+        ("digest_algorithm", DigestAlgorithm, {"implicit": 0, "optional": True}),
         ("attributes", Attributes, {"implicit": 1, "optional": True}),
         ("reduced_hashtree", ReducedHashtree, {"implicit": 2, "optional": True}),
         ("time_stamp", cms.ContentInfo),
@@ -64,7 +70,7 @@ class ArchiveTimeStampSequence(core.SequenceOf):
 
 
 class DigestAlgorithms(core.SequenceOf):
-    _child_spec = algos.DigestAlgorithm
+    _child_spec = DigestAlgorithm
 
 
 class EvidenceRecord(core.Sequence):

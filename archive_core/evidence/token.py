@@ -39,36 +39,61 @@ class TokenInfo:
     serial_number: int
 
 
+@dataclass(frozen=True, slots=True)
+class SignedDataParts:
+    """The fields of a token's SignedData (RFC 5652 5.1), as elements of what was received."""
+
+    version: der.Element
+    digest_algorithms: der.Element
+    content: der.Element
+    certificates: der.Element | None
+    crls: der.Element | None
+    signer_infos: der.Element
+
+
 def parse_token(token: bytes) -> TokenInfo:
     """Read a ContentInfo that must be a SignedData over a TSTInfo; raises MalformedEvidenceError."""
+    return _parse_tst_info(read_signed_data(token).content.content)
+
+
+def read_signed_data(token: bytes) -> SignedDataParts:
+    """Take a token apart, all within bounds; `content` is its eContent, an OCTET STRING.
+
+    Raises MalformedEvidenceError unless it is a ContentInfo with a SignedData over a TSTInfo.
+    """
     content_info = der.expect(_only(token), der.SEQUENCE, "a ContentInfo", after=_only(token))
     content_type, content = _children(content_info, 2, "a ContentInfo")
     if der.oid(der.expect(content_type, der.OID, "a content type", after=content_info)) != SIGNED_DATA:
         raise der.malformed("a time-stamp token is a SignedData", content_type.start)
     der.expect(content, der.context(0), "the content of a ContentInfo", after=content_type)
     (signed_data,) = _children(content, 1, "the content of a ContentInfo")
-    return _parse_tst_info(_encapsulated(signed_data))
-
-
-def _encapsulated(signed_data: der.Element) -> bytes:
-    """The eContent of a SignedData (RFC 5652 5.1), all of whose parts are walked within bounds."""
     der.expect(signed_data, der.SEQUENCE, "a SignedData", after=signed_data)
     fields = list(der.children(signed_data, most=6, minimal=False))
-    if len(fields) < 4:
-        raise der.malformed("a SignedData has at least four fields", signed_data.start)
-    for field in fields:
-        if field.tag in (der.context(0), der.context(1)):
-            for _ in der.children(field, most=_MAX_VALUES, minimal=False):
-                pass
-        else:
-            der.check_walkable(field, depth=_MAX_DEPTH, elements=_MAX_ELEMENTS)
-    der.expect(fields[2], der.SEQUENCE, "encapContentInfo", after=signed_data)
-    content_type, content = _children(fields[2], 2, "encapContentInfo")
-    if der.oid(der.expect(content_type, der.OID, "an eContentType", after=fields[2])) != TST_INFO:
+    optional = {field.tag: field for field in fields[3:-1]}
+    if len(fields) < 4 or not set(optional) <= {der.context(0), der.context(1)} or len(optional) != len(fields) - 4:
+        raise der.malformed("a SignedData has other fields than these", signed_data.start)
+    for field in (*fields[:3], fields[-1]):
+        der.check_walkable(field, depth=_MAX_DEPTH, elements=_MAX_ELEMENTS)
+    for large in optional.values():
+        for _ in der.children(large, most=_MAX_VALUES, minimal=False):
+            pass
+    return SignedDataParts(
+        version=der.expect(fields[0], der.INTEGER, "a CMS version", after=signed_data),
+        digest_algorithms=der.expect(fields[1], der.SET, "digestAlgorithms", after=fields[0]),
+        content=_encapsulated(der.expect(fields[2], der.SEQUENCE, "encapContentInfo", after=fields[1])),
+        certificates=optional.get(der.context(0)),
+        crls=optional.get(der.context(1)),
+        signer_infos=der.expect(fields[-1], der.SET, "signerInfos", after=fields[2]),
+    )
+
+
+def _encapsulated(encap_content_info: der.Element) -> der.Element:
+    content_type, content = _children(encap_content_info, 2, "encapContentInfo")
+    if der.oid(der.expect(content_type, der.OID, "an eContentType", after=encap_content_info)) != TST_INFO:
         raise der.malformed("a time-stamp token holds a TSTInfo", content_type.start)
     der.expect(content, der.context(0), "an eContent", after=content_type)
     (octets,) = _children(content, 1, "an eContent")
-    return der.expect(octets, der.OCTET_STRING, "an OCTET STRING", after=content).content
+    return der.expect(octets, der.OCTET_STRING, "an OCTET STRING", after=content)
 
 
 def _parse_tst_info(encoded: bytes) -> TokenInfo:

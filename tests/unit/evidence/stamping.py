@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from archive_core.digests import OID_OF_DIGEST, Digest
+from archive_core.digests import DIGEST_OIDS, OID_OF_DIGEST, Digest
 from archive_core.findings import SubIndication, Verdict
 from archive_core.ports import TokenAssessment, ValidationData
 
@@ -63,7 +63,7 @@ class SmallTsa:
                 "version": "v1",
                 "policy": "1.2.3.4.1",
                 "message_imprint": {
-                    "hash_algorithm": algos.DigestAlgorithm({"algorithm": OID_OF_DIGEST[algorithm]}),
+                    "hash_algorithm": algos.DigestAlgorithm({"algorithm": OID_OF_DIGEST.get(algorithm, algorithm)}),
                     "hashed_message": imprint,
                 },
                 "serial_number": serial,
@@ -119,8 +119,7 @@ class SmallValidator:
             encoded = signed["encap_content_info"]["content"].contents
             gen_time, hashed = info["gen_time"].native, info["message_imprint"]["hashed_message"].native
             dotted = info["message_imprint"]["hash_algorithm"]["algorithm"].dotted
-            name = next(name for name, oid in OID_OF_DIGEST.items() if oid == dotted)
-            imprint = Digest(name, hashed)
+            imprint = Digest(DIGEST_OIDS[dotted], hashed) if dotted in DIGEST_OIDS else None
             (signer,) = signed["signer_infos"]
             digests = [a["values"][0].native for a in signer["signed_attrs"] if a["type"].native == "message_digest"]
             (certificate,) = (c.chosen for c in signed["certificates"])
@@ -129,12 +128,14 @@ class SmallValidator:
             public.verify(signer["signature"].native, signer["signed_attrs"].untag().dump(), ec.ECDSA(hashes.SHA256()))
             if digests != [hashlib.sha256(encoded).digest()]:
                 raise InvalidSignature
-        except (ValueError, TypeError, KeyError, InvalidSignature, StopIteration, AssertionError) as error:
+        except (ValueError, TypeError, KeyError, InvalidSignature, AssertionError) as error:
             return TokenAssessment(Verdict.FAILED, SubIndication.SIG_CRYPTO_FAILURE, f"forged: {error!r}")
-        return self._trust(certificate.dump(), TokenAssessment(Verdict.PASSED, None, "good", gen_time, imprint), at)
+        return self._trust(
+            certificate.public_key.dump(), TokenAssessment(Verdict.PASSED, None, "good", gen_time, imprint), at
+        )
 
-    def _trust(self, certificate: bytes, good: TokenAssessment, at: datetime) -> TokenAssessment:
-        by = next((tsa for tsa in self.trusted if tsa.certificate.dump() == certificate), None)
+    def _trust(self, public_key: bytes, good: TokenAssessment, at: datetime) -> TokenAssessment:
+        by = next((tsa for tsa in self.trusted if tsa.certificate.public_key.dump() == public_key), None)
         problem: SubIndication | None = None
         if by is None:
             problem = SubIndication.NO_CERTIFICATE_CHAIN_FOUND
