@@ -6,6 +6,7 @@ The rules this module keeps:
 * A break changes exactly one bit of the record and leaves its length and its structure alone.
 """
 
+import hashlib
 from collections.abc import Iterator
 
 from asn1crypto import cms
@@ -33,6 +34,18 @@ def hash_trees(record: bytes) -> list[list[list[bytes]]]:
         else []
         for stamp in _stamps(record)
     ]
+
+
+def root(record: bytes) -> bytes:
+    """What the hash tree of a record's only stamp reduces to, by its token's digest algorithm (RFC 4998 4.3)."""
+    (tree,), (token,) = hash_trees(record), tokens(record)
+    imprint = cms.ContentInfo.load(token)["content"]["encap_content_info"]["content"].parsed["message_imprint"]
+    algorithm = imprint["hash_algorithm"]["algorithm"].native
+    node = b""
+    for values in tree:
+        level = sorted([*values, node] if node else values)
+        node = level[0] if len(level) == 1 else hashlib.new(algorithm, b"".join(level)).digest()
+    return node
 
 
 def certificates(token: bytes) -> list[bytes]:

@@ -34,7 +34,7 @@ class Specimen:
     record: bytes
     data: tuple[tuple[str, bytes], ...]
     ca: bytes
-    crl: bytes
+    crls: tuple[bytes, ...]
 
     def job(self) -> Job:
         return self._job("", self.record, tuple(content for _name, content in self.data))
@@ -54,7 +54,7 @@ class Specimen:
         return jobs + [self._job(f"changed: {part}", records[part], unchanged) for part in parts]
 
     def _job(self, what: str, record: bytes, data: tuple[bytes, ...]) -> Job:
-        return Job(f"{self.name} {what}".strip(), record, data, cas=(self.ca,), crls=(self.crl,))
+        return Job(f"{self.name} {what}".strip(), record, data, cas=(self.ca,), crls=self.crls)
 
 
 class Issuer:
@@ -76,7 +76,7 @@ class Issuer:
         return self._sealer.seal(content, at=datetime.now(UTC)).der
 
     def specimen(self, name: str, record: bytes, data: Sequence[tuple[str, bytes]]) -> Specimen:
-        return Specimen(name, record, tuple(data), self.trust.anchor, self.trust.crl(datetime.now(UTC)))
+        return Specimen(name, record, tuple(data), self.trust.anchor, (self.trust.crl(datetime.now(UTC)),))
 
 
 Group = Sequence[tuple[str, bytes]]
