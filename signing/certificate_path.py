@@ -31,7 +31,8 @@ from pyhanko_certvalidator.validate import async_validate_path
 
 from archive_core.findings import Finding, SubIndication, Verdict, utc_text
 from archive_core.ports import ValidationData
-from signing.cms import Judgement, load_certificate, unsupported
+from signing.certificates import load_certificate
+from signing.judgement import PARSER_ERRORS, Judgement, unsupported
 from signing.revocation import RecordingSignatureValidator, RevocationItem, check_not_revoked, read_items
 from signing.suitability import Algorithms, UsedSignature
 from signing.waiting import completed
@@ -104,7 +105,7 @@ def _readable(ders: Iterable[bytes]) -> tuple[tuple[x509.Certificate, ...], tupl
             break
         try:
             found.append(load_certificate(der))
-        except (ValueError, TypeError, KeyError) as error:
+        except PARSER_ERRORS as error:
             findings.append(Finding("VALIDATION_DATA_UNREADABLE", f"a certificate cannot be read: {error}"))
     return tuple(found), tuple(findings)
 
@@ -173,6 +174,8 @@ class _Search:
                     break
         except PathBuildingError as error:
             raise _no_chain(str(error)) from error
+        except PARSER_ERRORS as error:
+            raise _general_failure(f"a certificate cannot be read: {error}") from error
         if furthest is None:
             raise _no_chain("no path leads to a trust anchor")
         raise furthest[1]
@@ -223,12 +226,13 @@ class _Search:
         except ValidationError as error:
             if signatures.unsupported:
                 raise unsupported(signatures.unsupported[-1]) from error
-            raise Judgement(
-                Verdict.INDETERMINATE, SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, error.failure_msg
-            ) from error
-        except (ValueError, TypeError, KeyError) as error:
-            message = f"the certificate path cannot be read: {error}"
-            raise Judgement(Verdict.INDETERMINATE, SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, message) from error
+            raise _general_failure(error.failure_msg) from error
+        except PARSER_ERRORS as error:
+            raise _general_failure(f"the certificate path cannot be read: {error}") from error
+
+
+def _general_failure(message: str) -> Judgement:
+    return Judgement(Verdict.INDETERMINATE, SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, message)
 
 
 class _Stage:

@@ -13,62 +13,32 @@ Rules kept here
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from asn1crypto import algos, cms, core, tsp, x509
+from asn1crypto import algos, cms, core, x509
 from cryptography.exceptions import InvalidSignature
 
 from archive_core.digests import hash_bytes
 from archive_core.findings import Finding, SubIndication, Verdict
 from signing import ber
+from signing.certificates import load_certificate
+from signing.judgement import Judgement, malformed, reading
 from signing.signature_math import (
     SignatureScheme,
-    UnsupportedAlgorithmError,
     check_signature,
     digest_name,
     signature_scheme,
 )
+from signing.signer_reference import signer_references, single_value
 
 OID_SIGNED_DATA = "1.2.840.113549.1.7.2"
 OID_DATA = "1.2.840.113549.1.7.1"
 OID_TST_INFO = "1.2.840.113549.1.9.16.1.4"
 _OID_CONTENT_TYPE = "1.2.840.113549.1.9.3"
 _OID_MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
-_OID_ESS_V1 = "1.2.840.113549.1.9.16.2.12"
-_OID_ESS_V2 = "1.2.840.113549.1.9.16.2.47"
 _OID_OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
 _OID_BASIC_OCSP = "1.3.6.1.5.5.7.48.1.1"
-
-
-class Judgement(Exception):  # noqa: N818 - an outcome that ends the check, not an error of the program
-    """A check that did not pass, with the verdict it leads to."""
-
-    def __init__(self, verdict: Verdict, sub_indication: SubIndication, message: str) -> None:
-        super().__init__(message)
-        self.verdict = verdict
-        self.sub_indication = sub_indication
-        self.message = message
-
-
-def malformed(message: str) -> Judgement:
-    return Judgement(Verdict.FAILED, SubIndication.FORMAT_FAILURE, message)
-
-
-def unsupported(message: str) -> Judgement:
-    return Judgement(Verdict.INDETERMINATE, SubIndication.UNSUPPORTED, f"cannot be judged here: {message}")
-
-
-@contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Turns what parsers say about malformed octets into FAILED/FORMAT_FAILURE."""
-    try:
-        yield
-    except UnsupportedAlgorithmError as error:
-        raise unsupported(f"{error} ({what})") from error
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
-        raise malformed(f"{what} cannot be read: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -76,7 +46,8 @@ class SignedMessage:
     """A SignedData with exactly one SignerInfo, parsed.
 
     `content` is None when detached. `signed_attributes` is the SET that was signed. Certificates
-    keep the order in which they were sent; `crls` and `ocsps` (BasicOCSPResponse) are DER.
+    keep the order in which they were sent; `crls` and `ocsps` (BasicOCSPResponse or
+    OCSPResponse, as sent) are DER.
     """
 
     content_type: str
@@ -175,25 +146,6 @@ def _certificates(contents: bytes) -> tuple[x509.Certificate, ...]:
     return tuple(found)
 
 
-def load_certificate(der: bytes) -> x509.Certificate:
-    """A certificate, parsed eagerly; raises ValueError."""
-    certificate = x509.Certificate.load(der, strict=True)
-    body = certificate["tbs_certificate"]
-    for name in ("serial_number", "issuer", "subject", "validity"):
-        _ = body[name].native
-    _ = certificate.public_key["algorithm"]["algorithm"].dotted
-    _ = certificate.critical_extensions
-    _ = certificate["signature_value"].native
-    return certificate
-
-
-def name_of(certificate: x509.Certificate) -> str:
-    """What to call a certificate in messages: its subject's common name, else the whole name."""
-    subject = certificate.subject
-    common = subject.native.get("common_name")
-    return common if isinstance(common, str) else str(subject.human_friendly)
-
-
 def _revocation_values(contents: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """CRLs and BasicOCSPResponses of a RevocationInfoChoices (RFC 5652 10.2.1, RFC 5940)."""
     crls: list[bytes] = []
@@ -267,25 +219,22 @@ def check_signed_message(
     return CheckedSignature(certificate, scheme, digest, findings + order)
 
 
-def _single(message: SignedMessage, oid: str, what: str) -> bytes:
-    values = message.attributes.get(oid, ())
-    if len(values) != 1:
-        raise malformed(f"the signed attribute {what} is {'missing' if not values else 'not single-valued'}")
-    return values[0]
-
-
 def _check_content_type(message: SignedMessage) -> None:
     if message.signed_attributes is None:
         raise malformed("there are no signed attributes")
     with reading("the content-type attribute"):
-        stated = core.ObjectIdentifier.load(_single(message, _OID_CONTENT_TYPE, "content-type"), strict=True).dotted
+        stated = core.ObjectIdentifier.load(
+            single_value(message.attributes, _OID_CONTENT_TYPE, "content-type"), strict=True
+        ).dotted
     if stated != message.content_type:
         raise malformed(f"the content-type attribute says {stated}, the content is {message.content_type}")
 
 
 def _check_message_digest(message: SignedMessage, digest: str, content: bytes) -> None:
     with reading("the message-digest attribute"):
-        stated = core.OctetString.load(_single(message, _OID_MESSAGE_DIGEST, "message-digest"), strict=True).native
+        stated = core.OctetString.load(
+            single_value(message.attributes, _OID_MESSAGE_DIGEST, "message-digest"), strict=True
+        ).native
     if not hmac.compare_digest(stated, hash_bytes(digest, content)):
         raise Judgement(
             Verdict.FAILED, SubIndication.HASH_FAILURE, "the message-digest attribute is not the content's digest"
@@ -296,73 +245,23 @@ def _signer_certificate(
     message: SignedMessage, more: Iterable[x509.Certificate]
 ) -> tuple[x509.Certificate, tuple[Finding, ...]]:
     """The certificate that both the signer identifier and the ESS attribute name (RFC 5035 3, RFC 5816)."""
-    references, findings = _references(message)
-    named = [c for c in (*message.certificates, *more) if _is_named(c, message.signer["sid"])]
-    if not named:
-        raise Judgement(
-            Verdict.INDETERMINATE,
-            SubIndication.NO_SIGNING_CERTIFICATE_FOUND,
-            "the signer's certificate is neither inside nor supplied",
-        )
-    for certificate in named:
+    references, findings = signer_references(message.attributes)
+    sid = message.signer["sid"]
+    inside = [certificate for certificate in message.certificates if _is_named(certificate, sid)]
+    for certificate in (*inside, *(certificate for certificate in more if _is_named(certificate, sid))):
         if all(reference.fits(certificate) for reference in references):
             return certificate, findings
+    if inside:
+        raise Judgement(
+            Verdict.FAILED,
+            SubIndication.SIG_CONSTRAINTS_FAILURE,
+            "the signing-certificate attribute names another certificate than the signer's (RFC 5035 5.4)",
+        )
     raise Judgement(
-        Verdict.FAILED,
-        SubIndication.SIG_CONSTRAINTS_FAILURE,
-        "the signing-certificate attribute names another certificate than the signer's (RFC 5035 5.4)",
+        Verdict.INDETERMINATE,
+        SubIndication.NO_SIGNING_CERTIFICATE_FOUND,
+        "the signer's certificate is neither inside nor supplied",
     )
-
-
-@dataclass(frozen=True)
-class _Reference:
-    digest: str
-    value: bytes
-    issuer_serial: core.Sequence | None
-
-    def fits(self, certificate: x509.Certificate) -> bool:
-        if not hmac.compare_digest(self.value, hash_bytes(self.digest, certificate.dump())):
-            return False
-        if self.issuer_serial is None:
-            return True
-        names = [name.chosen for name in self.issuer_serial["issuer"] if name.name == "directory_name"]
-        return self.issuer_serial["serial_number"].native == certificate.serial_number and certificate.issuer in names
-
-
-def _references(message: SignedMessage) -> tuple[list[_Reference], tuple[Finding, ...]]:
-    """The first reference of each ESS attribute present: it names the signer's own certificate."""
-    if _OID_ESS_V1 not in message.attributes and _OID_ESS_V2 not in message.attributes:
-        raise malformed("the signed attribute signing-certificate(-v2) is missing (RFC 3161 2.4.2, RFC 5816 2.2.1)")
-    references: list[_Reference] = []
-    findings: tuple[Finding, ...] = ()
-    with reading("the signing-certificate attribute"):
-        if _OID_ESS_V2 in message.attributes:
-            first = _first_reference(tsp.SigningCertificateV2, _single(message, _OID_ESS_V2, "signing-certificate-v2"))
-            digest = digest_name(first["hash_algorithm"])
-            references.append(_Reference(digest, first["cert_hash"].native, _issuer_serial(first)))
-        if _OID_ESS_V1 in message.attributes:
-            first = _first_reference(tsp.SigningCertificate, _single(message, _OID_ESS_V1, "signing-certificate"))
-            references.append(_Reference("sha1", first["cert_hash"].native, _issuer_serial(first)))
-            if _OID_ESS_V2 not in message.attributes:
-                findings = (
-                    Finding(
-                        "ESS_CERT_ID_V1", "the signer's certificate is named by SHA-1 only", clause="RFC 5816 2.2.1"
-                    ),
-                )
-    return references, findings
-
-
-def _first_reference(kind: type[core.Sequence], value: bytes) -> core.Sequence:
-    parsed = kind.load(value, strict=True)
-    _ = parsed.native
-    if not len(parsed["certs"]):
-        raise malformed("the signing-certificate attribute names no certificate (RFC 5035 5.4)")
-    return parsed["certs"][0]
-
-
-def _issuer_serial(reference: core.Sequence) -> core.Sequence | None:
-    value = reference["issuer_serial"]
-    return None if isinstance(value, core.Void) else value
 
 
 def _is_named(certificate: x509.Certificate, sid: cms.SignerIdentifier) -> bool:

@@ -52,7 +52,8 @@ from pyhanko_certvalidator.sig_validate import (
 
 from archive_core.findings import SubIndication, Verdict, utc_text
 from signing import ber
-from signing.cms import Judgement, name_of
+from signing.certificates import name_of
+from signing.judgement import PARSER_ERRORS, Judgement
 from signing.signature_math import UnsupportedAlgorithmError, check_signature
 from signing.suitability import Algorithms, UsedSignature, check_algorithms
 
@@ -86,7 +87,7 @@ class RecordingSignatureValidator(SignatureValidator):
         except UnsupportedAlgorithmError as error:
             self.unsupported.append(str(error))
             raise AlgorithmNotSupported(str(error)) from error
-        except (ValueError, TypeError, KeyError) as error:
+        except PARSER_ERRORS as error:
             raise InvalidSignature(str(error)) from error
         self.used.append((signature_algorithm, public_key_info))
 
@@ -118,12 +119,12 @@ def read_items(crls: Iterable[bytes], ocsps: Iterable[bytes]) -> tuple[tuple[Rev
     for der in dict.fromkeys(crls):
         try:
             items.append(_read_crl(der))
-        except (ValueError, TypeError, KeyError) as error:
+        except PARSER_ERRORS as error:
             unreadable.append(f"a CRL cannot be read: {error}")
     for der in dict.fromkeys(ocsps):
         try:
             items.extend(_read_ocsp(der))
-        except (ValueError, TypeError, KeyError) as error:
+        except PARSER_ERRORS as error:
             unreadable.append(f"an OCSP response cannot be read: {error}")
     items.sort(key=lambda item: item.issued, reverse=True)
     if len(items) > MAX_ITEMS:
@@ -229,7 +230,7 @@ async def _statement(
         found = _Statement(item, None, "")
     except RevokedError as error:
         found = _Statement(item, error.revocation_dt, str(error.reason.native))
-    except (CRLValidationError, OCSPValidationError, ValidationError, PathError, ValueError, TypeError, KeyError):
+    except (CRLValidationError, OCSPValidationError, ValidationError, PathError, *PARSER_ERRORS):
         return None  # about another certificate, not authentic, or not complete: no statement
     try:
         check_algorithms(table, signatures.used, (), used=item.issued, at=at)

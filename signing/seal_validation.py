@@ -20,16 +20,9 @@ from asn1crypto import x509
 from archive_core.findings import SubIndication, Verdict
 from archive_core.ports import SealAssessment, ValidationData
 from signing.certificate_path import Trust, TrustedPath
-from signing.cms import (
-    OID_DATA,
-    Judgement,
-    check_signed_message,
-    load_certificate,
-    malformed,
-    name_of,
-    parse_signed_message,
-    reading,
-)
+from signing.certificates import load_certificate, name_of
+from signing.cms import OID_DATA, check_signed_message, parse_signed_message
+from signing.judgement import PARSER_ERRORS, Judgement, malformed, reading
 from signing.suitability import Algorithms, check_algorithms
 
 
@@ -85,7 +78,7 @@ def _certificates(data: ValidationData | None) -> list[x509.Certificate]:
     for der in data.certificates if data else ():
         try:
             found.append(load_certificate(der))
-        except (ValueError, TypeError, KeyError):
+        except PARSER_ERRORS:
             continue  # reported as a finding where the path is built
     return found
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from asn1crypto import algos, keys
 
 from archive_core.findings import SubIndication, Verdict
-from signing.cms import Judgement
+from signing.judgement import Judgement
 from signing.signature_math import digest_name, key_bits, signature_scheme
 
 

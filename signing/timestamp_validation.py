@@ -29,16 +29,9 @@ from asn1crypto import core, x509
 from archive_core.findings import Finding, SubIndication, Verdict
 from archive_core.ports import TokenAssessment, ValidationData
 from signing.certificate_path import Trust, TrustedPath, check_signing_time
-from signing.cms import (
-    CheckedSignature,
-    Judgement,
-    SignedMessage,
-    check_signed_message,
-    load_certificate,
-    name_of,
-    parse_signed_message,
-    reading,
-)
+from signing.certificates import load_certificate, name_of
+from signing.cms import CheckedSignature, SignedMessage, check_signed_message, parse_signed_message
+from signing.judgement import PARSER_ERRORS, Judgement, reading, unsupported
 from signing.suitability import Algorithms, check_algorithms
 from signing.tst_info import TstInfo, parse_tst_info, peek_gen_time
 
@@ -123,7 +116,7 @@ class TokenValidator:
             for der in source.certificates if source else ():
                 try:
                     found.append(load_certificate(der))
-                except (ValueError, TypeError, KeyError):
+                except PARSER_ERRORS:
                     continue  # reported once, as a finding, where the path is built
         return found
 
@@ -155,7 +148,7 @@ class TokenValidator:
             check_algorithms(
                 self._algorithms,
                 (own, *path.used),
-                (checked.signature.digest, checked.info.imprint.algorithm),
+                (checked.signature.digest, checked.info.imprint_algorithm),
                 used=gen_time,
                 at=control_time,
             )
@@ -172,6 +165,8 @@ def _intact(message: SignedMessage, info: TstInfo, more: list[x509.Certificate])
     signature = check_signed_message(message, message.content, more_certificates=more)
     with reading("the signer's certificate"):
         _check_purpose(signature.certificate)
+    if info.imprint is None:
+        raise unsupported(f"imprint with {info.imprint_algorithm}")
     findings = message.findings + signature.findings + _remarks(message, info, signature.certificate)
     if unknown := info.critical_extensions - _KNOWN_TST_EXTENSIONS:
         text = f"TSTInfo has critical extensions not known here: {', '.join(sorted(unknown))}"

@@ -21,7 +21,8 @@ from archive_core.digests import OID_OF_DIGEST, Digest
 from archive_core.errors import TimestampAuthorityUnavailableError, TimestampRefusedError
 from archive_core.ports import TimestampToken, ValidationData
 from signing import ber
-from signing.cms import Judgement, SignedMessage, check_signed_message, parse_signed_message
+from signing.cms import SignedMessage, check_signed_message, parse_signed_message
+from signing.judgement import Judgement
 from signing.tst_info import TstInfo, parse_tst_info
 
 MAX_ANSWER = 1024 * 1024
@@ -113,8 +114,8 @@ class TsaClient:
             info = parse_tst_info(message)
         except Judgement as judgement:
             self._refuse("format", judgement.message, judgement)
-        if info.imprint.algorithm != imprint.algorithm:
-            self._refuse("imprint", f"the token is over a {info.imprint.algorithm} digest, not {imprint.algorithm}")
+        if info.imprint is None or info.imprint.algorithm != imprint.algorithm:
+            self._refuse("imprint", f"the token is over a {info.imprint_algorithm} digest, not {imprint.algorithm}")
         if info.imprint != imprint:
             self._refuse("imprint", "the token is over another digest")
         if info.nonce != nonce:

@@ -15,18 +15,23 @@ from asn1crypto import core, tsp, x509
 
 from archive_core.digests import Digest
 from signing import ber
-from signing.cms import OID_TST_INFO, SignedMessage, malformed, reading
-from signing.signature_math import digest_name
+from signing.cms import OID_TST_INFO, SignedMessage
+from signing.judgement import malformed, reading
+from signing.signature_math import UnsupportedAlgorithmError, digest_name
 
 _GEN_TIME = re.compile(rb"(\d{14})(?:\.(\d{1,30}))?Z")
 
 
 @dataclass(frozen=True)
 class TstInfo:
-    """What the authority states. `accuracy` is None when it states none."""
+    """What the authority states. `accuracy` is None when it states none.
+
+    `imprint` is None when its algorithm is not known here; `imprint_algorithm` then names it.
+    """
 
     policy: str
-    imprint: Digest
+    imprint: Digest | None
+    imprint_algorithm: str
     serial_number: int
     gen_time: datetime
     accuracy: timedelta | None
@@ -54,7 +59,7 @@ def peek_gen_time(message: SignedMessage) -> datetime | None:
 
 
 def parse_tst_info(message: SignedMessage) -> TstInfo:
-    """Raises `Judgement`: malformed, or an imprint algorithm that is not known here."""
+    """Raises `Judgement` when it is malformed."""
     if message.content_type != OID_TST_INFO:
         raise malformed(f"the content type is {message.content_type}, not id-ct-TSTInfo")
     if message.content is None:
@@ -64,10 +69,11 @@ def parse_tst_info(message: SignedMessage) -> TstInfo:
         gen_time = parse_gen_time(info["gen_time"].contents)
         if int(core.Integer.load(info["version"].dump()).native) != 1:
             raise malformed("TSTInfo version is not 1")
-        imprint = info["message_imprint"]
+        imprint, algorithm = _imprint(info["message_imprint"])
         return TstInfo(
             policy=str(info["policy"].native),
-            imprint=Digest(digest_name(imprint["hash_algorithm"]), imprint["hashed_message"].native),
+            imprint=imprint,
+            imprint_algorithm=algorithm,
             serial_number=int(info["serial_number"].native),
             gen_time=gen_time,
             accuracy=_accuracy(info["accuracy"]),
@@ -79,6 +85,15 @@ def parse_tst_info(message: SignedMessage) -> TstInfo:
             if not isinstance(info["extensions"], core.Void)
             else frozenset(),
         )
+
+
+def _imprint(value: tsp.MessageImprint) -> tuple[Digest | None, str]:
+    octets = value["hashed_message"].native
+    try:
+        algorithm = digest_name(value["hash_algorithm"])
+    except UnsupportedAlgorithmError as error:
+        return None, str(error)
+    return Digest(algorithm, octets), algorithm
 
 
 def _accuracy(value: core.Asn1Value) -> timedelta | None:
