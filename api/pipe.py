@@ -7,6 +7,7 @@ Rules kept here
 
 from __future__ import annotations
 
+import contextlib
 import io
 import queue
 import threading
@@ -27,58 +28,62 @@ class _Tap(io.RawIOBase):
     """The file that the writer sees: not seekable, blocking while the reader is behind."""
 
     def __init__(self) -> None:
-        self.chunks: queue.Queue[bytes] = queue.Queue(_WAITING)
+        self.chunks: queue.Queue[bytes | None] = queue.Queue(_WAITING)
         self.reader_gone = threading.Event()
+        self._waiting = bytearray()
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any, /) -> int:
-        taken = bytes(data)
-        while taken:
-            if self.reader_gone.is_set():
-                raise _ReaderGoneError
+        self._waiting += data
+        if len(self._waiting) >= CHUNK:
+            self.hand_over()
+        return len(data)
+
+    def hand_over(self) -> None:
+        """Give what has been written to the reader; raises `_ReaderGoneError`."""
+        if self._waiting:
+            self._put(bytes(self._waiting))
+            self._waiting.clear()
+
+    def end(self) -> None:
+        """Tell the reader that nothing more comes, if there still is one."""
+        with contextlib.suppress(_ReaderGoneError):
+            self._put(None)
+
+    def _put(self, chunk: bytes | None) -> None:
+        while not self.reader_gone.is_set():
             try:
-                self.chunks.put(taken, timeout=_POLL)
+                self.chunks.put(chunk, timeout=_POLL)
             except queue.Full:
                 continue
-            break
-        return len(taken)
+            return
+        raise _ReaderGoneError
 
 
 def streamed(write: Callable[[BinaryIO], None]) -> Iterator[bytes]:
     """The bytes that `write` puts into the file it is given, as they come. Runs `write` in a thread
-    of its own; whatever it raises is raised here, after the bytes before it."""
+    of its own; whatever it raises is raised here, after the bytes that came before it."""
     tap = _Tap()
     failure: list[BaseException] = []
 
     def run() -> None:
-        buffered = io.BufferedWriter(tap, CHUNK)
         try:
-            write(cast(BinaryIO, buffered))
-            buffered.flush()
+            write(cast(BinaryIO, tap))
+            tap.hand_over()
         except BaseException as error:  # noqa: BLE001 - handed to the reader, who raises it
             failure.append(error)
-            tap.reader_gone.set()
         finally:
-            buffered.detach()
+            tap.end()
 
     writer = threading.Thread(target=run, name="stream-writer", daemon=True)
     writer.start()
     try:
-        yield from _until_done(tap, writer)
+        while (chunk := tap.chunks.get()) is not None:
+            yield chunk
         if failure:
             raise failure[0]
     finally:
         tap.reader_gone.set()
         writer.join()
-
-
-def _until_done(tap: _Tap, writer: threading.Thread) -> Iterator[bytes]:
-    while True:
-        done = not writer.is_alive()  # asked first: what was put before its end is still fetched
-        try:
-            yield tap.chunks.get(timeout=0 if done else _POLL) if not done else tap.chunks.get_nowait()
-        except queue.Empty:
-            if done:
-                return

@@ -57,6 +57,7 @@ _CZECH = {
     "evidence-broken": "Uložený důkaz neobstál při ověření.",
     "malformed-evidence": "Bajty nejsou důkazním záznamem podle RFC 4998 v povolených mezích.",
     "malformed-document": "Bajty nejsou dokumentem JSON očekávaného formátu v povolených mezích.",
+    "unsafe-container": "Kontejner (ZIP) nelze bezpečně číst.",
 }
 
 _WEB = {
@@ -79,10 +80,11 @@ def error_classes() -> list[type[ArchiveError]]:
 
 
 def text_of(code: str, language: str) -> str:
-    """The sentence for a code in `en` or `cs`; raises KeyError for a code that nobody knows."""
+    """The sentence for a code in `en` or `cs`; the most general one for a code that nobody knows."""
     if code in _WEB:
         return _WEB[code][language == "cs"]
-    return _CZECH[code] if language == "cs" else _english()[code]
+    texts = _CZECH if language == "cs" else _english()
+    return texts.get(code, texts["archive"])
 
 
 def _english() -> dict[str, str]:

@@ -20,6 +20,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException
 
 from api.problem_texts import text_of
+from api.refusals import RangeNotSatisfiableError
 from archive_core.errors import (
     ArchiveError,
     EvidencePendingError,

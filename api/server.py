@@ -35,7 +35,7 @@ from api.patience import PatientSocket
 from api.scheduler import Scheduler, jobs_of
 from api.settings import ArchiveSettings
 from api.uploads import clear_staging
-from archive_core.errors import LeaseHeldError, SettingsError
+from archive_core.errors import LeaseHeldError, SettingsError, UnavailableError
 from archive_core.lifecycle import Actor
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ def serve(settings: ArchiveSettings, build: Build, *, host: str, port: int, json
     cannot start, and the errors of `build`."""
     start_logging()
     with _only_server(settings.home):
-        clear_staging(settings.staging)
         key_file = _prepare(settings, build)
         listener = _listen(host, port)
         _announce(listener, settings, key_file, json_lines=json_lines)
@@ -156,6 +155,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Called inside the worker process: the only place where the serving archive is made."""
+        clear_staging(self._settings.staging)
         archive = self._build(self._settings)
         app = create_app(archive, settings=self._settings)
         scheduler = Scheduler(jobs_of(archive, self._settings.server.interval))
@@ -177,10 +177,13 @@ def _stop_worker(_arbiter: Arbiter, worker: ThreadWorker) -> None:
 
 
 class _GracefulArbiter(Arbiter):  # type: ignore[misc]
-    """Ctrl-C is as graceful as SIGTERM."""
+    """Ctrl-C is as graceful as SIGTERM, and a worker that cannot start is told in our exit codes."""
 
     def handle_int(self) -> None:
         raise StopIteration
+
+    def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
+        super().halt(reason, UnavailableError.exit_code if exit_status else 0)
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]

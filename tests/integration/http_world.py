@@ -37,7 +37,7 @@ root = "stores/two"
 name = "local"
 scheme = "local"
 [server]
-max_upload_bytes = 4194304
+max_upload_bytes = 8388608
 """
 
 
@@ -89,7 +89,7 @@ class HttpWorld:
         return self.client.post(
             address,
             input_stream=io.BytesIO(body),
-            content_length=int(given.pop("Content-Length", len(body))),
+            environ_overrides={"CONTENT_LENGTH": given.pop("Content-Length", str(len(body)))},
             headers={**(self.key("depositor") if who is None else who), **given},
         )
 
