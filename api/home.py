@@ -65,10 +65,10 @@ def initialise_home(home: Path, *, at: datetime, catalogue_url: str = "sqlite://
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (home / SETTINGS_FILE).exists() and (strangers := _strangers(home)):
-            raise SettingsError(f"{home} is not empty (it holds {ascii(strangers[0])}): choose another --home")
-        for name in ("stores", "staging", TRUST_DIRECTORY):
+            raise SettingsError(f"{home} is not empty (it holds {strangers[0]!a}): choose another --home")
+        for name in ("stores", "staging"):
             (home / name).mkdir(mode=0o700, exist_ok=True)
-        if not (home / TEST_CA).exists():
+        if not LocalTrust.is_in(home / TRUST_DIRECTORY):
             create_local_trust(home / TRUST_DIRECTORY, at=at)
         if not (home / SETTINGS_FILE).exists():
             _write_new(home / SETTINGS_FILE, default_settings(home.name, catalogue_url))
@@ -80,7 +80,7 @@ def initialise_home(home: Path, *, at: datetime, catalogue_url: str = "sqlite://
 def open_local_trust(home: Path) -> LocalTrust:
     """The local test trust of a home; raises `SettingsError` when it is not there."""
     directory = home / TRUST_DIRECTORY
-    if not (home / TEST_CA).exists():
+    if not LocalTrust.is_in(directory):
         raise SettingsError(f"the local test trust is missing in {directory}: run `trusted-archive init`")
     return LocalTrust.open(directory)
 

@@ -39,12 +39,14 @@ CONTENT_DIGEST = "sha512"
 """The digest that OCFL and every new record use (TS 119 312 V2.1.1 5.2.2)."""
 
 
-def admit(submission: SubmissionObject, profile: PreservationProfile, *, at: datetime) -> AcceptedSubmission:
-    """Check and measure; raises a `SubmissionError` that says what to change."""
+def admit(
+    submission: SubmissionObject, profile: PreservationProfile, *, at: datetime, updates: str | None = None
+) -> AcceptedSubmission:
+    """Check and measure; raises a `SubmissionError` that says what to change.
+
+    `updates` is the POID whose next version this is to be."""
     if not profile.is_active(at):
-        raise ProfileNotActiveError(
-            f"the profile {profile.id} takes no submissions on {at.date()}", profile=profile.id
-        )
+        raise ProfileNotActiveError(f"the profile {profile.id} takes no submissions on {at.date()}", profile=profile.id)
     _verify_key(submission.key)
     if not submission.files:
         raise EmptySubmissionError
@@ -80,6 +82,7 @@ def admit(submission: SubmissionObject, profile: PreservationProfile, *, at: dat
             submission.originator,
             profile.id,
             ((item.logical_path, item.size, item.digests[CONTENT_DIGEST].hex) for item in accepted),
+            updates,
         ),
     )
 
@@ -89,14 +92,13 @@ def digest_names(profile: PreservationProfile) -> tuple[str, ...]:
     return tuple(sorted({CONTENT_DIGEST} | {line.digest for line in profile.lines}))
 
 
-def request_digest(originator: str, profile: str, files: Iterable[tuple[str, int, str]]) -> str:
+def request_digest(originator: str, profile: str, files: Iterable[tuple[str, int, str]], updates: str | None) -> str:
     """sha512 (hex) over what was asked for. Chunk lists are left out: they follow from the content.
     The same value comes out of a stored description (`request_digest_of`), so that retries are
     recognised also after the catalogue was rebuilt."""
     listed = sorted([path, size, digest] for path, size, digest in files if not path.startswith(CHUNKS))
-    return hash_bytes(
-        CONTENT_DIGEST, canonical.write({"originator": originator, "profile": profile, "files": listed})
-    ).hex()
+    asked = {"originator": originator, "profile": profile, "files": listed, "updates": updates}
+    return hash_bytes(CONTENT_DIGEST, canonical.write(asked)).hex()
 
 
 def request_digest_of(description: Description) -> str:
@@ -104,6 +106,7 @@ def request_digest_of(description: Description) -> str:
         description.originator,
         description.profile,
         ((file.path, file.size, file.digests[CONTENT_DIGEST]) for file in description.files),
+        description.poid if description.version > 1 else None,
     )
 
 
@@ -123,13 +126,13 @@ def _admit_file(file: SubmittedFile, profile: PreservationProfile, algorithms: t
     try:
         announced = file.source.stat().st_size
     except OSError as error:
-        raise SubmissionError(f"cannot read {ascii(file.path[:80])}: {error.strerror}") from error
+        raise SubmissionError(f"cannot read {file.path[:80]!a}: {error.strerror}") from error
     if announced > limit:
-        raise SizeLimitError(f"{ascii(file.path[:80])} has {announced} bytes; at most {limit} are taken", limit=limit)
+        raise SizeLimitError(f"{file.path[:80]!a} has {announced} bytes; at most {limit} are taken", limit=limit)
     claimed = {name.lower(): value for name, value in file.claimed.items()}
     for name, value in claimed.items():
         if not is_known(name) or len(value) != 2 * digest_size(name):
-            raise SubmissionError(f"the digest claimed for {ascii(file.path[:80])} is not a {ascii(name[:20])} value")
+            raise SubmissionError(f"the digest claimed for {file.path[:80]!a} is not a {name[:20]!a} value")
     measured = measure(file.source, {*algorithms, *claimed})
     _verify_claims(file.path, claimed, {**file.digests, **measured.digests}, measured)
     digests = {name: measured.digests[name] for name in algorithms}
@@ -146,7 +149,7 @@ def _verify_claims(path: str, claimed: Mapping[str, str], found: Mapping[str, Di
     for name, value in claimed.items():
         if not hmac.compare_digest(value.lower(), measured.digests[name].hex):
             raise DigestMismatchError(
-                f"{ascii(path[:80])} arrived with another {name} than claimed: send it again",
+                f"{path[:80]!a} arrived with another {name} than claimed: send it again",
                 path=path,
                 algorithm=name,
                 claimed=value.lower(),
@@ -154,7 +157,7 @@ def _verify_claims(path: str, claimed: Mapping[str, str], found: Mapping[str, Di
             )
     for name, digest in found.items():
         if name in measured.digests and digest != measured.digests[name]:
-            raise DigestMismatchError(f"{ascii(path[:80])} changed while it was being taken in: send it again")
+            raise DigestMismatchError(f"{path[:80]!a} changed while it was being taken in: send it again")
 
 
 def _admit_metadata(metadata: bytes, profile: PreservationProfile, algorithms: tuple[str, ...]) -> AcceptedFile:

@@ -35,11 +35,11 @@ def readme(
         "version": str(description.version),
         "batch": str(statement.batch),
         "existed": utc_text(existed),
-        "group": " ".join(_group_members(description)),
     }
+    group = " ".join(_group_members(description))
     chain = "-untrusted chain.pem " if validation.certificates else ""
     seal_chain = "-certfile chain.pem " if validation.certificates else ""
-    checks = "\n".join(_line_commands(line, record, chain) for line, record in records.items())
+    checks = "\n".join(_line_commands(line, record, group, chain) for line, record in records.items())
     script = _fill(_COMMANDS, **facts, checks=checks) + _fill(
         _SEAL_COMMANDS, seal_chain=seal_chain, time=str(int(existed.timestamp()))
     )
@@ -60,7 +60,7 @@ def _group_members(description: Description) -> list[str]:
     return ["description.json", *sorted(tops)]
 
 
-def _line_commands(line: str, record: EvidenceRecord, chain: str) -> str:
+def _line_commands(line: str, record: EvidenceRecord, group: str, chain: str) -> str:
     stamp = record.initial
     tree = stamp.reduced_hash_tree or ((),)
     offset = record.raw.index(stamp.token)
@@ -68,6 +68,7 @@ def _line_commands(line: str, record: EvidenceRecord, chain: str) -> str:
     return _fill(
         _LINE_COMMANDS,
         line=line,
+        group=group,
         digest=stamp.digest_algorithm,
         siblings=" \\\n    ".join(siblings) or "''",
         offset=str(offset),

@@ -39,11 +39,11 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise SubmissionError(f"cannot read {ascii(path.name)}: {error.strerror}", path=ascii(path.name)) from error
+        raise SubmissionError(f"cannot read {path.name!a}: {error.strerror}", path=ascii(path.name)) from error
     stream = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
-        raise NameNotAcceptedError(f"{ascii(path.name)} is not a regular file", path=ascii(path.name))
+        raise NameNotAcceptedError(f"{path.name!a} is not a regular file", path=ascii(path.name))
     return stream
 
 

@@ -61,7 +61,7 @@ def verify_distinct(paths: Iterable[str]) -> None:
         folded = _fold(path)
         if folded in seen:
             raise NameNotAcceptedError(
-                f"{ascii(path[:80])} and {ascii(seen[folded][:80])} differ at most by case or by Unicode form",
+                f"{path[:80]!a} and {seen[folded][:80]!a} differ at most by case or by Unicode form",
                 path=ascii(path[:80]),
             )
         seen[folded] = path
@@ -71,7 +71,7 @@ def verify_distinct(paths: Iterable[str]) -> None:
     for folded, path in folders.items():
         if folded in seen:
             raise NameNotAcceptedError(
-                f"{ascii(seen[folded][:80])} is a file and also the folder of {ascii(path[:80])}",
+                f"{seen[folded][:80]!a} is a file and also the folder of {path[:80]!a}",
                 path=ascii(path[:80]),
             )
 

@@ -13,12 +13,17 @@ import secrets
 from datetime import datetime
 
 from archive_core.admission import CONTENT_DIGEST
+from archive_core.catalogue.rows import VersionRow
+from archive_core.description import MAX_BYTES as MAX_DESCRIPTION_BYTES
 from archive_core.description import DescribedFile, Description
 from archive_core.digests import Digest
+from archive_core.errors import FixityError
 from archive_core.identifiers import storage_object_for
 from archive_core.lifecycle import AcceptedSubmission
 from archive_core.ocfl.inventory import Inventory
 from archive_core.ocfl.package import ArchivalPackage, PackageFile
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.replication import Copies, DamageListener
 
 DESCRIPTION = "description.json"
 DEPOSIT, UPDATE = "deposit", "update"
@@ -57,6 +62,23 @@ def describe(
         predecessor=None if predecessor is None else (version - 1, Digest.of(CONTENT_DIGEST, predecessor).hex),
         nonce=secrets.token_hex(32),
     )
+
+
+def read_description(copies: Copies, row: VersionRow, on_damage: DamageListener) -> tuple[Description, bytes]:
+    """The description of a version from the first good copy, checked against the catalogue's digest.
+
+    Raises `FixityError` when no copy has the bytes that were entered at commit A."""
+
+    def reader(root: StorageRoot) -> bytes:
+        data = root.read_file(row.storage_object, row.ocfl_version, DESCRIPTION, MAX_DESCRIPTION_BYTES)
+        if Digest.of(CONTENT_DIGEST, data).hex != row.description_digest:
+            raise FixityError(
+                f"the description of {row.poid} v{row.version} is another one in the store {root.store.name}"
+            )
+        return data
+
+    data = copies.read(f"{row.poid} v{row.version} {DESCRIPTION}", reader, on_damage)
+    return Description.parse(data), data
 
 
 def assemble(

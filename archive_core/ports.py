@@ -118,8 +118,9 @@ class ObjectStore(Protocol):
         ...
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Remove files that no root inventory names (crash leftovers) and the directories which
-        that leaves empty; durable when it returns. A key that is not there counts as removed.
+        """Remove files that no root inventory names (crash leftovers), empty directories, and the
+        directories which that leaves empty; durable when it returns. A key that is not there counts
+        as removed.
 
         The store cannot know what an inventory names: the caller has looked, under its lease.
         """

@@ -11,14 +11,28 @@ Rules kept here
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from archive_core.errors import ArchiveError, DamageError, FixityError, UnavailableError, UnknownObjectError
-from archive_core.ocfl.inventory import Inventory
-from archive_core.ocfl.package import ArchivalPackage
+from archive_core.digests import CHUNK, Digest
+from archive_core.errors import (
+    ArchiveError,
+    ConcurrentChangeError,
+    DamageError,
+    FixityError,
+    InventoryCorruptError,
+    UnavailableError,
+    UnknownObjectError,
+)
+from archive_core.ocfl.inventory import MAX_INVENTORY_BYTES, Inventory
+from archive_core.ocfl.package import ArchivalPackage, PackageFile
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ocfl.vocabulary import INVENTORY
 
 T = TypeVar("T")
 
@@ -33,15 +47,17 @@ def ignore_damage(store: str, what: str, error: ArchiveError) -> None:
 class Copies:
     """All stores of the archive, as one place to write to and to read from."""
 
-    def __init__(self, roots: Sequence[StorageRoot]) -> None:
+    def __init__(self, roots: Sequence[StorageRoot], scratch: Path) -> None:
+        """`scratch` is a directory for files on their way from one store to another."""
         if not roots:
             raise ValueError("an archive needs at least one store")
         self.roots = tuple(roots)
+        self._scratch = scratch
         self._pool = ThreadPoolExecutor(len(self.roots), thread_name_prefix="store")
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(root.name for root in self.roots)
+        return tuple(root.store.name for root in self.roots)
 
     def replicate(self, package: ArchivalPackage) -> tuple[str, ...]:
         """Write the package to every store; returns their names. Raises the first store's error
@@ -66,7 +82,7 @@ class Copies:
             except (DamageError, UnavailableError, UnknownObjectError) as error:
                 problems.append(error)
                 if not isinstance(error, UnknownObjectError):
-                    on_damage(root.name, what, error)
+                    on_damage(root.store.name, what, error)
         raise worst_of(problems, what)
 
     def inventory(self, object_id: str, on_damage: DamageListener) -> Inventory:
@@ -75,10 +91,21 @@ class Copies:
         def reader(root: StorageRoot) -> Inventory:
             found = root.read_inventory(object_id)
             if found is None:
-                raise UnknownObjectError(f"{object_id} is not in the store {root.name}")
+                raise UnknownObjectError(f"{object_id} is not in the store {root.store.name}")
             return found
 
         return self.read(object_id, reader, on_damage)
+
+    def inventory_before(self, object_id: str, version: int, on_damage: DamageListener) -> Inventory:
+        """The inventory on which version `version` is built: the one whose head is the version before.
+
+        The root inventory may already be that of `version` where an interrupted write is repeated.
+        """
+
+        def reader(root: StorageRoot) -> Inventory:
+            return version_inventory(root, object_id, version - 1)
+
+        return self.read(f"{object_id} v{version - 1}", reader, on_damage)
 
     def read_file(
         self, object_id: str, version: int, logical_path: str, *, limit: int, on_damage: DamageListener
@@ -89,6 +116,27 @@ class Copies:
             lambda root: root.read_file(object_id, version, logical_path, limit),
             on_damage,
         )
+
+    def spread(self, object_id: str, source: StorageRoot) -> list[str]:
+        """Write the versions of an object that one store holds to the stores that lack them, and
+        return the names of those stores.
+
+        Each version is read and verified from `source` and written by the same `write_version` as
+        any other. Raises as `replicate` does, and `ConcurrentChangeError` when two stores hold
+        different objects under one id.
+        """
+        head = source.read_inventory(object_id)
+        if head is None:
+            raise UnknownObjectError(f"{object_id} is not in the store {source.store.name}")
+        written = []
+        for root in self.roots:
+            there = root.read_inventory(object_id)
+            known = there.head_number if there else 0
+            for version in range(known + 1, head.head_number + 1):
+                with TemporaryDirectory(dir=self._scratch) as folder:
+                    root.write_version(package_of(source, object_id, version, Path(folder)))
+                written.append(root.store.name)
+        return sorted(set(written))
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
@@ -103,3 +151,62 @@ def worst_of(problems: Sequence[ArchiveError], what: str) -> ArchiveError:
     if away:
         return away[0]
     return UnknownObjectError(f"{what} is on no store")
+
+
+def version_inventory(root: StorageRoot, object_id: str, version: int) -> Inventory:
+    """The inventory that was the object's head when it had `version` versions.
+
+    Raises `UnknownObjectError` when the store has no such version and `InventoryCorruptError` when
+    that version's inventory and its sidecar differ.
+    """
+    head = root.read_inventory(object_id)
+    if head is None:
+        raise UnknownObjectError(f"{object_id} is not in the store {root.store.name}")
+    if head.head_number == version:
+        return head
+    folder = f"{root.object_path(object_id)}/{head.version_name(version)}"
+    document = _read(root, f"{folder}/{INVENTORY}", MAX_INVENTORY_BYTES)
+    inventory = Inventory.parse(document, f"{root.store.name}:{folder}")
+    if _read(root, f"{folder}/{inventory.sidecar_name}", len(inventory.sidecar)) != inventory.sidecar:
+        raise InventoryCorruptError(f"the inventory in {folder} of the store {root.store.name} is damaged")
+    return inventory
+
+
+def package_of(root: StorageRoot, object_id: str, version: int, scratch: Path) -> ArchivalPackage:
+    """One version of a stored object as a package that writes the very same bytes elsewhere.
+
+    What the version brought is read, verified and kept below `scratch` until the caller is done.
+    Raises `ConcurrentChangeError` for an object that another program wrote in another form.
+    """
+    inventory = version_inventory(root, object_id, version)
+    previous = version_inventory(root, object_id, version - 1) if version > 1 else None
+    known = previous.digests if previous else frozenset()
+    block = inventory.versions[inventory.version_name(version)]
+    files = {}
+    for number, (path, digest) in enumerate(sorted(inventory.state(version).items())):
+        source: bytes | Path = b""  # not read: the version before holds it already
+        size = 0
+        if digest not in known:
+            source = scratch / str(number)
+            with root.open_file(object_id, version, path, inventory=inventory) as stored, source.open("wb") as copy:
+                shutil.copyfileobj(stored, copy, CHUNK)
+            size = source.stat().st_size
+        files[path] = PackageFile(source, Digest.from_hex(inventory.digest_algorithm, digest), size)
+    package = ArchivalPackage(
+        object_id=object_id,
+        version=version,
+        created=datetime.fromisoformat(block.created),
+        message=block.message or "",
+        user_name=block.user_name or "",
+        user_address=block.user_address or "",
+        files=files,
+        previous=previous,
+    )
+    if package.inventory.document != inventory.document:
+        raise ConcurrentChangeError(f"{object_id} v{version} was not written by this program; copy it by hand")
+    return package
+
+
+def _read(root: StorageRoot, key: str, limit: int) -> bytes:
+    with root.store.open(key) as stream:
+        return stream.read(limit + 1)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from archive_core.digests import Digest, MultiHasher
 from archive_core.errors import FixityError, UnknownObjectError
@@ -70,20 +71,20 @@ def stream(
     for piece in pieces:
         first, last = max(start, piece.start), min(end, piece.start + piece.size)
         if first < last or not plan.size:
-            data = copies.read(plan.what, lambda root, piece=piece: _read_piece(root, plan, piece), on_damage)
+            data = copies.read(plan.what, partial(_read_piece, plan=plan, piece=piece), on_damage)
             yield data[first - piece.start : last - piece.start]
 
 
 def _read_piece(root: StorageRoot, plan: ReadPlan, piece: Piece) -> bytes:
     try:
-        with root.open_content(plan.object_id, plan.content_path) as opened:
+        with root.store.open(f"{root.object_path(plan.object_id)}/{plan.content_path}") as opened:
             opened.seek(piece.start)
             data = opened.read(piece.size)
     except UnknownObjectError as error:
         # The catalogue says that the file is there: a copy without it is a damaged copy.
-        raise FixityError(f"{plan.what} is missing in the store {root.name}") from error
+        raise FixityError(f"{plan.what} is missing in the store {root.store.name}") from error
     if len(data) != piece.size or Digest.of(piece.digest.algorithm, data) != piece.digest:
-        raise FixityError(f"{plan.what} is damaged in the store {root.name} at byte {piece.start}")
+        raise FixityError(f"{plan.what} is damaged in the store {root.store.name} at byte {piece.start}")
     return data
 
 
@@ -91,10 +92,10 @@ def _pieces_of(root: StorageRoot, plan: ReadPlan) -> tuple[Piece, ...]:
     """The chunk digests of a copy that was just found good as a whole."""
     whole = MultiHasher([plan.digest.algorithm])
     chunks: list[Digest] = []
-    with root.open_content(plan.object_id, plan.content_path) as opened:
+    with root.store.open(f"{root.object_path(plan.object_id)}/{plan.content_path}") as opened:
         while chunk := opened.read(CHUNK_SIZE):
             whole.update(chunk)
             chunks.append(Digest.of(CHUNK_DIGEST, chunk))
     if whole.size != plan.size or whole.digests()[plan.digest.algorithm] != plan.digest:
-        raise FixityError(f"{plan.what} is damaged in the store {root.name}")
+        raise FixityError(f"{plan.what} is damaged in the store {root.store.name}")
     return plan_pieces(plan.size, plan.digest, CHUNK_SIZE, chunks)

@@ -73,7 +73,7 @@ class PrefixRecordRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRow:
     """An evidence batch; `originator` is None when it is shared between originators;
-    `evidenced_at` is the genTime of its latest initial stamp, None until all lines are stamped."""
+    `evidenced_at` is the genTime of its earliest initial stamp, None until all lines are stamped."""
 
     number: int
     storage_object: str

@@ -21,7 +21,6 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
-    NoSuchModuleError,
     SQLAlchemyError,
     StatementError,
 )
@@ -52,11 +51,10 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError) as error:
+    except ArgumentError as error:
         raise SettingsError("The catalogue's URL is not a database URL.") from error
-    if backend == "sqlite":
-        if not parsed.database or parsed.database == ":memory:":
+    if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
             raise SettingsError("The catalogue needs a SQLite file, not a database in memory.")
         engine = create_engine(
             parsed, connect_args={"timeout": SQLITE_WAIT_SECONDS}, pool_size=POOL_SIZE, max_overflow=POOL_SIZE
@@ -64,11 +62,10 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    if backend == "postgresql":
-        return create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=POOL_SIZE
-        )
-    raise SettingsError(f"The catalogue runs on SQLite or PostgreSQL, not on {backend!r}.")
+    if parsed.drivername in {"postgresql", "postgresql+psycopg"}:
+        psycopg = parsed.set(drivername="postgresql+psycopg")
+        return create_engine(psycopg, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=POOL_SIZE)
+    raise SettingsError(f"The catalogue runs on sqlite or postgresql+psycopg, not on {parsed.drivername}.")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

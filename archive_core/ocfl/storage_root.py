@@ -82,11 +82,11 @@ class StorageRoot:
         """The layout that the root declares; raises `StoreUnavailableError` when the store holds no
         storage root (an unmounted disk looks like that) and `SettingsError` for a foreign one."""
         if self._found is None:
-            self._require_declaration()
+            self.require_declaration()
             self._found = self._read_layout()
         return self._found
 
-    def _require_declaration(self) -> None:
+    def require_declaration(self) -> None:
         if self.store.stat(ROOT_DECLARATION) is None:
             raise StoreUnavailableError(
                 "the store holds no OCFL 1.1 storage root; is the right disk there?", store=self.store.name
@@ -117,7 +117,7 @@ class StorageRoot:
         """
         if len({package.object_id for package in packages}) != len(packages):
             raise UsageError("two packages of one object cannot be written together")
-        self._require_declaration()
+        self.require_declaration()
         self.store.put_new([file for package in packages for file in self._files_of(package)])
         self.store.replace_heads([self._head_of(package) for package in packages])
         return [package.inventory for package in packages]

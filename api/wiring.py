@@ -1,0 +1,158 @@
+"""The composition root: settings to adapters to an `Archive`. Only this module names adapters.
+
+Rules kept here
+ * What a setting asks for is built or refused with the key to change; nothing is guessed.
+ * Tests pass overrides, production passes none.
+ * Trust is explicit: anchors come from files that the settings name, never from the system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy.engine import make_url
+
+from api.home import open_local_trust
+from api.settings import ArchiveSettings, AuthoritySettings, StoreSettings
+from archive_core.archive import Archive
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.clock import SystemClock
+from archive_core.errors import SettingsError
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ports import Clock, ObjectStore, Sealer, TimestampAuthority
+from archive_core.publishing import Published
+from archive_core.replication import Copies
+from policies.algorithms import current_algorithms
+from policies.profiles import published_profiles
+from signing.http_transport import HttpTransport
+from signing.keys import load_key
+from signing.local_trust import LocalTrust
+from signing.seal_validation import SealVerifier
+from signing.seals import SoftwareSealer
+from signing.timestamp_validation import TokenValidator
+from signing.tsa import TsaClient
+from storage_backends.filesystem import FilesystemStore
+
+LOCAL = "local"
+
+
+def build_archive(settings: ArchiveSettings, *, clock: Clock | None = None, create: bool = False) -> Archive:
+    """An archive over what the settings describe. With `create`, storage roots and catalogue are made
+    where they are missing; without, what is missing is an error. Raises `SettingsError`,
+    `SchemaOutOfDateError` or `UnavailableError`."""
+    clock = clock or SystemClock()
+    published = build_published(settings)
+    copies = build_copies(settings, create=create)
+    try:
+        if create:
+            published.publish(copies)
+        catalogue = open_catalogue(settings, create=create)
+    except BaseException:
+        copies.close()
+        raise
+    trust = _local_trust(settings)
+    anchors, test_anchors = _anchors(settings, trust)
+    return Archive(
+        name=settings.name,
+        clock=clock,
+        catalogue=catalogue,
+        copies=copies,
+        authorities={one.name: _authority(one, trust, clock) for one in settings.authorities},
+        trust_classes={one.name: one.trust_class for one in settings.authorities},
+        validator=TokenValidator(anchors, algorithms=published.algorithms, test_anchors=test_anchors),
+        sealer=_sealer(settings, trust),
+        seal_validator=SealVerifier(anchors, algorithms=published.algorithms, test_anchors=test_anchors),
+        published=published,
+    )
+
+
+def build_published(settings: ArchiveSettings) -> Published:
+    return Published(published_profiles(), current_algorithms(), default_profile=settings.default_profile)
+
+
+def build_copies(settings: ArchiveSettings, *, create: bool) -> Copies:
+    """The stores of the settings, each with its storage root."""
+    roots = [StorageRoot(_store(settings.home, one, create=create)) for one in settings.stores]
+    settings.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if create:
+        for root in roots:
+            root.initialise()
+    return Copies(roots, settings.staging)
+
+
+def open_catalogue(settings: ArchiveSettings, *, create: bool) -> Catalogue:
+    url = catalogue_url(settings)
+    return Catalogue.create(url) if create else Catalogue.open(url)
+
+
+def catalogue_url(settings: ArchiveSettings, file: str | None = None) -> str:
+    """The catalogue's URL with its password; `file` names another SQLite file below the home."""
+    url = make_url(settings.catalogue.url)
+    if url.get_backend_name() == "sqlite":
+        name = file or url.database or ""
+        url = url.set(database=str(settings.home / name))
+    elif settings.catalogue.password is not None:
+        url = url.set(password=settings.catalogue.password.reveal(settings.home))
+    return url.render_as_string(hide_password=False)
+
+
+def _store(home: Path, settings: StoreSettings, *, create: bool) -> ObjectStore:
+    opener = _STORES.get(settings.scheme)
+    if opener is None:
+        known = ", ".join(sorted(_STORES))
+        raise SettingsError(f"the store {settings.name} has the scheme {settings.scheme!r}; built are: {known}")
+    return opener(home, settings, create)
+
+
+def _filesystem(home: Path, settings: StoreSettings, create: bool) -> ObjectStore:
+    root, staging = home / settings.root, home / settings.staging
+    if create:
+        return FilesystemStore.create(settings.name, root, staging)
+    return FilesystemStore(settings.name, root, staging)
+
+
+_STORES: dict[str, Callable[[Path, StoreSettings, bool], ObjectStore]] = {"filesystem": _filesystem}
+
+
+def _local_trust(settings: ArchiveSettings) -> LocalTrust | None:
+    """The home's test trust, when anything in the settings asks for it."""
+    wanted = settings.seal.key == f"{LOCAL}:" or any(one.scheme == LOCAL for one in settings.authorities)
+    return open_local_trust(settings.home) if wanted else None
+
+
+def _anchors(settings: ArchiveSettings, trust: LocalTrust | None) -> tuple[list[bytes], list[bytes]]:
+    """Trust anchors and, apart from them, those that are only for tests."""
+    found = [der for name in settings.anchors for der in read_certificates(settings.home / name)]
+    test = [trust.anchor] if trust else []
+    return [der for der in found if der not in test], test
+
+
+def read_certificates(path: Path) -> Sequence[bytes]:
+    """The certificates (DER) of a PEM file; raises `SettingsError` naming it."""
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read trust anchors from {path}: {error}") from error
+    return [certificate.public_bytes(Encoding.DER) for certificate in found]
+
+
+def _authority(settings: AuthoritySettings, trust: LocalTrust | None, clock: Clock) -> TimestampAuthority:
+    if settings.scheme == LOCAL:
+        if trust is None or settings.trust_class != "test":
+            raise SettingsError(f"the local TSA {settings.name} gives test time-stamps: trust_class must be `test`")
+        return trust.authority(settings.name, clock)
+    if settings.scheme == "http":
+        transport = HttpTransport(settings.url, timeout=settings.timeout)
+        test_trust = settings.trust_class == "test"
+        return TsaClient(settings.name, transport, policy=settings.policy or None, test_trust=test_trust)
+    raise SettingsError(f"the TSA {settings.name} has the scheme {settings.scheme!r}; built are: local, http")
+
+
+def _sealer(settings: ArchiveSettings, trust: LocalTrust | None) -> Sealer:
+    if trust is not None and settings.seal.key == f"{LOCAL}:":
+        key = load_key(trust.seal_key_address, certificates=trust.seal_certificate_file)
+        return SoftwareSealer(key, test_trust=True, validation_source=trust.seal_validation_data)
+    return SoftwareSealer(load_key(settings.seal.key, base=settings.home))

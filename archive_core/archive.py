@@ -1,0 +1,485 @@
+"""The archive: every use case behind one door, which `api` holds in its hand.
+
+Rules kept here
+ * Every verb takes the actor and sees only what the actor's organisation holds; another organisation's
+   object is answered exactly like one that does not exist.
+ * The clock is asked once per verb.
+ * Every action and every refusal is an event. Damage met while serving a reader is one too.
+ * Which role may do what is decided at the edge (`api/auth.py`), in one table.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from archive_core.admission import DATA
+from archive_core.assessment import Assessment
+from archive_core.audit import Audit, AuditResult
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import FileRow, JobRow, KeyRow, VersionRow
+from archive_core.content import Content
+from archive_core.deposit import Deposit
+from archive_core.errors import AlreadyExistsError, ArchiveError, UnavailableError
+from archive_core.exporting import Exporting
+from archive_core.findings import Report, Verdict, utc_text
+from archive_core.holding import Holder
+from archive_core.identifiers import PoidMint
+from archive_core.jobs import Jobs
+from archive_core.journal import detail_of, event_of
+from archive_core.keys import Keys
+from archive_core.lifecycle import (
+    Acknowledgement,
+    Actor,
+    BatchView,
+    EvidenceFile,
+    FileView,
+    Status,
+    SubmissionObject,
+    VersionView,
+)
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.packaging import DESCRIPTION
+from archive_core.ports import Clock, Sealer, SealValidator, TimestampAuthority, TimestampValidator
+from archive_core.preservation import Preservation, Progress
+from archive_core.proofs import Proofs, evidence_files, receipt
+from archive_core.publishing import Published
+from archive_core.recovery import Recovery
+from archive_core.replication import Copies
+from archive_core.sequencer import Sequencer
+from archive_core.trail.events import EventType, Outcome
+from policies.profiles import PreservationProfile
+
+SYSTEM = Actor("system", "operator")
+"""The actor of what nobody asked for: damage met while reading, the scheduler's rounds."""
+
+
+def silent(what: str, done: int, total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
+class Archive:
+    """Wires the use cases over their collaborators; `api/wiring.py` makes one."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        clock: Clock,
+        catalogue: Catalogue,
+        copies: Copies,
+        authorities: Mapping[str, TimestampAuthority],
+        trust_classes: Mapping[str, str],
+        validator: TimestampValidator,
+        sealer: Sealer,
+        seal_validator: SealValidator,
+        published: Published,
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.catalogue = catalogue
+        self.copies = copies
+        self.published = published
+        self.validator = validator
+        self._test_trust = sealer.test_trust or any(authority.test_trust for authority in authorities.values())
+        holder = Holder(catalogue, clock)
+        damage = self._on_damage
+        self._sequencer = Sequencer(clock=clock, catalogue=catalogue, copies=copies, holder=holder)
+        self._deposit = Deposit(
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            mint=PoidMint(),
+            profile_of=published.for_submission,
+            on_damage=damage,
+        )
+        self._preservation = Preservation(
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            authorities=authorities,
+            trust_classes=trust_classes,
+            validator=validator,
+            sealer=sealer,
+            sequencer=self._sequencer,
+            holder=holder,
+            published=published,
+            on_damage=damage,
+        )
+        self._proofs = Proofs(catalogue=catalogue, copies=copies, on_damage=damage)
+        self._content = Content(catalogue=catalogue, copies=copies, on_damage=damage)
+        self._assessment = Assessment(
+            catalogue=catalogue,
+            proofs=self._proofs,
+            content=self._content,
+            validator=validator,
+            seal_validator=seal_validator,
+            algorithms=published.algorithms,
+        )
+        self._exporting = Exporting(catalogue=catalogue, proofs=self._proofs, content=self._content)
+        self._recovery = Recovery(catalogue=catalogue, copies=copies)
+        self._audit = Audit(
+            catalogue=catalogue,
+            copies=copies,
+            recovery=self._recovery,
+            assessment=self._assessment,
+            proofs=self._proofs,
+            published=published,
+        )
+        self._keys = Keys(clock=clock, catalogue=catalogue, sequencer=self._sequencer)
+        self._jobs = Jobs(
+            clock=clock,
+            catalogue=catalogue,
+            holder=holder,
+            assess=lambda row: self._assessment.assess(row, at=clock.now()),
+        )
+
+    # -- taking in ----------------------------------------------------------------------------
+
+    def deposit(self, submission: SubmissionObject, *, actor: Actor) -> Acknowledgement:
+        """A new preservation object, on every required store when this returns."""
+        with self._refusals(actor, "deposit"):
+            return self._deposit.deposit(submission, actor=actor)
+
+    def update(self, poid: str, submission: SubmissionObject, *, actor: Actor) -> Acknowledgement:
+        """The complete new content of an object as its next version."""
+        with self._refusals(actor, "update"):
+            return self._deposit.update(poid, submission, actor=actor)
+
+    def preserve(self, *, actor: Actor, only_due: bool = False, progress: Progress = silent) -> list[BatchView]:
+        """Close and prove what awaits evidence; see `Preservation.preserve`."""
+        return self._preservation.preserve(actor=actor, only_due=only_due, progress=progress)
+
+    def flush_trail(self) -> int:
+        """Put every recorded event into the trail, unless another process is doing it."""
+        return self._sequencer.flush_if_free()
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def objects(self, *, actor: Actor, after: str | None = None, limit: int = 100) -> list[VersionView]:
+        """The newest version of each object in deposit order, from behind the POID `after`."""
+        return [self._view(row) for row in self.catalogue.objects(after, limit, actor.originator)]
+
+    def show(self, poid: str, version: int | None = None, *, actor: Actor) -> VersionView:
+        """A version with its files, and which versions there are."""
+        row = self._row(poid, version, actor)
+        files = tuple(_file_view(file) for file in self.catalogue.files(row.poid, row.version))
+        return self._view(row, files, tuple(other.version for other in self.catalogue.versions(poid)))
+
+    def file(self, poid: str, version: int | None, path: str, *, actor: Actor) -> FileView:
+        """One file of a version, by the depositor's path or its logical path."""
+        return _file_view(self._content.find(self._row(poid, version, actor), path))
+
+    def trace(self, poid: str, *, actor: Actor) -> list[dict[str, object]]:
+        """Every event of an object, in order, with the place in the trail of those that have one."""
+        self._row(poid, None, actor)
+        shown = []
+        for row in self.catalogue.events_of(poid):
+            detail = detail_of(row)
+            shown.append({**event_of(row).to_json(), "seq": row.seq, "detail": dict(detail.detail) if detail else None})
+        return shown
+
+    def profiles(self) -> list[PreservationProfile]:
+        return self.published.profiles
+
+    # -- giving back --------------------------------------------------------------------------
+
+    def stream_file(
+        self,
+        poid: str,
+        version: int | None,
+        path: str,
+        *,
+        actor: Actor,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> Iterator[bytes]:
+        """A file or a range of it, each piece verified before it is handed out."""
+        row = self._row(poid, version, actor)
+        file = self._content.find(row, path)
+        self._disseminated(row, "file", actor)
+        return self._content.stream_file(row, file, start=start, stop=stop)
+
+    def retrieve(
+        self,
+        poid: str,
+        version: int | None,
+        out: Path,
+        *,
+        actor: Actor,
+        whole: bool = False,
+        progress: Progress = silent,
+    ) -> list[Path]:
+        """Write a version's documents below `out` under the depositor's paths; with `whole` the
+        package as it is stored: `description.json`, `metadata.json`, `data/…`, `chunks/…`.
+
+        `out` must be absent or an empty folder; raises `AlreadyExistsError` otherwise. Nothing
+        unverified is left there, and nothing at all when something fails."""
+        row = self._row(poid, version, actor)
+        written = write_tree(out, self._tree(row, whole, progress))
+        self._disseminated(row, "whole" if whole else "documents", actor)
+        return written
+
+    def _tree(self, row: VersionRow, whole: bool, progress: Progress) -> Iterator[tuple[str, Iterator[bytes]]]:
+        files = self.catalogue.files(row.poid, row.version)
+        if whole:
+            yield DESCRIPTION, iter([self._content.description(row)])
+        for done, file in enumerate(files):
+            progress("retrieving", done, len(files))
+            if whole:
+                yield file.path, self._content.stream_file(row, file)
+            elif file.path.startswith(DATA):
+                yield file.path.removeprefix(DATA), self._content.stream_file(row, file)
+
+    def evidence(self, poid: str, version: int | None = None, *, actor: Actor) -> list[EvidenceFile]:
+        """The evidence record of every line; `EvidencePendingError` before commit B."""
+        row = self._row(poid, version, actor)
+        files = evidence_files(self._proofs.proof(row))
+        self._disseminated(row, "evidence", actor)
+        return files
+
+    def receipt(self, poid: str, version: int | None = None, *, actor: Actor) -> bytes:
+        """The sealed receipt as canonical JSON; `EvidencePendingError` before commit B."""
+        row = self._row(poid, version, actor)
+        made = receipt(self._proofs.proof(row), self.catalogue).to_bytes()
+        self._disseminated(row, "receipt", actor)
+        return made
+
+    def export(self, poid: str, version: int | None, out: BinaryIO, *, actor: Actor) -> None:
+        """Write the bundle of a version to a stream."""
+        row = self._row(poid, version, actor)
+        self._exporting.export(row, out)
+        self._disseminated(row, "bundle", actor)
+
+    # -- proving ------------------------------------------------------------------------------
+
+    def verify(self, poid: str, version: int | None = None, *, actor: Actor) -> Report:
+        """Prove one version anew from stored bytes."""
+        row = self._row(poid, version, actor)
+        report = self._assessment.assess(row, at=self.clock.now())
+        self._validated(row, report, actor)
+        return report
+
+    def verify_all(self, *, actor: Actor, progress: Progress = silent) -> Iterator[tuple[str, int, Report | None]]:
+        """Prove every evidenced version; None stands for one that is not evidenced yet."""
+        at = self.clock.now()
+        total = self.catalogue.count_states(actor.originator).versions
+        done = 0
+        after = None
+        while page := self.catalogue.objects(after, 500, actor.originator):
+            for head in page:
+                for row in self.catalogue.versions(head.poid):
+                    progress("verifying", done, total)
+                    done += 1
+                    if self._status(row) is Status.REPLICATED:
+                        yield row.poid, row.version, None
+                        continue
+                    report = self._assessment.assess(row, at=at)
+                    self._validated(row, report, actor)
+                    yield row.poid, row.version, report
+            after = page[-1].poid
+
+    def audit(self, *, actor: Actor, progress: Progress = silent) -> AuditResult:
+        """Every byte of every copy and all evidence."""
+        result = self._audit.run(at=self.clock.now(), progress=progress)
+        self._sequencer.record(
+            EventType.AUDIT,
+            Outcome.FAILURE if result.findings else Outcome.SUCCESS,
+            f"findings-{len(result.findings)}",
+            actor=actor,
+            detail={"checked": result.checked, "findings": [entry.to_json() for entry in result.findings[:50]]},
+        )
+        return result
+
+    # -- running ------------------------------------------------------------------------------
+
+    def status(self, *, actor: Actor) -> dict[str, object]:
+        """How the archive is, for people and machines."""
+        counts = self.catalogue.count_states(actor.originator)
+        last, segment = self.catalogue.last_batch(), self.catalogue.last_segment()
+        unfinished = self.catalogue.unfinished_batches()
+        stores = [_store_status(root) for root in self.copies.roots]
+        warnings = []
+        if self._test_trust:
+            warnings.append("test trust: time-stamps and seals of this archive prove nothing to anybody else")
+        warnings += [
+            f"batch {row.number} waits for its time-stamp since {utc_text(row.formed_at)}" for row in unfinished
+        ]
+        warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
+        return {
+            "name": self.name,
+            "objects": {
+                "objects": counts.objects,
+                "versions": counts.versions,
+                "replicated": counts.awaiting + counts.in_batch,
+                "evidenced": counts.evidenced,
+            },
+            "batches": {"last": last.number if last else 0, "unfinished": [row.number for row in unfinished]},
+            "trail": {"size": segment.size if segment else 0, "pending": len(self.catalogue.pending_events(1000))},
+            "stores": stores,
+            "default_profile": self.published.for_submission(None, self.clock.now()).id,
+            "test_trust": self._test_trust,
+            "warnings": warnings,
+        }
+
+    def health(self) -> dict[str, object]:
+        """This process answers; nothing else is asked."""
+        return {"status": "ok"}
+
+    def ready(self) -> dict[str, object]:
+        """Catalogue and every store answer; raises `UnavailableError` naming what does not."""
+        self.catalogue.last_batch()
+        stores = [_store_status(root) for root in self.copies.roots]
+        away = [f"{store['name']}: {store['error']}" for store in stores if store["error"]]
+        if away:
+            raise UnavailableError(f"not ready: {'; '.join(away)}")
+        return {"status": "ready", "stores": list(self.copies.names)}
+
+    def run_jobs(self) -> int:
+        """Do waiting jobs; for the scheduler."""
+        return self._jobs.run_waiting()
+
+    def start_verification(self, poids: Sequence[str] | None, *, actor: Actor) -> JobRow:
+        return self._jobs.start(poids, actor=actor)
+
+    def job(self, job_id: str, *, actor: Actor) -> JobRow:
+        return self._jobs.job(job_id, actor=actor)
+
+    # -- keys ---------------------------------------------------------------------------------
+
+    def create_key(self, *, label: str, role: str, originator: str | None, actor: Actor) -> tuple[KeyRow, str]:
+        return self._keys.create(label=label, role=role, originator=originator, actor=actor)
+
+    def keys(self) -> list[KeyRow]:
+        return self._keys.list()
+
+    def revoke_key(self, key_id: str, *, actor: Actor) -> KeyRow:
+        return self._keys.revoke(key_id, actor=actor)
+
+    def authenticate(self, secret: str) -> Actor:
+        return self._keys.authenticate(secret)
+
+    # -- events -------------------------------------------------------------------------------
+
+    def record_refusal(self, error: ArchiveError, *, actor: Actor, what: str) -> None:
+        """A request that was refused is an event, with the reason in the erasable detail."""
+        self._sequencer.record(
+            EventType.REFUSAL,
+            Outcome.FAILURE,
+            error.code,
+            actor=actor,
+            detail={"what": what, "message": str(error)[:2000]},
+        )
+
+    @contextlib.contextmanager
+    def _refusals(self, actor: Actor, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ArchiveError as error:
+            self.record_refusal(error, actor=actor, what=what)
+            raise
+
+    def _on_damage(self, store: str, what: str, error: ArchiveError) -> None:
+        self._sequencer.record(
+            EventType.FIXITY_CHECK,
+            Outcome.FAILURE,
+            error.code,
+            actor=SYSTEM,
+            subject=f"store-{store}",
+            detail={"what": what[:1000], "message": str(error)[:2000]},
+        )
+
+    def _disseminated(self, row: VersionRow, code: str, actor: Actor) -> None:
+        self._sequencer.record(
+            EventType.DISSEMINATION, Outcome.SUCCESS, code, actor=actor, poid=row.poid, version=row.version
+        )
+
+    def _validated(self, row: VersionRow, report: Report, actor: Actor) -> None:
+        self._sequencer.record(
+            EventType.VALIDATION,
+            Outcome.SUCCESS if report.verdict is Verdict.PASSED else Outcome.FAILURE,
+            str(report.sub_indication or report.verdict),
+            actor=actor,
+            poid=row.poid,
+            version=row.version,
+        )
+
+    # -- views --------------------------------------------------------------------------------
+
+    def _row(self, poid: str, version: int | None, actor: Actor) -> VersionRow:
+        return self.catalogue.version(poid, version, actor.originator)
+
+    def _status(self, row: VersionRow) -> Status:
+        evidenced = row.batch is not None and self.catalogue.batch(row.batch).evidenced_at is not None
+        return Status.EVIDENCED if evidenced else Status.REPLICATED
+
+    def _view(self, row: VersionRow, files: tuple[FileView, ...] = (), versions: tuple[int, ...] = ()) -> VersionView:
+        batch = self.catalogue.batch(row.batch) if row.batch is not None else None
+        evidenced: datetime | None = batch.evidenced_at if batch else None
+        return VersionView(
+            poid=row.poid,
+            version=row.version,
+            kind=row.kind,
+            status=Status.EVIDENCED if evidenced else Status.REPLICATED,
+            originator=row.originator,
+            profile=row.profile,
+            received=row.received,
+            key=row.idempotency_key,
+            size=row.size,
+            file_count=row.file_count,
+            description_sha512=row.description_digest,
+            batch=row.batch if evidenced else None,
+            proof_of_existence=evidenced,
+            test_trust=batch.test_trust if batch else self._test_trust,
+            files=files,
+            versions=versions,
+        )
+
+    def close(self) -> None:
+        """Finish what is being written and give up connections."""
+        self.copies.close()
+        self.catalogue.close()
+
+
+def _store_status(root: StorageRoot) -> dict[str, object]:
+    error = None
+    try:
+        root.require_declaration()
+    except ArchiveError as problem:
+        error = str(problem)
+    return {"name": root.store.name, "ok": error is None, "error": error}
+
+
+def _file_view(file: FileRow) -> FileView:
+    return FileView(
+        path=file.path.removeprefix(DATA),
+        logical_path=file.path,
+        role=file.role,
+        size=file.size,
+        sha512=file.content_digest,
+    )
+
+
+def write_tree(out: Path, files: Iterator[tuple[str, Iterator[bytes]]]) -> list[Path]:
+    """Write files below `out` all or none: into a folder beside it that takes its name at the end."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise AlreadyExistsError(f"{out} is there already and is not an empty folder: name another one")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    written = []
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as aside:
+        for path, pieces in files:
+            target = Path(aside) / "new" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as stream:
+                for piece in pieces:
+                    stream.write(piece)
+            written.append(out / path)
+        if out.exists():
+            out.rmdir()
+        os.rename(Path(aside) / "new", out)
+    return written

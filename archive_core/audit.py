@@ -1,0 +1,320 @@
+"""Use case: every byte of every copy, and all evidence, read and judged again.
+
+The rules an audit follows
+ * Each store is judged by itself: OCFL rules, digests of all files, and that it holds exactly what the
+   catalogue of commit A says, no version less and no byte other.
+ * Evidence of every version is verified anew; the trail of every store is compared with the heads that
+   the batches sealed.
+ * A finding names store, path and code. What a crash left is no finding: it is adopted or cleared, and
+   noted. Damage is never mended here, only named.
+ * An audit that looked at nothing is a finding (`NOTHING_CHECKED`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from archive_core.assessment import Assessment
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import VersionRow
+from archive_core.errors import ArchiveError, DamageError, EvidencePendingError, UnknownObjectError
+from archive_core.findings import Finding, Verdict
+from archive_core.identifiers import (
+    BATCH,
+    TRAIL,
+    is_poid,
+    named_object,
+    number_of,
+    object_name,
+    system_object,
+)
+from archive_core.ocfl.check_root import assess_root
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.packaging import DESCRIPTION
+from archive_core.proofs import Proofs
+from archive_core.publishing import Published
+from archive_core.recovery import GRACE, Recovery
+from archive_core.replication import Copies
+from archive_core.sequencer import read_segment
+from archive_core.trail.segments import Segment, assess_segments
+
+Progress = Callable[[str, int, int | None], None]
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A finding or a note: in which store, at which path of it, under which code."""
+
+    store: str
+    path: str
+    code: str
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"store": self.store, "path": self.path, "code": self.code, "message": self.message}
+
+
+@dataclass(slots=True)
+class AuditResult:
+    """What an audit found, what it mended of crashes, and how much it looked at."""
+
+    findings: list[AuditEntry] = field(default_factory=list)
+    notes: list[AuditEntry] = field(default_factory=list)
+    checked: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("stores", "objects", "files", "bytes", "versions", "events"), 0)
+    )
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "findings": [entry.to_json() for entry in self.findings],
+            "notes": [entry.to_json() for entry in self.notes],
+            "checked": self.checked,
+        }
+
+
+class Audit:
+    """Judges all stores against themselves, the catalogue and the evidence."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        copies: Copies,
+        recovery: Recovery,
+        assessment: Assessment,
+        proofs: Proofs,
+        published: Published,
+    ) -> None:
+        self._catalogue = catalogue
+        self._copies = copies
+        self._recovery = recovery
+        self._assessment = assessment
+        self._proofs = proofs
+        self._published = published
+
+    def run(self, *, at: datetime, progress: Progress) -> AuditResult:
+        """Audit everything; raises only when the catalogue cannot be read."""
+        result = AuditResult()
+        self._proofs.forget()
+        result.notes += [AuditEntry("", "", "CLAIM_SETTLED", told) for told in self._recovery.settle_claims(at=at)]
+        for root in self._copies.roots:
+            try:
+                self._leftovers(root, result, at)
+                self._bytes(root, result, progress)
+                self._strangers(root, result, at)
+            except ArchiveError as error:
+                result.findings.append(AuditEntry(root.store.name, "", _code(error), str(error)))
+        for root in self._copies.roots:
+            try:
+                self._compare(root, result, progress)
+                self._trail(root, result)
+            except ArchiveError as error:
+                result.findings.append(AuditEntry(root.store.name, "", _code(error), str(error)))
+        self._evidence(result, at, progress)
+        if not result.checked["objects"] or result.checked["stores"] != len(self._copies.roots):
+            result.findings.append(AuditEntry("", "", "NOTHING_CHECKED", "not every store could be looked at"))
+        return result
+
+    # -- crash leftovers ----------------------------------------------------------------------
+
+    def _leftovers(self, root: StorageRoot, result: AuditResult, at: datetime) -> None:
+        name = root.store.name
+        result.notes += [
+            AuditEntry(name, path, "STAGING_CLEARED", "an interrupted write had left this beside the root")
+            for path in root.store.clear_leftovers()
+        ]
+        for path in list(root.object_paths()):
+            object_id = root.layout.object_id(path)
+            if object_id is None or self._in_progress(object_id, at):
+                continue
+            try:
+                if root.mend(object_id):
+                    result.notes.append(AuditEntry(name, path, "SIDECAR_MENDED", "an interrupted head was completed"))
+                if not root.unfinished(object_id):
+                    continue
+                if root.adopt(object_id) is not None:
+                    result.notes.append(AuditEntry(name, path, "VERSION_ADOPTED", "a version that lacked its head"))
+                elif cleared := root.clear_unfinished(object_id):
+                    message = f"{len(cleared)} files of an interrupted version, acknowledged to nobody"
+                    result.notes.append(AuditEntry(name, path, "VERSION_CLEARED", message))
+            except DamageError:
+                continue  # the OCFL check that follows names it
+
+    def _in_progress(self, object_id: str, at: datetime) -> bool:
+        """Whether a deposit of this object may still be going on."""
+        try:
+            poid = object_name(object_id)
+        except ValueError:
+            return True  # not ours to touch
+        if not is_poid(poid):
+            return False
+        try:
+            following = self._catalogue.version(poid).version + 1
+        except UnknownObjectError:
+            following = 1
+        claim = self._catalogue.open_claim(poid, following)
+        return claim is not None and claim.claimed_at > at - GRACE
+
+    # -- bytes --------------------------------------------------------------------------------
+
+    def _bytes(self, root: StorageRoot, result: AuditResult, progress: Progress) -> None:
+        seen = 0
+
+        def told(_: object) -> None:
+            nonlocal seen
+            seen += 1
+            progress(f"reading {root.store.name}", seen, None)
+
+        examined = assess_root(root.store, progress=told)
+        result.findings += [_entry(root.store.name, finding) for finding in examined.findings]
+        result.checked["stores"] += 1
+        result.checked["objects"] += examined.objects
+        result.checked["files"] += examined.files
+        result.checked["bytes"] += examined.size
+
+    def _strangers(self, root: StorageRoot, result: AuditResult, at: datetime) -> None:
+        """Objects that the catalogue does not know: a deposit that lost its process is adopted."""
+        for object_id in list(root.object_ids()):
+            path = root.object_path(object_id)
+            try:
+                name = object_name(object_id)
+            except ValueError:
+                result.findings.append(
+                    AuditEntry(root.store.name, path, "FOREIGN_OBJECT", f"{object_id[:80]!a} is not of ours")
+                )
+                continue
+            if not is_poid(name) or self._in_progress(object_id, at):
+                continue
+            try:
+                inventory = root.read_inventory(object_id)
+                known = {row.version for row in self._versions(name)}
+                if inventory is None or set(range(1, inventory.head_number + 1)) <= known:
+                    continue
+                adopted = self._recovery.adopt(name, object_id)
+                message = (
+                    f"{name}: stored, but not in the catalogue; copied to {', '.join(adopted.copied_to) or 'none'}"
+                )
+                result.notes.append(AuditEntry(root.store.name, path, "OBJECT_ADOPTED", message))
+            except ArchiveError as error:
+                result.findings.append(AuditEntry(root.store.name, path, _code(error), str(error)))
+
+    def _versions(self, poid: str) -> list[VersionRow]:
+        try:
+            return self._catalogue.versions(poid)
+        except UnknownObjectError:
+            return []
+
+    # -- catalogue against store --------------------------------------------------------------
+
+    def _compare(self, root: StorageRoot, result: AuditResult, progress: Progress) -> None:
+        for done, head in enumerate(self._heads()):
+            progress(f"comparing {root.store.name}", done, None)
+            self._compare_object(root, self._catalogue.versions(head.poid), result)
+        for object_id in self._system_objects():
+            if not root.has_object(object_id):
+                message = f"{object_id} is not in this store"
+                result.findings.append(
+                    AuditEntry(root.store.name, root.object_path(object_id), "OBJECT_MISSING", message)
+                )
+
+    def _compare_object(self, root: StorageRoot, rows: list[VersionRow], result: AuditResult) -> None:
+        object_id = rows[0].storage_object
+        path = root.object_path(object_id)
+
+        def find(code: str, message: str) -> None:
+            result.findings.append(AuditEntry(root.store.name, path, code, message))
+
+        try:
+            inventory = root.read_inventory(object_id)
+        except DamageError:
+            return None  # named by the OCFL check
+        if inventory is None:
+            return find("OBJECT_MISSING", f"{rows[0].poid} is not in this store")
+        for row in rows:
+            if row.ocfl_version > inventory.head_number:
+                find("VERSION_MISSING", f"{row.poid} v{row.version} is not in this store")
+                continue
+            expected = {file.path: file.stored_digest for file in self._catalogue.files(row.poid, row.version)}
+            expected[DESCRIPTION] = row.description_digest
+            if inventory.state(row.ocfl_version) != expected:
+                find("CONTENT_DIFFERS", f"{row.poid} v{row.version} is not what was deposited")
+        return None
+
+    def _heads(self) -> Iterator[VersionRow]:
+        after = None
+        while page := self._catalogue.objects(after, PAGE):
+            yield from page
+            after = page[-1].poid
+
+    def _system_objects(self) -> Iterator[str]:
+        for batch in self._catalogue.batches():
+            yield system_object(BATCH, batch.number)
+        for segment in self._catalogue.segments():
+            yield system_object(TRAIL, segment.number)
+        for profile in self._published.profiles:
+            yield named_object(f"profile-{profile.id}")
+        yield named_object(self._published.algorithms.id)
+
+    # -- trail and evidence -------------------------------------------------------------------
+
+    def _trail(self, root: StorageRoot, result: AuditResult) -> None:
+        numbers = sorted(
+            number for object_id in root.object_ids() if (number := _segment_number(object_id)) is not None
+        )
+        anchors = {}
+        for row in self._catalogue.batches():
+            try:
+                statement = self._proofs.batch(row.number).formed.statement
+            except ArchiveError:
+                continue  # a batch without stamps yet, or one that the evidence step names
+            anchors[statement.trail_size] = statement.trail_head
+        assessed = assess_segments(((number, _segment(root, number)) for number in numbers), anchors=anchors)
+        result.checked["events"] += assessed.events
+        result.findings += [
+            AuditEntry(root.store.name, finding.where, finding.code, finding.message) for finding in assessed.findings
+        ]
+
+    def _evidence(self, result: AuditResult, at: datetime, progress: Progress) -> None:
+        everywhere = ", ".join(self._copies.names)  # evidence fails only when no copy is good
+        for head in self._heads():
+            for row in self._catalogue.versions(head.poid):
+                progress("verifying evidence", result.checked["versions"], None)
+                where = f"{row.poid} v{row.version}"
+                try:
+                    report = self._assessment.assess(row, at=at)
+                except EvidencePendingError:
+                    continue
+                except ArchiveError as error:
+                    result.findings.append(AuditEntry(everywhere, where, _code(error), str(error)))
+                    continue
+                result.checked["versions"] += 1
+                if report.verdict is not Verdict.PASSED:
+                    worst = next(step for step in report.steps if step.verdict is report.verdict)
+                    code = str(report.sub_indication or report.verdict)
+                    result.findings.append(AuditEntry(everywhere, where, code, f"{worst.name}: {worst.message}"))
+
+
+def _segment_number(object_id: str) -> int | None:
+    try:
+        return number_of(object_id, TRAIL)
+    except ValueError:
+        return None
+
+
+def _segment(root: StorageRoot, number: int) -> Segment | None:
+    try:
+        return read_segment(root, number)[1]
+    except ArchiveError:
+        return None  # reported as a segment that cannot be read
+
+
+def _entry(store: str, finding: Finding) -> AuditEntry:
+    return AuditEntry(store, finding.where.removeprefix(f"{store}:"), finding.code, finding.message)
+
+
+def _code(error: ArchiveError) -> str:
+    return error.code.upper().replace("-", "_")

@@ -1,0 +1,122 @@
+"""Reads a batch object back from the first good copy and checks that it holds together.
+
+Rules kept here
+ * What is read is the object's newest version in the store that is asked; a store that is behind
+   gives an older one, so the caller says which files it needs.
+ * Trees are checked in length and by their root against the sealed statement, not node by node: a
+   damaged inner node shows when a record is derived, because its root must meet the token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archive_core.batch import (
+    MEMBERS,
+    SEAL,
+    SEAL_VALIDATION,
+    STATEMENT,
+    BatchLine,
+    FormedBatch,
+    line_path,
+    line_validation,
+    parse_members,
+    token_path,
+    tree_path,
+    validation_data,
+)
+from archive_core.errors import EvidenceBrokenError, UnknownObjectError
+from archive_core.evidence.hash_tree import HashTree
+from archive_core.identifiers import BATCH, system_object
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ports import ValidationData
+from archive_core.receipts import Statement
+from archive_core.replication import Copies, DamageListener
+
+MAX_BATCH_FILE = 4 * 1024**3
+"""Bytes of one file of a batch: a tree over 2^24 leaves has about 2 GiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A batch as the stores hold it: tokens and their validation data per stamped line."""
+
+    formed: FormedBatch
+    tokens: Mapping[str, bytes]
+    token_data: Mapping[str, ValidationData]
+    ocfl_version: int
+    content_paths: Mapping[str, str]
+    """Logical path to content path within the OCFL object, for every file."""
+
+    @property
+    def unstamped(self) -> tuple[BatchLine, ...]:
+        return tuple(line for line in self.formed.lines if line.line not in self.tokens)
+
+
+def read_batch(copies: Copies, number: int, on_damage: DamageListener, *, stamped: bool = False) -> StoredBatch:
+    """The batch from the first good copy; with `stamped` only from one that holds every token.
+
+    Raises `UnknownObjectError`, `FixityError` or `UnavailableError` as `Copies.read` does.
+    """
+
+    def reader(root: StorageRoot) -> StoredBatch:
+        found = read_batch_from(root, number)
+        if stamped and found.unstamped:
+            raise UnknownObjectError(f"the store {root.store.name} holds batch {number} without its time-stamps")
+        return found
+
+    return copies.read(f"batch {number}", reader, on_damage)
+
+
+def read_batch_from(root: StorageRoot, number: int) -> StoredBatch:
+    """The batch as one store holds it."""
+    object_id = system_object(BATCH, number)
+    inventory = root.read_inventory(object_id)
+    if inventory is None:
+        raise UnknownObjectError(f"batch {number} is not in the store {root.store.name}")
+    head = inventory.head_number
+    files = {path: root.read_file(object_id, head, path, MAX_BATCH_FILE) for path in sorted(inventory.state(head))}
+    try:
+        statement = Statement.parse(files[STATEMENT])
+        members = parse_members(files[MEMBERS])
+        lines = tuple(BatchLine.parse(files[line_path(name)]) for name in statement.roots)
+        trees = {
+            line.line: HashTree.from_bytes(line.digest, len(members), files[tree_path(line.line)]) for line in lines
+        }
+        seal = files[SEAL]
+    except KeyError as error:
+        raise EvidenceBrokenError(f"batch {number} lacks {error} in the store {root.store.name}") from error
+    _verify(number, statement, len(members), lines, trees)
+    tokens = {line.line: files[token_path(line.line)] for line in lines if token_path(line.line) in files}
+    return StoredBatch(
+        formed=FormedBatch(
+            number=number,
+            members=members,
+            lines=lines,
+            trees=trees,
+            statement_bytes=files[STATEMENT],
+            statement=statement,
+            seal=seal,
+            seal_data=validation_data(SEAL_VALIDATION, files),
+        ),
+        tokens=tokens,
+        token_data={line: validation_data(line_validation(line), files) for line in tokens},
+        ocfl_version=head,
+        content_paths={path: inventory.content_path(head, path) for path in files},
+    )
+
+
+def _verify(
+    number: int,
+    statement: Statement,
+    member_count: int,
+    lines: tuple[BatchLine, ...],
+    trees: Mapping[str, HashTree],
+) -> None:
+    if (statement.batch, statement.leaf_count) != (number, member_count):
+        raise EvidenceBrokenError(f"the statement of batch {number} is about another batch")
+    for line in lines:
+        root = statement.roots[line.line]
+        if (root.digest, root.value) != (line.digest, trees[line.line].root):
+            raise EvidenceBrokenError(f"the tree of line {line.line} is not the one that batch {number} sealed")

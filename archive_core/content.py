@@ -1,0 +1,92 @@
+"""The bytes of stored versions: from a catalogue row to a verified stream out of the best copy.
+
+Rules kept here
+ * Where a file lies is read from the object's inventory, what it must be from the catalogue's digest
+   of commit A; the two must agree before a byte is read.
+ * Damage met on the way is told to `on_damage` once, and the reader is served from another copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archive_core.admission import CHUNKS, CONTENT_DIGEST, DATA
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import FileRow, VersionRow
+from archive_core.digests import Digest
+from archive_core.errors import FixityError, UnknownObjectError
+from archive_core.measure import CHUNK_SIZE, MAX_CHUNK_LIST_BYTES, ChunkList
+from archive_core.ocfl.inventory import Inventory
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.packaging import read_description
+from archive_core.replication import Copies, DamageListener
+from archive_core.streaming import ReadPlan, plan_pieces, stream
+
+
+class Content:
+    """Reading of deposited files and descriptions."""
+
+    def __init__(self, *, catalogue: Catalogue, copies: Copies, on_damage: DamageListener) -> None:
+        self._catalogue = catalogue
+        self._copies = copies
+        self._on_damage = on_damage
+
+    def find(self, row: VersionRow, path: str) -> FileRow:
+        """A file of a version by its logical path or, for a document, by the depositor's path."""
+        try:
+            return self._catalogue.file(row.poid, row.version, path)
+        except UnknownObjectError:
+            return self._catalogue.file(row.poid, row.version, DATA + path)
+
+    def description(self, row: VersionRow) -> bytes:
+        """The verified bytes of a version's description."""
+        return read_description(self._copies, row, self._on_damage)[1]
+
+    def stream(self, row: VersionRow, path: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The verified bytes of a file, or of a range of it, as chunks of at most 4 MiB."""
+        return self.stream_file(row, self.find(row, path), start=start, stop=stop)
+
+    def stream_file(
+        self, row: VersionRow, file: FileRow, *, start: int = 0, stop: int | None = None
+    ) -> Iterator[bytes]:
+        """As `stream`, for a file that was found already."""
+        plan = self._copies.read(
+            f"{row.poid} v{row.version} {file.path}", lambda root: self._plan(root, row, file), self._on_damage
+        )
+        return stream(plan, self._copies, self._on_damage, start=start, stop=stop)
+
+    def _plan(self, root: StorageRoot, row: VersionRow, file: FileRow) -> ReadPlan:
+        inventory = root.read_inventory(row.storage_object)
+        if inventory is None:
+            raise FixityError(f"{row.storage_object} is missing in the store {root.store.name}")
+        if inventory.head_number < row.ocfl_version:
+            raise FixityError(f"{row.storage_object} v{row.ocfl_version} is missing in the store {root.store.name}")
+        state = inventory.state(row.ocfl_version)
+        if state.get(file.path) != file.stored_digest:
+            raise FixityError(f"the store {root.store.name} has another {file.path} in {row.storage_object}")
+        digest = Digest.from_hex(CONTENT_DIGEST, file.content_digest)
+        chunk_size, chunks = self._chunks(root, inventory, row, file)
+        return ReadPlan(
+            object_id=row.storage_object,
+            content_path=inventory.content_path(row.ocfl_version, file.path),
+            size=file.size,
+            digest=digest,
+            pieces=plan_pieces(file.size, digest, chunk_size, chunks),
+        )
+
+    def _chunks(
+        self, root: StorageRoot, inventory: Inventory, row: VersionRow, file: FileRow
+    ) -> tuple[int, tuple[Digest, ...]]:
+        """The chunk list of a file, checked against the catalogue; none for a small file."""
+        if file.size <= CHUNK_SIZE or not file.path.startswith(DATA):
+            return CHUNK_SIZE, ()
+        listed = f"{CHUNKS}{file.path.removeprefix(DATA)}.json"
+        try:
+            expected = self._catalogue.file(row.poid, row.version, listed)
+        except UnknownObjectError:
+            return CHUNK_SIZE, ()
+        if inventory.state(row.ocfl_version).get(listed) != expected.stored_digest:
+            raise FixityError(f"the store {root.store.name} has another {listed} in {row.storage_object}")
+        data = root.read_file(row.storage_object, row.ocfl_version, listed, MAX_CHUNK_LIST_BYTES, inventory=inventory)
+        parsed = ChunkList.parse(data)
+        return parsed.chunk_size, parsed.digests

@@ -1,0 +1,101 @@
+"""Use case: everything that proves one version, in one file that needs nothing of ours to be checked.
+
+Rules kept here
+ * Content is verified while it is streamed into the bundle; damage of all copies ends the export.
+ * The trail proof is against the head in the batch's sealed statement, so only events before the
+   batch are proven by it; later ones need a later statement.
+ * A version that already held one of the files goes along with its description and records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import BinaryIO
+
+from archive_core.bundle_format import BundleContent, EarlierVersion, write_bundle
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import FileRow, VersionRow
+from archive_core.content import Content
+from archive_core.errors import EvidencePendingError
+from archive_core.ports import ValidationData
+from archive_core.proofs import Proof, Proofs, evidence_files, receipt, seal_evidence_files
+from archive_core.trail.merkle import Log
+from archive_core.trail.proofs import TrailProof
+
+
+class Exporting:
+    """Bundles of evidenced versions."""
+
+    def __init__(self, *, catalogue: Catalogue, proofs: Proofs, content: Content) -> None:
+        self._catalogue = catalogue
+        self._proofs = proofs
+        self._content = content
+        self._lock = Lock()
+        self._log = Log()
+
+    def export(self, row: VersionRow, out: BinaryIO) -> None:
+        """Write the bundle; raises `EvidencePendingError` before commit B and `DamageError`."""
+        proof = self._proofs.proof(row)
+        formed = proof.batch.formed
+        events, trail = self._trail(row, formed.statement.trail_size)
+        content = BundleContent(
+            description=proof.description_bytes,
+            content={file.path: self._source(row, file) for file in self._catalogue.files(row.poid, row.version)},
+            evidence={file.line: file.der for file in evidence_files(proof)},
+            receipt=receipt(proof, self._catalogue).to_bytes(),
+            statement=formed.statement_bytes,
+            seal=formed.seal,
+            seal_evidence={file.line: file.der for file in seal_evidence_files(proof.batch)},
+            validation=_merged([*proof.batch.token_data.values(), formed.seal_data]),
+            events=events,
+            proof=trail,
+            earlier=self._earlier(proof),
+        )
+        write_bundle(out, content)
+
+    def _source(self, row: VersionRow, file: FileRow) -> Callable[[], Iterable[bytes]]:
+        return lambda: self._content.stream_file(row, file)
+
+    def _trail(self, row: VersionRow, size: int) -> tuple[list[bytes], TrailProof]:
+        """The object's events in the log of `size` entries, with their proofs."""
+        with self._lock:
+            while self._log.size < size:
+                step = min(size - self._log.size, 100_000)
+                for leaf in self._catalogue.leaf_hashes(self._log.size, step):
+                    self._log.append(leaf)
+            covered = sorted(
+                (event.seq, event.line)
+                for event in self._catalogue.events_of(row.poid)
+                if event.seq is not None and event.line is not None and event.seq < size
+            )
+            return [line + b"\n" for _, line in covered], TrailProof.of(self._log, size, [seq for seq, _ in covered])
+
+    def _earlier(self, proof: Proof) -> dict[int, EarlierVersion]:
+        row = proof.row
+        wanted = {file.content_digest for file in self._catalogue.files(row.poid, row.version)}
+        found: dict[int, EarlierVersion] = {}
+        for older in self._catalogue.versions(row.poid):
+            if older.version >= row.version:
+                break
+            if wanted.isdisjoint(file.content_digest for file in self._catalogue.files(older.poid, older.version)):
+                continue
+            try:
+                earlier = self._proofs.proof(older)
+            except EvidencePendingError:
+                continue
+            found[older.version] = EarlierVersion(
+                earlier.description_bytes, {file.line: file.der for file in evidence_files(earlier)}
+            )
+        return found
+
+
+def _merged(parts: Iterable[ValidationData]) -> ValidationData:
+    certificates: dict[bytes, None] = {}
+    crls: dict[bytes, None] = {}
+    ocsps: dict[bytes, None] = {}
+    for part in parts:
+        certificates.update(dict.fromkeys(part.certificates))
+        crls.update(dict.fromkeys(part.crls))
+        ocsps.update(dict.fromkeys(part.ocsps))
+    return ValidationData(tuple(certificates), tuple(crls), tuple(ocsps))

@@ -1,0 +1,59 @@
+"""Leases: who does what only one may do at a time, across threads and processes.
+
+Rules kept here
+ * A lease ends by itself, so that a killed process blocks nobody for longer than `TERM`.
+ * Holding is not enough: before each durable step the holder renews, and `renew` raises when the
+   lease was lost, so that a process that slept does not go on beside its successor.
+ * What a lease protects is safe without it too (put-if-absent, compare-and-swap); the lease only
+   keeps two processes from doing the same work twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.errors import LeaseHeldError
+from archive_core.identifiers import new_token
+from archive_core.ports import Clock
+
+TERM = timedelta(minutes=2)
+"""How long a lease lasts without being renewed."""
+
+
+class Holder:
+    """The leases of this process; a thread's leases are its own."""
+
+    def __init__(self, catalogue: Catalogue, clock: Clock) -> None:
+        self._catalogue = catalogue
+        self._clock = clock
+        self._local = threading.local()
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Hold a lease for the block; raises `LeaseHeldError` at once when another has it."""
+        holder, at = new_token(), self._clock.now()
+        if not self._catalogue.acquire_lease(name, holder, at + TERM, at):
+            raise LeaseHeldError(f"another process holds the lease {name!r} just now; try again in a while")
+        held = self._held()
+        held[name] = holder
+        try:
+            yield
+        finally:
+            del held[name]
+            self._catalogue.release_lease(name, holder)
+
+    def renew(self) -> None:
+        """Prolong all leases of this thread; raises `LeaseHeldError` when one was lost."""
+        at = self._clock.now()
+        for name, holder in self._held().items():
+            if not self._catalogue.renew_lease(name, holder, at + TERM, at):
+                raise LeaseHeldError(f"the lease {name!r} was lost: this took too long, another process goes on")
+
+    def _held(self) -> dict[str, str]:
+        held: dict[str, str] = getattr(self._local, "held", None) or {}
+        self._local.held = held
+        return held

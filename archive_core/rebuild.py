@@ -1,0 +1,227 @@
+"""Use case: the catalogue again, from the stores alone.
+
+The rules a rebuild follows
+ * It writes into a new, empty catalogue; the old one, if there is one, is not touched.
+ * One store is enough. What that store lacks and another holds is named, not filled in silently: a
+   store that is behind says so.
+ * Every description, batch and segment is verified as it is read; what is damaged is a finding, and
+   the rebuild goes on with the rest.
+ * Deposits that no segment knows yet get the very event that they had, because it follows from the
+   description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from archive_core.admission import CONTENT_DIGEST
+from archive_core.batch_reading import read_batch_from
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import EventRow, FileRow, VersionRow
+from archive_core.catalogue.versions import Entry
+from archive_core.deposit import file_rows, version_row
+from archive_core.description import MAX_BYTES as MAX_DESCRIPTION_BYTES
+from archive_core.description import Description
+from archive_core.digests import Digest
+from archive_core.errors import ArchiveError, DamageError, MalformedDocumentError, UnknownObjectError
+from archive_core.findings import Finding
+from archive_core.identifiers import BATCH, TRAIL, is_poid, number_of, object_name, storage_object_for
+from archive_core.journal import event_row
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.packaging import DESCRIPTION
+from archive_core.ports import TimestampValidator
+from archive_core.preservation import batch_rows, stamp_rows
+from archive_core.publishing import Published
+from archive_core.sequencer import read_segment, recorded_rows, segment_rows
+from archive_core.trail.events import deposit_event
+
+Progress = Callable[[str, int, int | None], None]
+
+GROUP = 200
+"""Versions entered in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """What was found: counts, and findings for what could not be read."""
+
+    objects: int
+    versions: int
+    batches: int
+    segments: int
+    events: int
+    findings: tuple[Finding, ...]
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "objects": self.objects,
+            "versions": self.versions,
+            "batches": self.batches,
+            "segments": self.segments,
+            "events": self.events,
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+
+@dataclass(slots=True)
+class _Inventory:
+    """The names that a store holds, sorted into kinds."""
+
+    poids: list[str] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    segments: list[int] = field(default_factory=list)
+
+
+class Rebuild:
+    """Reads one storage root into an empty catalogue."""
+
+    def __init__(
+        self,
+        *,
+        root: StorageRoot,
+        catalogue: Catalogue,
+        published: Published,
+        validator: TimestampValidator,
+        progress: Progress,
+    ) -> None:
+        self._root = root
+        self._catalogue = catalogue
+        self._published = published
+        self._validator = validator
+        self._progress = progress
+        self._findings: list[Finding] = []
+        self._versions = 0
+
+    def run(self, *, at: datetime) -> RebuildReport:
+        """Rebuild; raises `UnavailableError` when the store cannot be read at all."""
+        held = self._names()
+        events = self._enter_segments(held.segments)
+        self._enter_objects(held.poids)
+        self._enter_batches(held.batches, at)
+        return RebuildReport(
+            objects=len(held.poids),
+            versions=self._versions,
+            batches=len(held.batches),
+            segments=len(held.segments),
+            events=events,
+            findings=tuple(self._findings),
+        )
+
+    def _names(self) -> _Inventory:
+        held = _Inventory()
+        for object_id in self._root.object_ids():
+            try:
+                name = object_name(object_id)
+            except ValueError:
+                self._find("FOREIGN_OBJECT", f"{object_id[:80]!a} is not an object of ours", object_id)
+                continue
+            if is_poid(name):
+                held.poids.append(name)
+            elif (number := number_of(object_id, BATCH)) is not None:
+                held.batches.append(number)
+            elif (number := number_of(object_id, TRAIL)) is not None:
+                held.segments.append(number)
+        held.poids.sort()
+        held.batches.sort()
+        held.segments.sort()
+        self._name_gaps("BATCH_MISSING", "batch", held.batches)
+        self._name_gaps("TRAIL_SEGMENT_MISSING", "trail segment", held.segments)
+        return held
+
+    def _name_gaps(self, code: str, what: str, numbers: list[int]) -> None:
+        for missing in sorted(set(range(1, max(numbers, default=0) + 1)) - set(numbers)):
+            self._find(code, f"{what} {missing} is not in this store", f"{what} {missing}")
+
+    # -- trail --------------------------------------------------------------------------------
+
+    def _enter_segments(self, numbers: list[int]) -> int:
+        count = 0
+        for done, number in enumerate(numbers):
+            self._progress("trail", done, len(numbers))
+            try:
+                header, segment = read_segment(self._root, number)
+                rows = recorded_rows(segment)
+                self._catalogue.record_events(rows)
+                row, items = segment_rows(header, segment)
+                self._catalogue.sequence_events(items, row)
+            except ArchiveError as error:
+                self._find(error.code.upper().replace("-", "_"), str(error), f"trail segment {number}")
+                break  # the log cannot go on behind a gap
+            count += len(rows)
+        return count
+
+    # -- objects ------------------------------------------------------------------------------
+
+    def _enter_objects(self, poids: list[str]) -> None:
+        waiting: list[Entry] = []
+        for done, poid in enumerate(poids):
+            self._progress("objects", done, len(poids))
+            try:
+                entries = read_object(self._root, poid)
+            except (DamageError, MalformedDocumentError, UnknownObjectError) as error:
+                self._find("OBJECT_UNREADABLE", str(error), poid)
+                continue
+            waiting.extend(entries)
+            if len(waiting) >= GROUP:
+                self._enter(waiting)
+                waiting = []
+        self._enter(waiting)
+
+    def _enter(self, entries: list[Entry]) -> None:
+        if entries:
+            self._versions += self._catalogue.enter_versions(entries)
+
+    # -- batches ------------------------------------------------------------------------------
+
+    def _enter_batches(self, numbers: list[int], at: datetime) -> None:
+        for done, number in enumerate(numbers):
+            self._progress("batches", done, len(numbers))
+            try:
+                stored = read_batch_from(self._root, number)
+                first = self._catalogue.version(*stored.formed.members[0])
+                shared = self._published.profile(stored.formed.statement.profile.id).batch.shared
+                row, lines = batch_rows(stored.formed, None if shared else first.originator)
+                self._catalogue.enter_batch(row, lines, stored.formed.members)
+                if not stored.unstamped:
+                    stamps = stamp_rows(stored, self._validator, at=at)
+                    self._catalogue.complete_batch(number, min(stamp.gen_time for stamp in stamps), stamps)
+            except ArchiveError as error:
+                self._find("BATCH_UNREADABLE", str(error), f"batch {number}")
+
+    def _find(self, code: str, message: str, where: str) -> None:
+        self._findings.append(Finding(code, message, f"{self._root.store.name}: {where}"))
+
+
+def read_object(root: StorageRoot, poid: str) -> list[Entry]:
+    """Every version of one preservation object as the catalogue enters it, from one store.
+
+    Raises `UnknownObjectError`, `DamageError` or `MalformedDocumentError`."""
+    object_id = storage_object_for(poid)
+    inventory = root.read_inventory(object_id)
+    if inventory is None:
+        raise UnknownObjectError(f"{object_id} is not in the store {root.store.name}")
+    entries: list[tuple[VersionRow, list[FileRow], list[EventRow]]] = []
+    predecessor: str | None = None
+    for version in range(1, inventory.head_number + 1):
+        data = root.read_file(object_id, version, DESCRIPTION, MAX_DESCRIPTION_BYTES, inventory=inventory)
+        description = Description.parse(data)
+        _verify_description(description, poid, version, predecessor, inventory.state(version))
+        predecessor = Digest.of(CONTENT_DIGEST, data).hex
+        entries.append((version_row(description, data), file_rows(description), [event_row(deposit_event(data), None)]))
+    return list(entries)
+
+
+def _verify_description(
+    description: Description, poid: str, version: int, predecessor: str | None, state: Mapping[str, str]
+) -> None:
+    """A description speaks of this object and version, continues the one before and lists the files."""
+    if (description.poid, description.version) != (poid, version):
+        raise MalformedDocumentError(f"the description of {poid} v{version} is another version's")
+    before = description.predecessor[1] if description.predecessor else None
+    if before != predecessor:
+        raise MalformedDocumentError(f"the description of {poid} v{version} does not continue the one before")
+    listed = {file.path: file.digests[CONTENT_DIGEST] for file in description.files}
+    if listed != {path: digest for path, digest in state.items() if path != DESCRIPTION}:
+        raise MalformedDocumentError(f"the description of {poid} v{version} lists other files than its inventory")

@@ -1,0 +1,202 @@
+"""Orders recorded events into segments of the trail and writes them to every store.
+
+Rules kept here
+ * One sequencer at a time (a lease); a segment's number is claimed by writing its object.
+ * A segment is on every store before the catalogue calls its events sequenced. A segment that the
+   stores hold and the catalogue does not know is adopted before a new one is made.
+ * Personal detail goes to an object of its own (`td…`), so that it can be erased without touching
+   the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from archive_core.batch import system_package
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import EventRow, SegmentRow
+from archive_core.errors import AlreadyExistsError, ConcurrentChangeError, LeaseHeldError, UnknownObjectError
+from archive_core.holding import Holder
+from archive_core.identifiers import TRAIL, TRAIL_DETAIL, system_object
+from archive_core.journal import detail_of, event_of, event_row
+from archive_core.lifecycle import Actor
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ports import Clock
+from archive_core.replication import Copies
+from archive_core.trail.events import Detail, EventType, Outcome, new_event
+from archive_core.trail.merkle import Frontier
+from archive_core.trail.segments import (
+    DETAILS,
+    EVENTS,
+    HEADER,
+    LEAVES,
+    Segment,
+    SegmentHeader,
+    build_segment,
+    parse_segment,
+    split_lines,
+)
+
+SEGMENT_EVENTS = 10_000
+"""Events that one flush puts into one segment at the most."""
+
+MAX_SEGMENT_BYTES = 2 * 1024**3
+
+
+class Sequencer:
+    """The one way by which events come into the trail."""
+
+    def __init__(self, *, clock: Clock, catalogue: Catalogue, copies: Copies, holder: Holder) -> None:
+        self._clock = clock
+        self._catalogue = catalogue
+        self._copies = copies
+        self._holder = holder
+
+    def record(
+        self,
+        type_: EventType,
+        outcome: Outcome,
+        code: str,
+        *,
+        actor: Actor,
+        poid: str | None = None,
+        version: int | None = None,
+        subject: str | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """An event in the catalogue now and in a segment soon."""
+        personal = {**actor.detail, **(detail or {})}
+        event, sidecar = new_event(
+            type_,
+            outcome,
+            code,
+            at=self._clock.now(),
+            actor=actor.actor_id,
+            poid=poid,
+            version=version,
+            subject=subject,
+            detail=personal or None,
+        )
+        self._catalogue.record_events([event_row(event, sidecar)])
+
+    def flush(self) -> int:
+        """Sequence every recorded event; returns how many. Raises `LeaseHeldError` while another
+        process does so, `UnavailableError` when a store cannot be written."""
+        total = 0
+        with self._holder.hold("trail"):
+            self._adopt_claimed()
+            while pending := self._catalogue.pending_events(SEGMENT_EVENTS):
+                try:
+                    self._write(pending)
+                except (AlreadyExistsError, ConcurrentChangeError):
+                    if not self._adopt_claimed():
+                        raise
+                    continue
+                total += len(pending)
+        return total
+
+    def flush_if_free(self) -> int:
+        """`flush`, or nothing while another process does it."""
+        try:
+            return self.flush()
+        except LeaseHeldError:
+            return 0
+
+    def _write(self, pending: Sequence[EventRow]) -> None:
+        last = self._catalogue.last_segment()
+        number = last.number + 1 if last else 1
+        events = [event_of(row) for row in pending]
+        details = [detail for row in pending if (detail := detail_of(row))]
+        header, segment = build_segment(number, _header(last), events, details)
+        at = self._clock.now()
+        self._holder.renew()
+        # The sidecar first: a segment whose committed details are on their way is complete when seen.
+        if segment.details is not None:
+            self._copies.replicate(
+                system_package(
+                    system_object(TRAIL_DETAIL, number),
+                    1,
+                    {DETAILS: segment.details},
+                    None,
+                    message="Erasable detail",
+                    at=at,
+                )
+            )
+        self._copies.replicate(
+            system_package(system_object(TRAIL, number), 1, segment.files(), None, message="Trail segment", at=at)
+        )
+        self._enter(header, segment)
+
+    def _enter(self, header: SegmentHeader, segment: Segment) -> None:
+        row, items = segment_rows(header, segment)
+        self._catalogue.sequence_events(items, row)
+
+    def _adopt_claimed(self) -> bool:
+        adopted = False
+        while True:
+            last = self._catalogue.last_segment()
+            number = last.number + 1 if last else 1
+            object_id = system_object(TRAIL, number)
+            holders = [root for root in self._copies.roots if root.has_object(object_id)]
+            if not holders:
+                return adopted
+            header, segment = read_segment(holders[0], number)
+            for missing in (system_object(TRAIL_DETAIL, number), object_id):
+                if holders[0].has_object(missing):
+                    self._copies.spread(missing, holders[0])
+            self._catalogue.record_events(recorded_rows(segment))
+            self._enter(header, segment)
+            adopted = True
+
+
+def read_segment(root: StorageRoot, number: int) -> tuple[SegmentHeader, Segment]:
+    """A segment and its sidecar, if there is one, from one store; raises `UnknownObjectError`,
+    `DamageError` or `MalformedDocumentError`."""
+    object_id, sidecar = system_object(TRAIL, number), system_object(TRAIL_DETAIL, number)
+    if not root.has_object(object_id):
+        raise UnknownObjectError(f"trail segment {number} is not in the store {root.store.name}")
+    header, events, leaves = (
+        root.read_file(object_id, 1, name, MAX_SEGMENT_BYTES) for name in (HEADER, EVENTS, LEAVES)
+    )
+    details = root.read_file(sidecar, 1, DETAILS, MAX_SEGMENT_BYTES) if root.has_object(sidecar) else None
+    segment = Segment(header, events, leaves, details)
+    parsed, _ = parse_segment(segment)
+    return parsed, segment
+
+
+def segment_rows(header: SegmentHeader, segment: Segment) -> tuple[SegmentRow, list[tuple[str, int, bytes, bytes]]]:
+    """The catalogue's row of a segment and the numbers, lines and leaf hashes of its events."""
+    _, events = parse_segment(segment)
+    lines = split_lines(segment.events)
+    items = [
+        (event.event_id, header.first + place, line[:-1], event.leaf_hash)
+        for place, (event, line) in enumerate(zip(events, lines, strict=True))
+    ]
+    row = SegmentRow(
+        number=header.number,
+        first=header.first,
+        count=header.size - header.first,
+        size=header.size,
+        head=header.head.hex(),
+        frontier=tuple(node.hex() for node in header.frontier.nodes),
+    )
+    return row, items
+
+
+def recorded_rows(segment: Segment) -> list[EventRow]:
+    """The events of a segment as rows to record, with their details."""
+    _, events = parse_segment(segment)
+    details = {
+        detail.event_id: detail for line in split_lines(segment.details or b"") for detail in [Detail.parse(line)]
+    }
+    return [replace(event_row(event, details.get(event.event_id)), object_event=event.object_event) for event in events]
+
+
+def _header(last: SegmentRow | None) -> SegmentHeader | None:
+    if last is None:
+        return None
+    frontier = Frontier(last.size, tuple(bytes.fromhex(node) for node in last.frontier))
+    # Only number and frontier are gone on from; the head before that segment is not needed again.
+    return SegmentHeader(last.number, last.first, frontier, b"")
