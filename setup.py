@@ -74,7 +74,9 @@ setup(
         "psycopg[binary]>=3.3,<4",
         "pyhanko>=0.38,<0.39",
         "pyhanko-certvalidator>=0.33,<0.34",
+        "PyYAML>=6,<7",
         "SQLAlchemy>=2.1,<2.2",
+        "Werkzeug>=3.1,<4",
     ],
     entry_points={
         "console_scripts": [
