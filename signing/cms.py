@@ -169,7 +169,7 @@ def _signer(item: ber.Element) -> tuple[cms.SignerInfo, bytes | None, dict[str, 
     version, chosen = int(core.Integer.load(fields[0].raw).native), signer["sid"].name
     if version != {"issuer_and_serial_number": 1, "subject_key_identifier": 3}[chosen]:
         raise malformed(f"SignerInfo version {version} does not go with {chosen} (RFC 5652 5.3)")
-    _ = signer["signature"].native, signer["digest_algorithm"]["algorithm"].dotted
+    _ = signer["sid"].native, signer["signature"].native, signer["digest_algorithm"]["algorithm"].dotted
     _ = signer["signature_algorithm"]["algorithm"].dotted
     signed = next((field for field in fields[3:5] if field.tag == 0xA0), None)
     unsigned = any(field.tag == 0xA1 for field in fields[4:])
@@ -214,7 +214,8 @@ def check_signed_message(
         digest = digest_name(message.signer["digest_algorithm"])
     _check_content_type(message)
     _check_message_digest(message, digest, content)
-    certificate, findings = _signer_certificate(message, more_certificates)
+    with reading("the signer's certificate"):
+        certificate, findings = _signer_certificate(message, more_certificates)
     scheme, order = _check_value(message, certificate, digest)
     return CheckedSignature(certificate, scheme, digest, findings + order)
 

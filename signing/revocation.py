@@ -110,6 +110,8 @@ class _Statement:
     item: RevocationItem
     revoked: datetime | None
     reason: str
+    weakness: Judgement | None
+    """Why its signature does not count any more, if so. Weak algorithms never make a revocation go away."""
 
 
 def read_items(crls: Iterable[bytes], ocsps: Iterable[bytes]) -> tuple[tuple[RevocationItem, ...], tuple[str, ...]]:
@@ -179,8 +181,12 @@ async def check_not_revoked(
         if statement.revoked is not None and statement.revoked <= at and not holds:
             raise _revoked(statement.revoked, statement.reason, whom, signed, is_signer)
     since = signed.replace(microsecond=0)
-    if any(_is_fresh(statement.item, since, at, is_signer) for statement in statements):
+    fresh = [statement for statement in statements if _is_fresh(statement.item, since, at, is_signer)]
+    if any(statement.weakness is None for statement in fresh):
         return
+    if fresh:
+        assert fresh[0].weakness is not None
+        raise fresh[0].weakness
     message = (
         f"revocation data about {whom} is older than what it signed" if statements else f"no revocation data for {whom}"
     )
@@ -227,16 +233,22 @@ async def _statement(
             await verify_crl(certificate, path, context)
         else:
             await verify_ocsp_response(certificate, path, context)
-        found = _Statement(item, None, "")
+        revoked, reason = None, ""
     except RevokedError as error:
-        found = _Statement(item, error.revocation_dt, str(error.reason.native))
+        revoked, reason = error.revocation_dt, str(error.reason.native)
     except (CRLValidationError, OCSPValidationError, ValidationError, PathError, *PARSER_ERRORS):
         return None  # about another certificate, not authentic, or not complete: no statement
+    return _Statement(item, revoked, reason, _weakness(signatures, item, table, at))
+
+
+def _weakness(
+    signatures: RecordingSignatureValidator, item: RevocationItem, table: Algorithms, at: datetime
+) -> Judgement | None:
     try:
         check_algorithms(table, signatures.used, (), used=item.issued, at=at)
-    except (Judgement, UnsupportedAlgorithmError):
-        return None if found.revoked is None else found  # weak algorithms never make a revocation go away
-    return found
+    except Judgement as judgement:
+        return judgement
+    return None
 
 
 def _context_of(
