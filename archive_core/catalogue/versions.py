@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, tuple_
+from sqlalchemy import Connection, delete, exists, func, insert, select, tuple_
 
-from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values
+from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values, upsert
 from archive_core.catalogue.events import insert_events
 from archive_core.catalogue.rows import (
     AwaitingGroup,
@@ -201,25 +201,44 @@ def _files(connection: Connection, poid: str, version: int) -> list[FileRow]:
 
 
 def _end_claims(connection: Connection, rows: Sequence[VersionRow]) -> None:
-    """Delete the rows' claims; a claim for other bytes, or of their key for another version, stays and refuses."""
-    by_version = {(row.poid, row.version): row for row in rows}
-    by_key = {(row.originator, row.idempotency_key): row for row in rows if row.idempotency_key is not None}
-    for chunk in chunks(by_version, 200):
-        keys = [(by_version[at].originator, by_version[at].idempotency_key) for at in chunk]
-        keyed = or_(
-            *(and_(claims.c.originator == o, claims.c.idempotency_key == k) for o, k in keys if k is not None),
-            tuple_(claims.c.poid, claims.c.version).in_(chunk),
-        )
-        ended = []
-        for held in connection.execute(select(claims).where(keyed)).mappings():
-            at = (held["poid"], held["version"])
-            row = by_version.get(at) or by_key[held["originator"], held["idempotency_key"]]
-            digest = hashlib.sha512(bytes(held["description"])).hexdigest()
-            if at != (row.poid, row.version) or digest != row.description_digest:
-                raise ConcurrentChangeError(poid=row.poid, version=row.version)
-            ended.append(at)
-        if ended:
-            connection.execute(delete(claims).where(tuple_(claims.c.poid, claims.c.version).in_(ended)))
+    """End the claims on these versions; raise ConcurrentChangeError when one is for anything else.
+
+    What is not claimed is claimed here and now, for the length of this transaction: so whoever
+    claims the same version or key at this moment waits, and then finds the version.
+    """
+    for chunk in chunks(sorted(rows, key=lambda row: (row.poid, row.version)), 200):
+        mine = _claim_now(connection, chunk)
+        held = {(row.poid, row.version): row for row in chunk if (row.poid, row.version) not in mine}
+        query = select(claims.c.poid, claims.c.version, claims.c.description)
+        rightly = {
+            (found.poid, found.version)
+            for found in connection.execute(query.where(tuple_(claims.c.poid, claims.c.version).in_(held)))
+            if hashlib.sha512(bytes(found.description)).hexdigest()
+            == held[found.poid, found.version].description_digest
+        }
+        if wrongly := sorted(set(held) - rightly):
+            poid, version = wrongly[0]
+            raise ConcurrentChangeError(poid=poid, version=version)
+        ended = [(row.poid, row.version) for row in chunk]
+        connection.execute(delete(claims).where(tuple_(claims.c.poid, claims.c.version).in_(ended)))
+
+
+def _claim_now(connection: Connection, rows: Sequence[VersionRow]) -> set[tuple[str, int]]:
+    values = [
+        {
+            "poid": row.poid,
+            "version": row.version,
+            "originator": row.originator,
+            "idempotency_key": row.idempotency_key,
+            "request_digest": row.request_digest,
+            "description": b"",
+            "claimed_at": row.received,
+        }
+        for row in rows
+    ]
+    statement = upsert(connection, claims).values(values).on_conflict_do_nothing()
+    returned = connection.execute(statement.returning(claims.c.poid, claims.c.version))
+    return {(row.poid, row.version) for row in returned}
 
 
 def _insert_new(connection: Connection, new: Sequence[Entry]) -> None:
