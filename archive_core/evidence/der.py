@@ -116,6 +116,23 @@ def children(element: Element, *, most: int, minimal: bool = True) -> Iterator[E
         offset = child.end
 
 
+def short_strings(element: Element, *, longest: int, most: int) -> Iterator[bytes]:
+    """The contents of the OCTET STRINGs that a SEQUENCE OF consists of, each of 1 to `longest`
+    octets (below 128), at most `most` of them: the hot loop of reading hash lists."""
+    data, offset, end = element.data, element.body, element.end
+    for _ in range(most):
+        if offset == end:
+            return
+        if offset + 2 > end or data[offset] != OCTET_STRING or not 0 < data[offset + 1] <= longest:
+            raise malformed(f"an OCTET STRING of 1 to {longest} octets was expected", offset)
+        begin, offset = offset + 2, offset + 2 + data[offset + 1]
+        if offset > end:
+            raise malformed("an element is longer than what holds it", begin)
+        yield data[begin:offset]
+    if offset != end:
+        raise malformed(f"more than {most} elements in one place", element.start)
+
+
 def expect(element: Element | None, tag: int, what: str, *, after: Element) -> Element:
     """The element itself when it has that tag; otherwise raises naming what was expected."""
     if element is None:

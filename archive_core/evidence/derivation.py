@@ -64,7 +64,8 @@ def derive_record(
     if version != 1:
         raise ValueError(f"derivation version {version} is unknown")
     earlier = prefix.chains if prefix else ()
-    if not chains or not all(chains) or len(earlier) + len(chains) > MAX_CHAINS:
+    stamps = sum(len(chain.stamps) for chain in earlier) + sum(map(len, chains))
+    if not chains or not all(chains) or len(earlier) + len(chains) > MAX_CHAINS or stamps > MAX_STAMPS:
         raise ValueError("a record needs chains, and a chain needs stamps, within limits")
     algorithms = list(prefix.digest_algorithms) if prefix else []
     algorithms += [stamp.digest_algorithm for chain in chains for stamp in chain]
@@ -82,8 +83,6 @@ def derive_record(
 
 
 def _chain(stamps: Sequence[StampInput]) -> ers.ArchiveTimeStampChain:
-    if len(stamps) > MAX_STAMPS:
-        raise ValueError(f"more than {MAX_STAMPS} stamps in one chain")
     if len({stamp.digest_algorithm for stamp in stamps}) != 1:
         raise ValueError("a chain has one digest algorithm (RFC 4998 5.2)")
     return ers.ArchiveTimeStampChain([_stamp(stamp) for stamp in stamps])

@@ -23,11 +23,13 @@ MAX_RECORD = 64 * 1024 * 1024
 """Bytes; most of a record are the certificates and revocation lists in its tokens."""
 MAX_CHAINS = 64
 MAX_STAMPS = 256
-"""Archive time-stamps in one chain."""
+"""Archive time-stamps in all chains together."""
 MAX_LISTS = 64
 """Lists in one reduced hash tree: enough for a binary tree over 2^63 objects."""
 MAX_HASHES = 100_000
 """Hashes in one list: the largest data group."""
+MAX_HASHES_IN_ALL = 400_000
+"""Hashes in all lists of a record."""
 MAX_HASH_OCTETS = 64
 _MAX_ALGORITHMS = 64
 _MAX_ATTRIBUTES = 1_000
@@ -118,21 +120,31 @@ def parse_record(data: bytes) -> EvidenceRecord:
             der.check_walkable(optional, depth=_MAX_DEPTH * 2, elements=_MAX_ATTRIBUTES * 100)
     sequence = fields.required(der.SEQUENCE, "archiveTimeStampSequence")
     fields.finish()
-    chains = tuple(_parse_chain(element) for element in der.children(sequence, most=MAX_CHAINS))
+    limits = _Limits(MAX_STAMPS, MAX_HASHES_IN_ALL)
+    chains = tuple(_parse_chain(element, limits) for element in der.children(sequence, most=MAX_CHAINS))
     if not chains:
         raise der.malformed("there is no archive time-stamp chain", sequence.start)
     return EvidenceRecord(version, algorithms, crypto_infos is not None, encryption_info is not None, chains, data)
 
 
-def _parse_chain(element: der.Element) -> ArchiveTimeStampChain:
+@dataclass
+class _Limits:
+    """What the rest of a record may still hold."""
+
+    stamps: int
+    hashes: int
+
+
+def _parse_chain(element: der.Element, limits: _Limits) -> ArchiveTimeStampChain:
     der.expect(element, der.SEQUENCE, "an ArchiveTimeStampChain", after=element)
-    stamps = tuple(_parse_stamp(child) for child in der.children(element, most=MAX_STAMPS))
+    stamps = tuple(_parse_stamp(child, limits) for child in der.children(element, most=limits.stamps))
+    limits.stamps -= len(stamps)
     if not stamps:
         raise der.malformed("an archive time-stamp chain is empty", element.start)
     return ArchiveTimeStampChain(stamps, element.raw)
 
 
-def _parse_stamp(element: der.Element) -> ArchiveTimeStamp:
+def _parse_stamp(element: der.Element, limits: _Limits) -> ArchiveTimeStamp:
     fields = _Fields(der.expect(element, der.SEQUENCE, "an ArchiveTimeStamp", after=element), most=4)
     declared = fields.optional(der.context(0))
     attributes = fields.optional(der.context(1))
@@ -144,30 +156,26 @@ def _parse_stamp(element: der.Element) -> ArchiveTimeStamp:
     return ArchiveTimeStamp(
         declared_algorithm=None if declared is None else _algorithm(declared, der.children(declared, most=2)),
         has_attributes=attributes is not None,
-        reduced_hash_tree=None if tree is None else _parse_tree(tree),
+        reduced_hash_tree=None if tree is None else _parse_tree(tree, limits),
         token=token.raw,
         token_info=parse_token(token.raw),
         raw=element.raw,
     )
 
 
-def _parse_tree(element: der.Element) -> tuple[tuple[bytes, ...], ...]:
-    lists = tuple(_parse_list(child) for child in der.children(element, most=MAX_LISTS))
+def _parse_tree(element: der.Element, limits: _Limits) -> tuple[tuple[bytes, ...], ...]:
+    lists = tuple(_parse_list(child, limits) for child in der.children(element, most=MAX_LISTS))
     if not lists:
         raise der.malformed("a reduced hash tree is empty; it may be omitted, not empty", element.start)
     return lists
 
 
-def _parse_list(element: der.Element) -> tuple[bytes, ...]:
+def _parse_list(element: der.Element, limits: _Limits) -> tuple[bytes, ...]:
     der.expect(element, der.SEQUENCE, "a PartialHashtree", after=element)
-    hashes = []
-    for child in der.children(element, most=MAX_HASHES):
-        der.expect(child, der.OCTET_STRING, "a hash value", after=child)
-        if not 0 < len(child) <= MAX_HASH_OCTETS:
-            raise der.malformed(f"a hash value of {len(child)} octets", child.start)
-        hashes.append(child.content)
+    hashes = list(der.short_strings(element, longest=MAX_HASH_OCTETS, most=min(MAX_HASHES, limits.hashes)))
     if not hashes:
         raise der.malformed("a list of a reduced hash tree is empty", element.start)
+    limits.hashes -= len(hashes)
     return tuple(hashes)
 
 

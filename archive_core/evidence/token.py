@@ -22,7 +22,7 @@ TST_INFO = "1.2.840.113549.1.9.16.1.4"
 
 _MAX_VALUES = 10_000
 """Certificates, revocation values or attributes in one place of a token."""
-_MAX_ELEMENTS = 20_000
+_MAX_ELEMENTS = 10_000
 _MAX_DEPTH = 32
 
 _TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?Z")

@@ -166,17 +166,22 @@ class _Walk:
     def _assess_links(self) -> None:
         """5.3(2): each renewed token, as the whole ContentInfo, is in the next stamp's first list."""
         for number, chain in enumerate(self._record.chains):
-            for index, (earlier, later) in enumerate(pairwise(chain.stamps), start=1):
-                algorithm = later.digest_algorithm
-                if not is_available(algorithm):
-                    failure, message = SubIndication.UNSUPPORTED, f"{algorithm} cannot be computed here"
-                elif hash_bytes(algorithm, earlier.token) in later.first_list:
-                    failure, message = None, "covers the time-stamp before it"
-                else:
-                    failure, message = SubIndication.HASH_FAILURE, "does not cover the time-stamp before it"
-                self.hash_steps.append(
-                    _step("time-stamp renewal", failure, message, place(number, index), "RFC 4998 5.2, 5.3(2)")
-                )
+            for index in range(1, len(chain.stamps)):
+                self.hash_steps.append(self._assess_link(chain.stamps[: index + 1], place(number, index)))
+
+    def _assess_link(self, stamps: Sequence[ArchiveTimeStamp], where: str) -> Step:
+        """The last of these stamps renews the one before it; it may cover the earlier ones again."""
+        *earlier, later = stamps
+        algorithm, name, clause = later.digest_algorithm, "time-stamp renewal", "RFC 4998 5.2, 5.3(2)"
+        if not is_available(algorithm):
+            return _step(name, SubIndication.UNSUPPORTED, f"{algorithm} cannot be computed here", where, clause)
+        known = [hash_bytes(algorithm, stamp.token) for stamp in earlier]
+        if known[-1] not in later.first_list:
+            return _step(name, SubIndication.HASH_FAILURE, "does not cover the time-stamp before it", where, clause)
+        if others := set(later.first_list) - set(known):
+            message = f"the first list holds {len(others)} more hash(es) than those of the chain's time-stamps"
+            self._note("GROUP_INCOMPLETE", message, where, "4.3")
+        return _step(name, None, "covers the time-stamp before it", where, clause)
 
     # -- time: 5.3, EN 319 102-1 5.6.3.4 ------------------------------------------------------
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from asn1crypto import algos, cms, core, tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -128,7 +128,7 @@ class SmallValidator:
             public.verify(signer["signature"].native, signer["signed_attrs"].untag().dump(), ec.ECDSA(hashes.SHA256()))
             if digests != [hashlib.sha256(encoded).digest()]:
                 raise InvalidSignature
-        except (ValueError, TypeError, KeyError, InvalidSignature, AssertionError) as error:
+        except (ValueError, TypeError, KeyError, InvalidSignature, UnsupportedAlgorithm, AssertionError) as error:
             return TokenAssessment(Verdict.FAILED, SubIndication.SIG_CRYPTO_FAILURE, f"forged: {error!r}")
         return self._trust(
             certificate.public_key.dump(), TokenAssessment(Verdict.PASSED, None, "good", gen_time, imprint), at

@@ -254,11 +254,20 @@ def test_a_renewal_over_the_content_of_the_token_alone_fails() -> None:
 
 
 def test_a_renewal_may_cover_other_tokens_beside() -> None:
-    """Further hashes in the first list of a renewal are other records' tokens, not an incomplete group."""
+    """Further hashes in the first list of a renewal are others' tokens: allowed, and noted as not supplied."""
     story = Story([b"a"]).stamp().renew_time_stamp()
     covered = story.chains[0][1].first_list
     report = story.assess(rebuilt(story, 0, 1, first_list=(*covered, hash_bytes("sha512", b"another token"))))
+    assert (report.verdict, codes(report)) == (Verdict.PASSED, ["GROUP_INCOMPLETE"])
+
+
+def test_a_renewal_may_cover_the_whole_chain_again() -> None:
+    """BouncyCastle stamps all earlier tokens of the chain as a group: nothing is missing then."""
+    story = Story([b"a"]).stamp().renew_time_stamp().renew_time_stamp()
+    tokens = [hash_bytes("sha512", stamp.token) for stamp in story.chains[0][:2]]
+    report = story.assess(rebuilt(story, 0, 2, first_list=tuple(tokens)))
     assert (report.verdict, report.findings) == (Verdict.PASSED, ())
+    assert_failed(story.assess(rebuilt(story, 0, 2, first_list=tuple(tokens[:1]))), "time-stamp renewal")
 
 
 def test_a_sorted_renewal_passes_and_is_named() -> None:
