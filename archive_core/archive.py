@@ -86,6 +86,10 @@ class Archive:
         self.copies = copies
         self.published = published
         self.validator = validator
+        self.authorities = authorities
+        self._sealer = sealer
+        self._seal_validator = seal_validator
+        self._trust_classes = trust_classes
         self._test_trust = sealer.test_trust or any(authority.test_trust for authority in authorities.values())
         holder = Holder(catalogue, clock)
         damage = self._on_damage
@@ -137,6 +141,21 @@ class Archive:
             catalogue=catalogue,
             holder=holder,
             assess=lambda row: self._assessment.assess(row, at=clock.now()),
+        )
+
+    def over(self, catalogue: Catalogue, copies: Copies) -> Archive:
+        """The same archive over another catalogue, such as one that was rebuilt."""
+        return Archive(
+            name=self.name,
+            clock=self.clock,
+            catalogue=catalogue,
+            copies=copies,
+            authorities=self.authorities,
+            trust_classes=self._trust_classes,
+            validator=self.validator,
+            sealer=self._sealer,
+            seal_validator=self._seal_validator,
+            published=self.published,
         )
 
     # -- taking in ----------------------------------------------------------------------------

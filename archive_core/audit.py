@@ -12,6 +12,8 @@ The rules an audit follows
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,12 +26,14 @@ from archive_core.findings import Finding, Verdict
 from archive_core.identifiers import (
     BATCH,
     TRAIL,
+    TRAIL_DETAIL,
     is_poid,
     named_object,
     number_of,
     object_name,
     system_object,
 )
+from archive_core.ocfl import leftovers
 from archive_core.ocfl.check_root import assess_root
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
@@ -127,22 +131,50 @@ class Audit:
             AuditEntry(name, path, "STAGING_CLEARED", "an interrupted write had left this beside the root")
             for path in root.store.clear_leftovers()
         ]
+        if not self._catalogue.open_claims(at, 1) and (empty := leftovers.empty_directories(root)):
+            root.store.remove(empty)
+            result.notes += [AuditEntry(name, path, "DIRECTORY_CLEARED", "an empty one") for path in empty]
         for path in list(root.object_paths()):
             object_id = root.layout.object_id(path)
-            if object_id is None or self._in_progress(object_id, at):
-                continue
-            try:
-                if root.mend(object_id):
-                    result.notes.append(AuditEntry(name, path, "SIDECAR_MENDED", "an interrupted head was completed"))
-                if not root.unfinished(object_id):
-                    continue
-                if root.adopt(object_id) is not None:
-                    result.notes.append(AuditEntry(name, path, "VERSION_ADOPTED", "a version that lacked its head"))
-                elif cleared := root.clear_unfinished(object_id):
-                    message = f"{len(cleared)} files of an interrupted version, acknowledged to nobody"
-                    result.notes.append(AuditEntry(name, path, "VERSION_CLEARED", message))
-            except DamageError:
-                continue  # the OCFL check that follows names it
+            if object_id is not None and not self._in_progress(object_id, at):
+                with contextlib.suppress(DamageError):  # the OCFL check that follows names it
+                    self._settle(root, object_id, path, result)
+
+    def _settle(self, root: StorageRoot, object_id: str, path: str, result: AuditResult) -> None:
+        """Finish or clear what lies beyond the last acknowledged version. What is wrong with an
+        acknowledged one is damage, though it may look like a crash, and is left for the checks."""
+
+        def note(code: str, message: str) -> None:
+            result.notes.append(AuditEntry(root.store.name, path, code, message))
+
+        acknowledged = self._acknowledged(object_id)
+        inventory = root.read_inventory(object_id)
+        head = inventory.head_number if inventory else 0
+        if head < acknowledged:
+            return
+        if head > acknowledged and root.mend(object_id):
+            note("SIDECAR_MENDED", "an interrupted head was completed")
+        if not leftovers.unfinished(root, object_id):
+            return
+        if leftovers.adopt(root, object_id) is not None:
+            note("VERSION_ADOPTED", "a whole version that lacked its head")
+        elif cleared := leftovers.clear_unfinished(root, object_id):
+            note("VERSION_CLEARED", f"{len(cleared)} files of an interrupted version, acknowledged to nobody")
+
+    def _acknowledged(self, object_id: str) -> int:
+        """The highest version of an object that somebody was told is kept."""
+        name = object_name(object_id)
+        if is_poid(name):
+            return max((row.version for row in self._versions(name)), default=0)
+        if (number := number_of(object_id, BATCH)) is not None:
+            found = [row for row in self._catalogue.batches() if row.number == number]
+            # A batch gets a version per stamping; once it is evidenced all of them count.
+            return sys.maxsize if found and found[0].evidenced_at else len(found)
+        for kind in (TRAIL, TRAIL_DETAIL):
+            if (number := number_of(object_id, kind)) is not None:
+                last = self._catalogue.last_segment()
+                return int(last is not None and number <= last.number)
+        return 1
 
     def _in_progress(self, object_id: str, at: datetime) -> bool:
         """Whether a deposit of this object may still be going on."""

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.errors import ConcurrentChangeError, DamageError, UnknownObjectError
 from archive_core.identifiers import storage_object_for
+from archive_core.ocfl import leftovers
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.rebuild import read_object
 from archive_core.replication import Copies
@@ -84,7 +85,7 @@ class Recovery:
         """Whether a store holds that version whole. A store that does not answer may hold it: its
         `UnavailableError` passes, and the claim stays."""
         for root in self._copies.roots:
-            root.adopt(object_id)
+            leftovers.adopt(root, object_id)
             inventory = root.read_inventory(object_id)
             if inventory is not None and inventory.head_number >= version:
                 return True
