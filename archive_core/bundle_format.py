@@ -15,7 +15,8 @@ Rules kept here
  * The manifest names every other member. It is under no seal: it finds accidents and keeps foreign
    members out, and everything that matters it repeats from something that is under evidence.
  * Certificates in `validation/` help to build paths; they are never trusted.
- * `earlier` holds those versions that already held one of the files of this one.
+ * `earlier` holds the versions that already held one of the files of this one; a version between
+   them has its description alone, so that the chain of predecessors has no gap.
 """
 
 from __future__ import annotations

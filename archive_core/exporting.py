@@ -72,22 +72,24 @@ class Exporting:
             return [line + b"\n" for _, line in covered], TrailProof.of(self._log, size, [seq for seq, _ in covered])
 
     def _earlier(self, proof: Proof) -> dict[int, EarlierVersion]:
+        """Earlier versions with their records where they held one of the files, and the bare
+        descriptions between them, so that the chain of predecessors has no gap."""
         row = proof.row
         wanted = {file.content_digest for file in self._catalogue.files(row.poid, row.version)}
-        found: dict[int, EarlierVersion] = {}
-        for older in self._catalogue.versions(row.poid):
+        chain: list[tuple[int, EarlierVersion]] = []
+        for older in sorted(self._catalogue.versions(row.poid), key=lambda version: -version.version):
             if older.version >= row.version:
-                break
-            if wanted.isdisjoint(file.content_digest for file in self._catalogue.files(older.poid, older.version)):
                 continue
             try:
                 earlier = self._proofs.proof(older)
             except EvidencePendingError:
-                continue
-            found[older.version] = EarlierVersion(
-                earlier.description_bytes, {file.line: file.der for file in evidence_files(earlier)}
-            )
-        return found
+                break
+            held = {file.content_digest for file in self._catalogue.files(older.poid, older.version)}
+            records = {} if wanted.isdisjoint(held) else {file.line: file.der for file in evidence_files(earlier)}
+            chain.append((older.version, EarlierVersion(earlier.description_bytes, records)))
+        while chain and not chain[-1][1].evidence:
+            chain.pop()
+        return dict(chain)
 
 
 def _merged(parts: Iterable[ValidationData]) -> ValidationData:

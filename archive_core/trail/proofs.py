@@ -17,8 +17,8 @@ from archive_core.errors import EvidenceBrokenError, MalformedDocumentError
 from archive_core.trail.merkle import HASH_SIZE, MAX_PROOF, Log, leaf_hash, verify_inclusion
 
 FORMAT = "trusted-archive/trail-proof/1"
-MAX_BYTES = 64 * 1024 * 1024
-MAX_ENTRIES = 10_000
+MAX_BYTES = 256 * 1024 * 1024
+MAX_ENTRIES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
