@@ -14,6 +14,7 @@ from datetime import datetime
 
 from asn1crypto import cms, keys, x509
 from pyhanko.sign import signers
+from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
@@ -43,12 +44,12 @@ class SoftwareSealer:
         self._validation_source = validation_source or (lambda _at: ValidationData((key.certificate, *key.chain)))
         certificates = SimpleCertificateStore()  # type: ignore[no-untyped-call]
         certificates.register_multiple([x509.Certificate.load(der) for der in key.chain])
-        private = keys.PrivateKeyInfo.load(key.private_key)
+        certificate = x509.Certificate.load(key.certificate)
         self._signer = signers.SimpleSigner(
-            signing_cert=x509.Certificate.load(key.certificate),
-            signing_key=private,
+            signing_cert=certificate,
+            signing_key=keys.PrivateKeyInfo.load(key.private_key),
             cert_registry=certificates,
-            prefer_pss=private.algorithm == "rsa",
+            prefer_pss=certificate.public_key.algorithm == "rsa",
         )
 
     @property
@@ -58,7 +59,7 @@ class SoftwareSealer:
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         try:
             signed = completed(self._signed(content, at))
-        except (ValueError, TypeError, OSError) as error:
+        except (SigningError, ValueError, TypeError, OSError) as error:
             raise SealKeyUnavailableError(f"the seal could not be made: {error}") from error
         return Seal(bytes(signed.dump()), self._validation_source(at), self._test_trust)
 

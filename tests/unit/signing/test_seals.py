@@ -1,0 +1,200 @@
+"""Seals: detached CAdES that our verifier accepts, and rejects after any change."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asn1crypto import cms
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from archive_core.errors import SettingsError
+from archive_core.findings import SubIndication, Verdict
+from archive_core.ports import Seal, Sealer, ValidationData
+from policies.algorithms import current_algorithms
+from signing.cms import parse_signed_message
+from signing.keys import SigningKey, load_key
+from signing.local_trust import LocalTrust, create_local_trust
+from signing.seal_validation import SealVerifier
+from signing.seals import SoftwareSealer
+from tests.unit.signing import forge
+
+NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+CONTENT = b'{"batch":1}\n'
+
+
+@pytest.fixture(scope="module")
+def trust(tmp_path_factory: pytest.TempPathFactory) -> LocalTrust:
+    return create_local_trust(tmp_path_factory.mktemp("home") / "trust", at=NOW)
+
+
+@pytest.fixture(scope="module")
+def sealer(trust: LocalTrust) -> SoftwareSealer:
+    key = load_key(trust.seal_key_address, certificates=trust.seal_certificate_file)
+    return SoftwareSealer(key, test_trust=True, validation_source=trust.seal_validation_data)
+
+
+@pytest.fixture(scope="module")
+def seal(sealer: Sealer) -> Seal:
+    return sealer.seal(CONTENT, at=NOW)
+
+
+def verifier(trust: LocalTrust) -> SealVerifier:
+    return SealVerifier([], algorithms=current_algorithms(), test_anchors=[trust.anchor])
+
+
+def test_a_seal_passes_at_the_time_when_it_existed(trust: LocalTrust, seal: Seal) -> None:
+    """With the validation data that comes with it, and marked as test trust."""
+    found = verifier(trust).assess_seal(seal.der, CONTENT, at=NOW + timedelta(seconds=5), data=seal.validation_data)
+    assert (found.verdict, found.test_trust) == (Verdict.PASSED, True), found.message
+    assert found.signer.startswith("TEST seal")
+    assert seal.test_trust
+
+
+def test_a_seal_is_detached_and_holds_its_chain(seal: Seal) -> None:
+    """CAdES-B-B: id-data, no content, ESSCertIDv2, signing time as given, no time-stamp."""
+    message = parse_signed_message(seal.der)
+    assert message.content is None
+    assert message.content_type == "1.2.840.113549.1.7.1"
+    assert len(message.certificates) == 2
+    assert not message.has_unsigned_attributes
+    signed = cms.ContentInfo.load(seal.der)["content"]["signer_infos"][0]["signed_attrs"]
+    by_kind = {attribute["type"].native: attribute["values"] for attribute in signed}
+    assert by_kind["signing_time"][0].native == NOW.replace(microsecond=0)
+    assert "signing_certificate_v2" in by_kind
+
+
+@pytest.mark.parametrize("content", [b"", CONTENT[:-1], CONTENT + b"\n", b'{"batch":2}\n'])
+def test_a_seal_over_other_content_fails(trust: LocalTrust, seal: Seal, content: bytes) -> None:
+    """One changed octet is enough."""
+    found = verifier(trust).assess_seal(seal.der, content, at=NOW, data=seal.validation_data)
+    assert (found.verdict, found.sub_indication) == (Verdict.FAILED, SubIndication.HASH_FAILURE)
+
+
+def test_no_changed_octet_of_a_seal_raises_or_forges(trust: LocalTrust, seal: Seal) -> None:
+    """Every octet, one after the other: a verdict each time, and none that passes for other content."""
+    judge = verifier(trust)
+    for place in range(0, len(seal.der), 3):
+        changed = seal.der[:place] + bytes([seal.der[place] ^ 0x20]) + seal.der[place + 1 :]
+        assert judge.assess_seal(changed, b"other", at=NOW).verdict is not Verdict.PASSED
+
+
+def test_a_seal_without_trust_or_revocation_data_is_indeterminate(trust: LocalTrust, seal: Seal) -> None:
+    """Intact is not trusted."""
+    nobody = SealVerifier([], algorithms=current_algorithms())
+    found = nobody.assess_seal(seal.der, CONTENT, at=NOW, data=seal.validation_data)
+    assert (found.verdict, found.sub_indication) == (Verdict.INDETERMINATE, SubIndication.NO_CERTIFICATE_CHAIN_FOUND)
+    found = verifier(trust).assess_seal(seal.der, CONTENT, at=NOW)
+    assert (found.verdict, found.sub_indication) == (Verdict.INDETERMINATE, SubIndication.TRY_LATER)
+
+
+def test_a_seal_after_the_end_of_its_certificate_needs_a_proof_of_existence(trust: LocalTrust, seal: Seal) -> None:
+    """That is what the evidence over it is for."""
+    found = verifier(trust).assess_seal(seal.der, CONTENT, at=NOW + timedelta(days=4000), data=seal.validation_data)
+    assert (found.verdict, found.sub_indication) == (Verdict.INDETERMINATE, SubIndication.OUT_OF_BOUNDS_NO_POE)
+
+
+def _with_content(token: bytes) -> bytes:
+    parsed = cms.ContentInfo.load(token)
+    parsed["content"]["encap_content_info"] = {"content_type": "data", "content": CONTENT}
+    return bytes(parsed.dump(force=True))
+
+
+def test_what_is_no_detached_seal_fails(trust: LocalTrust, seal: Seal) -> None:
+    """A time-stamp token, an enveloping signature, garbage."""
+    stamp = forge.Recipe(forge.time_stamp_unit(forge.authority())).token()
+    for other in (stamp, _with_content(seal.der), b"", b"\x30\x00", b"garbage" * 100):
+        found = verifier(trust).assess_seal(other, CONTENT, at=NOW)
+        assert (found.verdict, found.sub_indication) == (Verdict.FAILED, SubIndication.FORMAT_FAILURE)
+
+
+@pytest.mark.parametrize("kind", ["rsa3072", "p256", "p384", "ed25519", "mldsa65"])
+def test_seals_of_other_keys_pass_too(kind: str) -> None:
+    """The seal key is whatever the operator has."""
+    root = forge.authority()
+    signer = forge.issued("Sealer", root, key=forge.new_key(kind), extensions=[(forge.key_usage(), True)])
+    sealed = SoftwareSealer(_signing_key(signer)).seal(CONTENT, at=forge.NOW)
+    judge = SealVerifier([root.der], algorithms=current_algorithms())
+    data = ValidationData((), (forge.crl(root),))
+    found = judge.assess_seal(sealed.der, CONTENT, at=forge.NOW, data=data)
+    assert (found.verdict, found.test_trust) == (Verdict.PASSED, False), found.message
+    assert sealed.validation_data.certificates[0] == signer.der
+
+
+def _signing_key(identity: forge.Identity) -> SigningKey:
+    return SigningKey(_pkcs8(identity.key), identity.der, tuple(c.public_bytes(forge.DER) for c in identity.chain))
+
+
+def _pkcs8(key: Any) -> bytes:
+    encoding = serialization.NoEncryption()
+    return bytes(key.private_bytes(forge.DER, serialization.PrivateFormat.PKCS8, encoding))
+
+
+def test_sealing_works_where_an_event_loop_is_already_running(sealer: Sealer) -> None:
+    """The loop inside is nobody else's business."""
+
+    async def inside() -> Seal:
+        return sealer.seal(CONTENT, at=NOW)
+
+    assert parse_signed_message(asyncio.run(inside()).der).content is None
+
+
+# -- keys by address --------------------------------------------------------------------------
+
+
+def test_a_key_from_pkcs12_is_the_same_key(tmp_path: Path) -> None:
+    """With a passphrase that never stands in the address."""
+    root = forge.authority()
+    signer = forge.issued("Sealer", root, extensions=[(forge.key_usage(), True)])
+    octets = pkcs12.serialize_key_and_certificates(
+        b"seal", signer.key, signer.certificate, [root.certificate], serialization.BestAvailableEncryption(b"secret")
+    )
+    (tmp_path / "seal.p12").write_bytes(octets)
+    key = load_key("file:seal.p12", base=tmp_path, passphrase=b"secret")
+    assert (key.certificate, key.chain) == (signer.der, (root.der,))
+    assert b"secret" not in repr(key).encode()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("pkcs11:token=archive", "not built yet"),
+        ("csc:https://example.invalid", "not built yet"),
+        ("seal.pem", "not a key address"),
+        ("file:", "not a key address"),
+        ("file:absent.pem", "cannot be read"),
+        ("file:garbage.pem", "cannot be used"),
+        ("file:garbage.p12", "cannot be used"),
+        ("file:lonely.pem", "no certificate belongs"),
+    ],
+)
+def test_an_address_that_leads_to_no_key_is_explained(tmp_path: Path, address: str, said: str) -> None:
+    """Settings errors, before anything is sealed."""
+    (tmp_path / "garbage.pem").write_bytes(b"garbage")
+    (tmp_path / "garbage.p12").write_bytes(b"garbage")
+    lonely = forge.new_key().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "lonely.pem").write_bytes(lonely)
+    with pytest.raises(SettingsError, match=said):
+        load_key(address, base=tmp_path)
+
+
+def test_an_encrypted_key_without_its_passphrase_is_explained(tmp_path: Path) -> None:
+    """And the wrong one too."""
+    identity = forge.authority()
+    octets = identity.key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    certificate = identity.certificate.public_bytes(serialization.Encoding.PEM)
+    (tmp_path / "seal.pem").write_bytes(octets + certificate)
+    for wrong in (None, b"guess"):
+        with pytest.raises(SettingsError, match="cannot be used"):
+            load_key("file:seal.pem", base=tmp_path, passphrase=wrong)
+    assert load_key("file:seal.pem", base=tmp_path, passphrase=b"secret").certificate == identity.der
