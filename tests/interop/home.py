@@ -1,28 +1,28 @@
-"""A real archive home, used as its users do (command line), and its bundles read as a stranger would.
+"""A real archive home, wired as in production, and its bundles read as a stranger would.
 
 The rules this module keeps:
 
-* The archive runs as a program of its own; nothing of it is imported here.
+* The home has the system clock and no overrides: what it exports is what a user would get.
 * A bundle is read with `zipfile` and `json` alone. What is judged is what lies in the bundle; from the home comes
   nothing but the certificate of its test CA, which a stranger must have from elsewhere.
 """
 
 import json
-import subprocess
-import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from asn1crypto import pem
 
+from api.home import initialise_home
+from api.wiring import build_archive
+from archive_core.lifecycle import Actor, SubmissionObject, SubmittedFile
 from tests.interop.specimens import Specimen
 
-_PROGRAM = Path(sys.executable).with_name("trusted-archive")
-_PATIENCE = 180  # seconds for one command
+_OPERATOR = Actor("interop", "operator", None)
 
 
 @dataclass(frozen=True)
@@ -77,47 +77,44 @@ def _distinct(group: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
 
 
 class Home:
-    """A new home with two evidence lines (profile redundant-1)."""
+    """A new home with system clock, local test trust, two stores; deposits get two evidence lines."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._exports = directory.with_name(f"{directory.name}-bundles")
-        self._exports.mkdir()
-        self.run("init")
-        settings = directory / "trusted-archive.toml"
-        text = settings.read_text()
-        changed = text.replace('default_profile = "basic-1"', 'default_profile = "redundant-1"')
-        if changed == text:
-            raise RuntimeError("the settings of a new home name no default profile to be changed")
-        settings.write_text(changed)
+        settings = initialise_home(directory / "home", at=datetime.now(UTC))
+        self._archive = build_archive(settings, create=True)
+        self._ca_pem = (settings.home / "trust" / "test-ca.pem").read_bytes()
+        self._count = 0
 
-    @property
-    def ca_pem(self) -> bytes:
-        return (self._directory / "trust" / "test-ca.pem").read_bytes()
+    def deposit(self, files: Mapping[str, bytes]) -> str:
+        """The POID of a new object with these files."""
+        return self._archive.deposit(self._submission(files), actor=_OPERATOR).poid
 
-    def run(self, *arguments: str | Path) -> Any:
-        """One command; returns the JSON document it prints. Raises RuntimeError when it does not exit with 0."""
-        done = subprocess.run(
-            [_PROGRAM, "--home", self._directory, "--json", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(
-                f"{arguments[0]} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
-            )
-        return json.loads(done.stdout)
+    def update(self, poid: str, files: Mapping[str, bytes]) -> None:
+        """A new version with these files alone."""
+        self._archive.update(poid, self._submission(files), actor=_OPERATOR)
 
-    def deposit(self, paths: Sequence[Path]) -> list[str]:
-        """One object for each path; their POIDs in the order given."""
-        poids = [entry["poid"] for entry in self.run("deposit", *paths)["objects"]]
-        if len(poids) != len(paths):
-            raise RuntimeError(f"{len(paths)} deposits, {len(poids)} objects")
-        return poids
+    def preserve(self) -> None:
+        """Close and prove one batch with all that waits. Raises RuntimeError when there is no such batch."""
+        batches = self._archive.preserve(actor=_OPERATOR)
+        if len(batches) != 1 or batches[0].error is not None:
+            raise RuntimeError(f"not one good batch: {batches}")
 
     def export(self, poid: str, name: str) -> Bundle:
-        path = self._exports / f"{len(list(self._exports.iterdir()))}.zip"
-        self.run("export", poid, "--out", path)
-        return Bundle(name, path, self.ca_pem)
+        path = self._directory / f"bundle-{poid}-{name.replace(' ', '-')}.zip"
+        with path.open("xb") as stream:
+            self._archive.export(poid, None, stream, actor=_OPERATOR)
+        return Bundle(name, path, self._ca_pem)
+
+    def close(self) -> None:
+        self._archive.close()
+
+    def _submission(self, files: Mapping[str, bytes]) -> SubmissionObject:
+        place = self._directory / "incoming" / str(self._count)
+        self._count += 1
+        place.mkdir(parents=True)
+        listed = []
+        for number, (path, content) in enumerate(files.items()):
+            (place / str(number)).write_bytes(content)
+            listed.append(SubmittedFile(path, place / str(number)))
+        return SubmissionObject(tuple(listed), "default", profile="redundant-1")

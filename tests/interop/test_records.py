@@ -38,8 +38,8 @@ Judge = Callable[[Sequence[Job]], dict[str, Ruling]]
 LINES = {"sha512": 0, "sha3-512": 1, "sha384": 1}
 """Digest algorithm of each line, and which of the two authorities stamps it."""
 SIZES = (1, 2, 3, 5, 33, 1000)
-SAMPLE = 40
-"""So many records of a batch are judged when it has more groups than `SIZES[-2]`."""
+SAMPLE = 10
+"""So many records of the batch of a thousand are judged; `test_home_records.py` judges more."""
 
 
 @pytest.fixture(scope="module")
