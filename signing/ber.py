@@ -15,7 +15,10 @@ from dataclasses import dataclass
 MAX_SIZE = 16 * 1024 * 1024
 """Bytes of a token or seal. Tokens with several complete CRLs inside stay below."""
 MAX_DEPTH = 40
-MAX_ELEMENTS = 2_000_000
+MAX_ELEMENTS = 300_000
+"""Elements of a token or seal: room for revocation lists with tens of thousands of entries."""
+MAX_LIST_ELEMENTS = 2_000_000
+"""Elements of a revocation list that stands by itself."""
 
 _STRING_TAGS = frozenset({3, 4, 12, 18, 19, 20, 21, 22, 25, 26, 27, 28, 30})
 """Universal types that BER allows in constructed form."""
@@ -39,52 +42,49 @@ class Shape:
         return self.indefinite or self.constructed_strings
 
 
-def scan(data: bytes, *, max_size: int = MAX_SIZE) -> Shape:
-    """Walk every element once; raises `BerError`. Linear in the size, constant in stack."""
-    if len(data) > max_size:
-        raise BerError(f"{len(data)} bytes are more than the limit of {max_size}")
-    open_ends: list[int | None] = []  # None: ended by end-of-contents octets
+def scan(data: bytes, *, max_size: int = MAX_SIZE, max_elements: int = MAX_ELEMENTS) -> Shape:
+    """Walk every element once; raises `BerError`. Linear in the size, bounded in depth and number."""
+    size = len(data)
+    if size > max_size:
+        raise BerError(f"{size} bytes are more than the limit of {max_size}")
+    ends: list[int | None] = []  # of the open elements; None: ended by end-of-contents octets
+    limits = [size]  # where the innermost definite-length element around ends
     position = elements = deepest = 0
     indefinite = constructed_strings = False
-    while True:
-        if open_ends and open_ends[-1] == position:
-            open_ends.pop()
-        elif open_ends and open_ends[-1] is None and data[position : position + 2] == b"\0\0":
-            open_ends.pop()
-            position += 2
-        else:
-            limit = _limit(open_ends, len(data))
-            first, header_end, length = read_header(data, position, limit)
-            elements += 1
-            if elements > MAX_ELEMENTS:
-                raise BerError(f"more than {MAX_ELEMENTS} elements")
-            if not first & 0x20:
-                if length is None:
-                    raise BerError(f"primitive element with indefinite length at octet {position}")
-                position = header_end + length
-            else:
-                constructed_strings |= first & 0xC0 == 0 and first & 0x1F in _STRING_TAGS
-                indefinite |= length is None
-                open_ends.append(None if length is None else header_end + length)
-                if len(open_ends) > MAX_DEPTH:
-                    raise BerError(f"nested more than {MAX_DEPTH} deep")
-                deepest = max(deepest, len(open_ends))
-                position = header_end
-        if not open_ends and (position or elements):
-            break
-    if position != len(data):
-        raise BerError(f"{len(data) - position} octets after the end of the element")
+    while ends or not elements:
+        if ends and (ends[-1] == position or (ends[-1] is None and data[position : position + 2] == b"\0\0")):
+            position += 0 if ends.pop() is not None else 2
+            limits.pop()
+            continue
+        first, header_end, length = read_header(data, position, limits[-1])
+        elements += 1
+        if elements > max_elements:
+            raise BerError(f"more than {max_elements} elements")
+        if not first & 0x20:
+            if length is None:
+                raise BerError(f"primitive element with indefinite length at octet {position}")
+            position = header_end + length
+            continue
+        constructed_strings |= first & 0xC0 == 0 and first & 0x1F in _STRING_TAGS
+        indefinite |= length is None
+        ends.append(None if length is None else header_end + length)
+        limits.append(limits[-1] if length is None else header_end + length)
+        if len(ends) > MAX_DEPTH:
+            raise BerError(f"nested more than {MAX_DEPTH} deep")
+        deepest = max(deepest, len(ends))
+        position = header_end
+    if position != size:
+        raise BerError(f"{size - position} octets after the end of the element")
     return Shape(elements, deepest, indefinite, constructed_strings)
-
-
-def _limit(open_ends: list[int | None], size: int) -> int:
-    """Where the innermost definite-length element around ends."""
-    return next((end for end in reversed(open_ends) if end is not None), size)
 
 
 def read_header(data: bytes, position: int, limit: int) -> tuple[int, int, int | None]:
     """(identifier octet, where the contents begin, their length or None when indefinite)."""
     start = position
+    if position + 2 <= limit and data[position] & 0x1F != 0x1F and data[position + 1] < 0x80:  # nearly always
+        if position + 2 + data[position + 1] > limit:
+            raise BerError(f"element at octet {start} reaches beyond what holds it")
+        return data[position], position + 2, data[position + 1]
     if position + 2 > limit:
         raise BerError(f"element cut off at octet {start}")
     first = data[position]

@@ -71,18 +71,20 @@ class HttpTransport:
                 with _cut_after(self._timeout, connection.sock, expired):
                     connection.request("POST", self._path, body=request, headers=self._headers)
                     response = connection.getresponse()
+                    self._check_in_time(expired)  # a head that was cut off looks complete
                     self._check_head(response)
                     body = self._body(response)
+                    self._check_in_time(expired)  # so does a body without announced length
+                    return body
             except (OSError, http.client.HTTPException) as error:
-                said = self._late if expired.is_set() else str(error) or type(error).__name__
+                self._check_in_time(expired)
+                said = str(error) or type(error).__name__
                 raise TimestampAuthorityUnavailableError(f"{self._url}: {said}", url=self._url) from error
-        if expired.is_set():
-            raise TimestampAuthorityUnavailableError(f"{self._url}: {self._late}", url=self._url)
-        return body
 
-    @property
-    def _late(self) -> str:
-        return f"no complete answer within {self._timeout:g} s"
+    def _check_in_time(self, expired: threading.Event) -> None:
+        if expired.is_set():
+            message = f"{self._url}: no complete answer within {self._timeout:g} s"
+            raise TimestampAuthorityUnavailableError(message, url=self._url)
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._tls is not None:

@@ -135,7 +135,7 @@ def read_items(crls: Iterable[bytes], ocsps: Iterable[bytes]) -> tuple[tuple[Rev
 
 
 def _read_crl(der: bytes) -> RevocationItem:
-    ber.scan(der)
+    ber.scan(der, max_elements=ber.MAX_LIST_ELEMENTS)
     parsed = crl.CertificateList.load(der, strict=True)
     body = parsed["tbs_cert_list"]
     _ = parsed.issuer.hashable, parsed["signature"].native, body["crl_extensions"].native
