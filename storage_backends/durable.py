@@ -48,7 +48,7 @@ class DurableFiles:
         self._syncfs = self._libc.syncfs if _reports_syncfs_errors() else None
         self._renameat2 = getattr(self._libc, "renameat2", None) if sys.platform == "linux" else None
 
-    def write(self, path: Path, source: bytes | Path) -> None:
+    def write(self, path: str, source: bytes | Path) -> None:
         """Create a file that must not exist and write all of the source. Not yet durable."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
         with open(descriptor, "wb", buffering=0) as target:
@@ -59,11 +59,11 @@ class DurableFiles:
                 while chunk := stream.read(_COPY):
                     _write_all(target.fileno(), chunk)
 
-    def make_directory(self, path: Path) -> None:
+    def make_directory(self, path: str) -> None:
         """Make one directory; raises FileExistsError. Durable only once its parent is synced."""
-        path.mkdir(mode=0o755)
+        os.mkdir(path, 0o755)
 
-    def publish(self, staged: Path, final: Path) -> None:
+    def publish(self, staged: str, final: str) -> None:
         """Give a staged file its final name; raises FileExistsError when the name is taken, by
         whomever. Not yet durable: both directories need a sync."""
         if self._renameat2 is not None:
@@ -74,25 +74,25 @@ class DurableFiles:
                 return
             code = ctypes.get_errno()
             if code not in {errno.EINVAL, errno.ENOSYS}:
-                raise OSError(code, os.strerror(code), str(final))
+                raise OSError(code, os.strerror(code), final)
         # NFS and kernels without RENAME_NOREPLACE: a hard link refuses a taken name just as atomically.
         os.link(staged, final)
-        staged.unlink()
+        os.unlink(staged)
 
-    def replace(self, staged: Path, final: Path) -> None:
+    def replace(self, staged: str, final: str) -> None:
         """Put a staged file in the place of whatever file has that name. Not yet durable."""
-        staged.replace(final)
+        os.replace(staged, final)
 
-    def remove(self, path: Path) -> None:
+    def remove(self, path: str) -> None:
         """Remove a file. Durable only once its directory is synced."""
-        path.unlink()
+        os.unlink(path)
 
-    def remove_directory(self, path: Path) -> None:
+    def remove_directory(self, path: str) -> None:
         """Remove an empty directory. Durable only once its parent is synced."""
-        path.rmdir()
+        os.rmdir(path)
 
     @contextmanager
-    def group(self, root: Path) -> Iterator[SyncGroup]:
+    def group(self, root: str) -> Iterator[SyncGroup]:
         """Writes of one file system that are to be made durable together; enter before writing."""
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
@@ -109,7 +109,7 @@ class DurableFiles:
             raise OSError(code, os.strerror(code))
         return True
 
-    def sync_path(self, path: Path, *, directory: bool) -> None:
+    def sync_path(self, path: str, *, directory: bool) -> None:
         """The content of a file, or the names in a directory, are durable."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | (os.O_DIRECTORY if directory else 0))
         try:
@@ -125,7 +125,7 @@ class SyncGroup:
         self._files = files
         self._descriptor = descriptor
 
-    def sync(self, files: Iterable[Path] = (), directories: Iterable[Path] = ()) -> None:
+    def sync(self, files: Iterable[str] = (), directories: Iterable[str] = ()) -> None:
         """These files' contents and these directories' names are durable when this returns."""
         contents, names = list(files), sorted(set(directories), reverse=True)
         if len(contents) + len(names) >= GROUP and self._files.sync_file_system(self._descriptor):

@@ -13,13 +13,11 @@ Rules kept here
 
 from __future__ import annotations
 
-import errno
-import io
 import os
 import stat as modes
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -29,22 +27,33 @@ from archive_core.errors import (
     ConcurrentChangeError,
     FixityError,
     SettingsError,
-    StoreUnavailableError,
     UnknownObjectError,
 )
-from archive_core.ports import EntryKind, NewFile, NewHead, StoredEntry
+from archive_core.ports import NewFile, NewHead, StoredEntry
 from storage_backends.durable import DurableFiles, SyncGroup
 from storage_backends.keys import check_key, check_new_key, check_new_keys, check_prefix
 from storage_backends.staging import Staging
+from storage_backends.tree import Tree
 
 INVENTORY = "inventory.json"
 
 
 @dataclass(frozen=True, slots=True)
 class _Staged:
-    path: Path
-    final: Path
+    path: str
+    key: str
     expected: Digest
+
+
+@dataclass
+class _Group:
+    """One group of writes: its syncs, the directories found real so far, and those whose names
+    changed (paths)."""
+
+    syncs: SyncGroup
+    known: set[str] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
+    staged: list[_Staged] = field(default_factory=list)
 
 
 class FilesystemStore:
@@ -66,8 +75,8 @@ class FilesystemStore:
         cold_read_back: bool = False,
     ) -> None:
         self._name = name
-        self._root = root.absolute()
-        self._staging = Staging((staging or root.with_name(root.name + ".staging")).absolute())
+        self._tree = Tree(name, str(root.absolute()))
+        self._staging = Staging((staging or root.absolute().with_name(root.name + ".staging")).absolute())
         self._files = files or DurableFiles()
         self._cold_read_back = cold_read_back
 
@@ -75,11 +84,10 @@ class FilesystemStore:
     def create(cls, name: str, root: Path, staging: Path | None = None, **options: Any) -> FilesystemStore:
         """The store, its root directory made durable if it was not there."""
         store = cls(name, root, staging, **options)
-        with store._errors("create"):
-            new = [path for path in (store._root, *store._root.parents) if not path.exists()]
-            for path in reversed(new):
-                store._files.make_directory(path)
-                store._files.sync_path(path.parent, directory=True)
+        with store._tree.errors("create"):
+            for path in reversed([path for path in (store.root, *store.root.parents) if not path.exists()]):
+                store._files.make_directory(str(path))
+                store._files.sync_path(str(path.parent), directory=True)
         return store
 
     @property
@@ -88,50 +96,102 @@ class FilesystemStore:
 
     @property
     def root(self) -> Path:
-        return self._root
+        return Path(self._tree.root)
 
-    # -- writing ------------------------------------------------------------------------------
+    # -- files --------------------------------------------------------------------------------
 
     def put_new(self, files: Sequence[NewFile]) -> None:
         check_new_keys(file.key for file in files)
-        with self._errors("put_new"), self._group() as group:
-            staged: list[_Staged] = []
-            settled: list[Path] = []
-            try:
-                for file in files:
-                    final = self._path(file.key)
-                    if self._holds(final, file.expected, file.key):
-                        settled.append(final)
-                    else:
-                        staged.append(self._stage(file.source, final, file.expected))
-                # A file that was there may be the unsynced work of a writer that died: sync it too.
-                group.sync(files=[*(item.path for item in staged), *settled])
-                self._read_back(staged)
-                touched = {path.parent for path in settled}
-                lost = [item.final for item in staged if not self._publish(item, touched)]
-                group.sync(files=lost, directories=self._with_staging(touched))
-            finally:
-                self._drop(staged)
+        with self._group("put_new") as group:
+            settled = []
+            for file in files:
+                if self._holds(file.key, file.expected, group):
+                    settled.append(self._tree.path(file.key))
+                else:
+                    self._stage(file.source, file.key, file.expected, group)
+            # A file that was there may be the unsynced work of a writer that died: sync it too.
+            group.syncs.sync(files=[*(item.path for item in group.staged), *settled])
+            self._read_back(group.staged)
+            for path in settled:
+                group.touched.update(self._ways_to(path))
+            lost = [self._tree.path(item.key) for item in group.staged if not self._publish(item, group)]
+            self._sync_names(group, lost)
 
-    def _stage(self, source: bytes | Path, final: Path, expected: Digest) -> _Staged:
-        path = self._staging.new_path()
+    def _holds(self, key: str, expected: Digest, group: _Group) -> bool:
+        """Whether the key holds the expected bytes; raises when it holds anything else."""
+        if self._tree.lstat(key, group.known) is None:
+            return False
         try:
-            self._files.write(path, source)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-        return _Staged(path, final, expected)
+            with self._tree.open(key, group.known) as stream:
+                found = digest_stream(stream, [expected.algorithm])[0][expected.algorithm]
+        except UnknownObjectError as error:
+            raise AlreadyExistsError("something else than a file has that key", store=self._name, key=key) from error
+        if found != expected:
+            raise AlreadyExistsError("that key holds other bytes", store=self._name, key=key)
+        return True
 
-    def _publish(self, item: _Staged, touched: set[Path]) -> bool:
+    def _stage(self, source: bytes | Path, key: str, expected: Digest, group: _Group) -> _Staged:
+        item = _Staged(self._staging.new_path(), key, expected)
+        group.staged.append(item)
+        self._files.write(item.path, source)
+        return item
+
+    def _read_back(self, items: Sequence[_Staged]) -> None:
+        for item in items:
+            with open(item.path, "rb", buffering=0) as stream:
+                if self._cold_read_back and hasattr(os, "posix_fadvise"):
+                    os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                algorithm = item.expected.algorithm
+                found = digest_stream(cast(BinaryIO, stream), [algorithm])[0][algorithm]
+            if found != item.expected:
+                raise FixityError(
+                    "what was written does not read back with the expected digest", store=self._name, key=item.key
+                )
+
+    def _publish(self, item: _Staged, group: _Group) -> bool:
         """Name a staged file; False when another writer named the same bytes first."""
-        self._make_parents(item.final, touched)
+        self._make_parents(item.key, group)
         try:
-            self._files.publish(item.path, item.final)
+            self._files.publish(item.path, self._tree.path(item.key))
         except FileExistsError:
-            if self._holds(item.final, item.expected, self._key(item.final)):
+            if self._holds(item.key, item.expected, group):
                 return False
             raise
         return True
+
+    def _make_parents(self, key: str, group: _Group) -> None:
+        """Make the directories of a key that are missing; `touched` gets each one whose names change."""
+        parts = key.split("/")[:-1]
+        for depth in range(1, len(parts) + 1):
+            directory = "/".join(parts[:depth])
+            if directory in group.known:
+                continue
+            path = self._tree.path(directory)
+            try:
+                self._files.make_directory(path)
+                group.touched.add(os.path.dirname(path))
+            except FileExistsError:
+                if not modes.S_ISDIR(os.lstat(path).st_mode):
+                    raise AlreadyExistsError(
+                        "a file stands where a directory is needed", store=self._name, key=directory
+                    ) from None
+            group.known.add(directory)
+        group.touched.add(os.path.dirname(self._tree.path(key)))
+
+    def _ways_to(self, path: str) -> Iterator[str]:
+        """The directories from the root down to a file, whose names it takes to find it."""
+        while path != self._tree.root:
+            path = os.path.dirname(path)
+            yield path
+
+    def _sync_names(self, group: _Group, files: Sequence[str] = ()) -> None:
+        """The names given so far are durable. A rename changes the directory that a file leaves as
+        well, so the staging session is synced too."""
+        if group.touched:
+            group.syncs.sync(files=files, directories={*group.touched, self._staging.session()})
+            group.touched.clear()
+
+    # -- heads --------------------------------------------------------------------------------
 
     def replace_head(
         self, object_path: str, inventory: bytes, sidecar: bytes, sidecar_name: str, *, expected: Digest | None
@@ -142,31 +202,28 @@ class FilesystemStore:
         check_new_keys(head.object_path for head in heads)
         for head in heads:
             check_new_key(f"{head.object_path}/{head.sidecar_name}")
-        with self._errors("replace_heads"), self._group() as group, self._staging.heads_locked():
-            changes = [self._head_is_to_change(head) for head in heads]
-            inventories: list[_Staged] = []
-            sidecars: list[_Staged] = []
-            try:
-                for head, changed in zip(heads, changes, strict=True):
-                    path = self._path(head.object_path)
-                    if changed:
-                        inventories.append(self._stage_bytes(head.inventory, path / INVENTORY))
-                    sidecars.append(self._stage_bytes(head.sidecar, path / head.sidecar_name))
-                group.sync(files=[item.path for item in (*inventories, *sidecars)])
-                self._read_back([*inventories, *sidecars])
-                self._replace(inventories, group)
-                self._replace(sidecars, group)
-            finally:
-                self._drop([*inventories, *sidecars])
+        with self._group("replace_heads") as group, self._staging.heads_locked():
+            changes = [self._head_is_to_change(head, group) for head in heads]
+            inventories, sidecars = [], []
+            for head, changed in zip(heads, changes, strict=True):
+                if changed:
+                    inventories.append(self._stage_bytes(head.inventory, f"{head.object_path}/{INVENTORY}", group))
+                sidecars.append(self._stage_bytes(head.sidecar, f"{head.object_path}/{head.sidecar_name}", group))
+            group.syncs.sync(files=[item.path for item in group.staged])
+            self._read_back(group.staged)
+            for items in (inventories, sidecars):  # the second only when the first is durable
+                for item in items:
+                    self._make_parents(item.key, group)
+                    self._files.replace(item.path, self._tree.path(item.key))
+                self._sync_names(group)
 
-    def _stage_bytes(self, data: bytes, final: Path) -> _Staged:
-        return self._stage(data, final, Digest.of("sha512", data))
+    def _stage_bytes(self, data: bytes, key: str, group: _Group) -> _Staged:
+        return self._stage(data, key, Digest.of("sha512", data), group)
 
-    def _head_is_to_change(self, head: NewHead) -> bool:
+    def _head_is_to_change(self, head: NewHead, group: _Group) -> bool:
         """Whether the root inventory must be written; raises when it is not the expected one."""
-        path = self._path(head.object_path) / INVENTORY
         try:
-            with self._open_regular(path, f"{head.object_path}/{INVENTORY}") as stream:
+            with self._tree.open(f"{head.object_path}/{INVENTORY}", group.known) as stream:
                 found: Digest | None = digest_stream(stream, ["sha512"])[0]["sha512"]
         except UnknownObjectError:
             found = None
@@ -182,238 +239,89 @@ class FilesystemStore:
             )
         return True
 
-    def _replace(self, items: Sequence[_Staged], group: SyncGroup) -> None:
-        """Put the items in place and make that durable, so that what comes next comes after."""
-        touched: set[Path] = set()
-        for item in items:
-            self._make_parents(item.final, touched)
-            self._files.replace(item.path, item.final)
-        if items:
-            group.sync(directories=self._with_staging(touched))
+    # -- removal --------------------------------------------------------------------------------
 
     def remove(self, keys: Sequence[str]) -> None:
-        check_new_keys(keys)
-        with self._errors("remove"), self._group() as group:
-            touched: set[Path] = set()
+        for key in keys:
+            check_key(key)
+        with self._group("remove") as group:
             for key in keys:
-                path = self._path(key)
-                if self._lstat(path) is None:
+                found = self._tree.lstat(key)
+                if found is None:
                     continue
-                self._files.remove(path)
-                touched.add(path.parent)
-            group.sync(directories=self._prune(touched))
+                path = self._tree.path(key)
+                if modes.S_ISDIR(found.st_mode):
+                    self._files.remove_directory(path)
+                else:
+                    self._files.remove(path)
+                group.touched.add(os.path.dirname(path))
+            self._prune(group)
+            group.syncs.sync(directories=group.touched)
 
-    def _prune(self, directories: set[Path]) -> set[Path]:
-        """Remove the directories that are empty now, upwards; those whose names changed remain."""
-        waiting, changed = sorted(directories, key=lambda path: len(path.parts)), set(directories)
+    def _prune(self, group: _Group) -> None:
+        """Remove the touched directories that are empty now, and upwards."""
+        waiting = sorted(group.touched, key=len)
         while waiting:
             path = waiting.pop()
-            if path != self._root and path.is_dir() and not any(path.iterdir()):
-                self._files.remove_directory(path)
-                changed.discard(path)
-                changed.add(path.parent)
-                waiting.append(path.parent)
-                waiting.sort(key=lambda item: len(item.parts))
-        return changed
-
-    def _make_parents(self, final: Path, touched: set[Path]) -> None:
-        """Make what is missing between the root and a file; `touched` gets every directory whose
-        names change, the file's own among them."""
-        touched.add(final.parent)
-        missing = []
-        path = final.parent
-        while path != self._root and (found := self._lstat(path)) is None:
-            missing.append(path)
-            path = path.parent
-        if path != self._root and not modes.S_ISDIR(found.st_mode if found else 0):
-            raise AlreadyExistsError("a file stands where a directory is needed", key=self._key(path))
-        for path in reversed(missing):
-            try:
-                self._files.make_directory(path)
-            except FileExistsError:
-                if not modes.S_ISDIR(os.lstat(path).st_mode):
-                    raise
-            touched.update((path, path.parent))
-
-    def _read_back(self, items: Sequence[_Staged]) -> None:
-        for item in items:
-            with open(item.path, "rb", buffering=0) as stream:
-                if self._cold_read_back and hasattr(os, "posix_fadvise"):
-                    os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-                algorithm = item.expected.algorithm
-                found = digest_stream(cast(BinaryIO, stream), [algorithm])[0][algorithm]
-            if found != item.expected:
-                raise FixityError(
-                    "what was written does not read back with the expected digest",
-                    store=self._name,
-                    key=self._key(item.final),
-                )
-
-    def _holds(self, final: Path, expected: Digest, key: str) -> bool:
-        """Whether the key holds the expected bytes; raises when it holds anything else."""
-        if self._lstat(final) is None:
-            return False
-        try:
-            with self._open_regular(final, key) as stream:
-                found = digest_stream(stream, [expected.algorithm])[0][expected.algorithm]
-        except UnknownObjectError as error:
-            raise AlreadyExistsError("something else than a file has that key", store=self._name, key=key) from error
-        if found != expected:
-            raise AlreadyExistsError("that key holds other bytes", store=self._name, key=key)
-        return True
-
-    def _drop(self, items: Sequence[_Staged]) -> None:
-        for item in items:
-            item.path.unlink(missing_ok=True)
-
-    def _with_staging(self, directories: set[Path]) -> set[Path]:
-        """Renaming changes the directory that a file leaves as well: both are synced."""
-        return {*directories, self._staging.session()} if directories else set()
+            if path == self._tree.root or not os.path.isdir(path) or os.listdir(path):
+                continue
+            self._files.remove_directory(path)
+            group.touched.discard(path)
+            group.touched.add(os.path.dirname(path))
+            waiting.append(os.path.dirname(path))
 
     # -- reading ------------------------------------------------------------------------------
 
     def open(self, key: str) -> AbstractContextManager[BinaryIO]:
         check_key(key)
-        with self._errors("open"):
-            self._require_root()
-            return self._open_regular(self._path(key), key)
-
-    def _open_regular(self, path: Path, key: str) -> BinaryIO:
-        found = self._lstat(path)
-        if found is None or not modes.S_ISREG(found.st_mode):
-            raise UnknownObjectError("there is no file under that key", store=self._name, key=ascii(key))
-        return cast(BinaryIO, io.BufferedReader(_StoreFile(path, self._name, key), 128 * 1024))
+        with self._tree.errors("open"):
+            self._tree.require()
+            return self._tree.open(key)
 
     def stat(self, key: str) -> StoredEntry | None:
-        parts = check_key(key)
-        with self._errors("stat"):
-            self._require_root()
-            found = self._lstat(self._root.joinpath(*parts))
-            if found is None or modes.S_ISDIR(found.st_mode):
-                return None
-            regular = modes.S_ISREG(found.st_mode)
-            return StoredEntry(key, found.st_size, EntryKind.FILE if regular else EntryKind.OTHER)
+        check_key(key)
+        with self._tree.errors("stat"):
+            self._tree.require()
+            return self._tree.stat(key)
 
     def list(self, prefix: str = "") -> Iterator[StoredEntry]:
-        parts = check_prefix(prefix)
-        with self._errors("list"):
-            self._require_root()
-            start = self._root.joinpath(*parts)
-            found = self._lstat(start)
-        if found is not None and modes.S_ISDIR(found.st_mode):
-            yield from self._walk(start, prefix)
-
-    def _walk(self, start: Path, prefix: str) -> Iterator[StoredEntry]:
-        """Depth first without recursion: a hostile tree may be deep."""
-        waiting: list[tuple[str, str, bool]] = [(str(start), prefix, True)]
-        while waiting:
-            path, key, directory = waiting.pop()
-            if not directory:
-                with self._errors("list"):
-                    found = os.lstat(path)
-                regular = modes.S_ISREG(found.st_mode)
-                yield StoredEntry(key, found.st_size, EntryKind.FILE if regular else EntryKind.OTHER)
-                continue
-            with self._errors("list"), os.scandir(path) as entries:
-                below = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-            if not below and key:
-                yield StoredEntry(key, 0, EntryKind.EMPTY_DIRECTORY)
-            waiting += [
-                (f"{path}/{name}", f"{key}/{name}" if key else name, is_directory)
-                for name, is_directory in reversed(below)
-            ]
+        check_prefix(prefix)
+        with self._tree.errors("list"):
+            self._tree.require()
+        return self._tree.walk(prefix)
 
     def children(self, prefix: str = "") -> Sequence[str]:
-        parts = check_prefix(prefix)
-        with self._errors("children"):
-            self._require_root()
-            start = self._root.joinpath(*parts)
-            found = self._lstat(start)
-            if found is None or not modes.S_ISDIR(found.st_mode):
-                return []
-            with os.scandir(start) as entries:
-                return sorted(e.name + ("/" if e.is_dir(follow_symlinks=False) else "") for e in entries)
+        check_prefix(prefix)
+        with self._tree.errors("list"):
+            self._tree.require()
+            return self._tree.children(prefix)
 
     def leftovers(self) -> Sequence[str]:
-        with self._errors("leftovers"):
+        with self._tree.errors("look for leftovers"):
             return self._staging.leftovers()
 
     def clear_leftovers(self) -> Sequence[str]:
-        with self._errors("clear_leftovers"):
+        with self._tree.errors("clear leftovers"):
             return self._staging.clear_leftovers()
 
     # -- common -------------------------------------------------------------------------------
 
     @contextmanager
-    def _group(self) -> Iterator[SyncGroup]:
-        """One group of writes; the root and the staging area are there and on one file system."""
-        self._require_root()
-        device = os.stat(self._staging.session()).st_dev
-        if device != os.stat(self._root).st_dev:
-            raise SettingsError(
-                "the staging area of a store must lie on the file system of its root",
-                store=self._name,
-                staging=str(self._staging.area),
-            )
-        with self._files.group(self._root) as group:
-            yield group
-
-    def _require_root(self) -> None:
-        if not self._root.is_dir():
-            raise StoreUnavailableError(
-                "the directory of a store is not there", store=self._name, directory=str(self._root)
-            )
-
-    def _path(self, key: str) -> Path:
-        return self._root.joinpath(*check_key(key))
-
-    def _key(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix()
-
-    def _lstat(self, path: Path) -> os.stat_result | None:
-        """What lies at a path below the root, no link followed in any of its parts; else None."""
-        current = self._root
-        found: os.stat_result | None = None
-        for part in path.relative_to(self._root).parts:
-            if found is not None and not modes.S_ISDIR(found.st_mode):
-                return None
-            current = current / part
-            try:
-                found = os.lstat(current)
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-        return found if found is not None else os.lstat(current)
-
-    @contextmanager
-    def _errors(self, verb: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise _unavailable(self._name, verb, error) from error
-
-
-class _StoreFile(io.FileIO):
-    """A file of a store: never through a link, and its read errors are the store's."""
-
-    def __init__(self, path: Path, store: str, key: str) -> None:
-        super().__init__(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
-        self._where = (store, key)
-
-    def readinto(self, buffer: Any) -> int | None:
-        try:
-            return super().readinto(buffer)
-        except OSError as error:
-            raise _unavailable(*self._where, error) from error
-
-    def readall(self) -> bytes:
-        try:
-            return super().readall()
-        except OSError as error:
-            raise _unavailable(*self._where, error) from error
-
-
-def _unavailable(store: str, what: str, error: OSError) -> StoreUnavailableError:
-    code = errno.errorcode.get(error.errno or 0, "OSError")
-    return StoreUnavailableError(
-        f"store {store} failed: {error.strerror or error}", store=store, what=ascii(what), error=code
-    )
+    def _group(self, verb: str) -> Iterator[_Group]:
+        """One group of writes; the root and the staging area are there and on one file system, and
+        nothing stays staged, however it ends."""
+        with self._tree.errors(verb):
+            self._tree.require()
+            if os.stat(self._staging.session()).st_dev != os.stat(self._tree.root).st_dev:
+                raise SettingsError(
+                    "the staging area of a store must lie on the file system of its root",
+                    store=self._name,
+                    staging=str(self._staging.area),
+                )
+            with self._files.group(self._tree.root) as syncs:
+                group = _Group(syncs)
+                try:
+                    yield group
+                finally:
+                    for item in group.staged:
+                        Path(item.path).unlink(missing_ok=True)

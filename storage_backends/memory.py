@@ -108,7 +108,8 @@ class MemoryStore:
             )
 
     def remove(self, keys: Sequence[str]) -> None:
-        check_new_keys(keys)
+        for key in keys:
+            check_key(key)
         with self._lock:
             self._require()
             for key in keys:
@@ -160,6 +161,7 @@ class MemoryStore:
         with self._lock:
             if data is None:
                 del self._kept[key]
+                self._first.pop(key, None)
             else:
                 self._kept[key] = data
 

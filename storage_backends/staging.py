@@ -13,6 +13,7 @@ import fcntl
 import itertools
 import os
 import secrets
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -34,17 +35,19 @@ class Staging:
         self._lock_seconds = lock_seconds
         self._session: Path | None = None
         self._numbers = itertools.count(1)
+        self._starting = threading.Lock()
 
-    def new_path(self) -> Path:
-        """A name in this process's session that nobody else uses."""
-        return self.session() / f"{os.getpid()}-{next(self._numbers)}"
+    def new_path(self) -> str:
+        """A path in this process's session that nobody else uses. `session` was called before."""
+        return f"{self._session}/{os.getpid()}-{next(self._numbers)}"
 
-    def session(self) -> Path:
+    def session(self) -> str:
         """This process's session directory, made on first use."""
-        if self._session is None or not self._session.is_dir():
-            self._session, lock = self._open_session()
-            weakref.finalize(self, _end_session, self._session, lock, os.getpid())
-        return self._session
+        with self._starting:
+            if self._session is None or not self._session.is_dir():
+                self._session, lock = self._open_session()
+                weakref.finalize(self, _end_session, self._session, lock, os.getpid())
+            return str(self._session)
 
     def _open_session(self) -> tuple[Path, int]:
         self.area.mkdir(mode=0o700, exist_ok=True)

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from archive_core.digests import CHUNK, hash_bytes, read_chunks
+from archive_core.digests import CHUNK, read_chunks
 from archive_core.errors import StoreUnavailableError, UnknownObjectError
 from archive_core.findings import Finding
 from archive_core.ocfl.inventory import sidecar_digest
@@ -256,31 +256,40 @@ class _Examiner:
 
     def _check_sidecar(self, directory: str, raw: bytes, reading: Reading) -> None:
         base = f"{directory}/{INVENTORY}" if directory else INVENTORY
+        sidecars = [path for path in self._entries if path.startswith(f"{base}.") and "/" not in path[len(base) :]]
         algorithm = reading.digest_algorithm
-        others = [
-            path
-            for path in self._entries
-            if path.startswith(f"{base}.") and path != f"{base}.{algorithm}" and "/" not in path[len(base) :]
-        ]
-        if algorithm is None:
-            if not others:
+        if algorithm is None:  # an inventory that does not say which: whatever is there must be right
+            named = [path for path in sidecars if path[len(base) + 1 :] in FIXITY_ALGORITHMS]
+            if not named:
                 self._say("E058", "an inventory has no sidecar", base, "OCFL 1.1 3.6")
+            for path in named:
+                self._compare_sidecar(path, raw, path[len(base) + 1 :])
             return
-        sidecar = self._read(f"{base}.{algorithm}", _SMALL)
-        if sidecar is None:
+        own = f"{base}.{algorithm}"
+        if own in sidecars:
+            self._compare_sidecar(own, raw, algorithm)
+        else:
             self._say("E058", f"the inventory has no sidecar for {algorithm}", base, "OCFL 1.1 3.6")
-            for path in others:
+        for path in sidecars:
+            if path == own:
+                continue
+            if own not in sidecars:
                 self._say("E059", f"a sidecar is not named for {algorithm}", path, "OCFL 1.1 3.6")
-            return
-        stated = sidecar_digest(sidecar)
+            elif directory:
+                self._say("E015", "a second sidecar", path, "OCFL 1.1 3.3")
+
+    def _compare_sidecar(self, path: str, raw: bytes, algorithm: str) -> None:
+        stated = sidecar_digest(self._read(path, _SMALL) or b"")
+        hasher = FIXITY_ALGORITHMS[algorithm].new()
+        hasher.update(raw)
         if stated is None:
-            self._say("E061", "the sidecar is not a digest and inventory.json", f"{base}.{algorithm}", "OCFL 1.1 3.6")
-        elif stated != hash_bytes(algorithm, raw).hex():
-            self._say("E060", "the sidecar does not state the inventory's digest", base, "OCFL 1.1 3.6")
-        for path in others if directory else []:
-            self._say("E015", "a second sidecar", path, "OCFL 1.1 3.3")
+            self._say("E061", "the sidecar is not a digest and inventory.json", path, "OCFL 1.1 3.6")
+        elif stated != hasher.hexdigest():
+            self._say("E060", "the sidecar does not state the inventory's digest", path, "OCFL 1.1 3.6")
 
     def _check_version_inventories(self, root_document: bytes) -> None:
+        if not self._inventory.versions:
+            self._compare_with_newest_directory(root_document)
         earlier: Reading | None = None
         for name in self._inventory.versions:
             path = f"{name}/{INVENTORY}"
@@ -301,6 +310,15 @@ class _Examiner:
                 self._check_sidecar(name, raw, reading)
             self._compare(name, path, reading, earlier)
             earlier = reading
+
+    def _compare_with_newest_directory(self, root_document: bytes) -> None:
+        """A root inventory of which nothing can be said is at least not the newest version's."""
+        numbered = {version_number(name) or 0: name for name, directory in self._top().items() if directory}
+        newest = numbered.get(max(numbered, default=0), "")
+        raw = self._read(f"{newest}/{INVENTORY}", MAX_INVENTORY_BYTES) if version_number(newest) else None
+        if raw is not None and raw != root_document:
+            path = f"{newest}/{INVENTORY}"
+            self._say("E064", "the inventory differs from that of the newest version", path, "OCFL 1.1 3.7")
 
     def _compare(self, name: str, path: str, reading: Reading, earlier: Reading | None) -> None:
         where = shown(f"{self._store.name}:{self._root}/{path}", 400)

@@ -19,7 +19,6 @@ from typing import BinaryIO, cast
 from archive_core.digests import CHUNK, Digest, hash_bytes
 from archive_core.errors import (
     AlreadyExistsError,
-    FixityError,
     InventoryCorruptError,
     SettingsError,
     SizeLimitError,
@@ -31,13 +30,13 @@ from archive_core.ocfl.inventory import MAX_INVENTORY_BYTES, Inventory, sidecar_
 from archive_core.ocfl.layout import CONFIG_KEY, LAYOUT_KEY, HashAndIdLayout
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.reading import VerifyingStream
-from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY, is_object_root
+from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY, is_object_root, version_number
 from archive_core.ports import NewFile, NewHead, ObjectStore
 
 ROOT_DECLARATION = "0=ocfl_1.1"
 OBJECT_DECLARATION = "0=ocfl_object_1.1"
 _SMALL = 64 * 1024
-_MAX_DEPTH = 40
+MAX_DEPTH = 40
 
 
 class StorageRoot:
@@ -72,7 +71,7 @@ class StorageRoot:
             (ROOT_DECLARATION, b"ocfl_1.1\n"),
         ]
         try:
-            self.store.put_new([_new_file(key, data) for key, data in contents])
+            self.store.put_new([new_file(key, data) for key, data in contents])
         except AlreadyExistsError as error:
             raise SettingsError("the place of a new store holds another layout", store=self.store.name) from error
         self._found = self._read_layout()
@@ -127,12 +126,12 @@ class StorageRoot:
         root = self.object_path(package.object_id)
         inventory = package.inventory
         own = f"{root}/{package.version_name}"
-        yield _new_file(f"{own}/{INVENTORY}", inventory.document)
+        yield new_file(f"{own}/{INVENTORY}", inventory.document)
         for path, file in package.new_content.items():
             yield NewFile(f"{root}/{path}", file.source, file.digest, file.size)
         if package.previous is None:
-            yield _new_file(f"{root}/{OBJECT_DECLARATION}", b"ocfl_object_1.1\n")
-        yield _new_file(f"{own}/{inventory.sidecar_name}", inventory.sidecar)
+            yield new_file(f"{root}/{OBJECT_DECLARATION}", b"ocfl_object_1.1\n")
+        yield new_file(f"{own}/{inventory.sidecar_name}", inventory.sidecar)
 
     def _head_of(self, package: ArchivalPackage) -> NewHead:
         inventory = package.inventory
@@ -155,90 +154,13 @@ class StorageRoot:
         if inventory is None:
             return False
         path = self.object_path(object_id)
-        found = self._read_optional(f"{path}/{inventory.sidecar_name}", _SMALL)
+        found = self.read_optional(f"{path}/{inventory.sidecar_name}", _SMALL)
         if found is not None and sidecar_digest(found) == sidecar_digest(inventory.sidecar):
             return False
         self.store.replace_head(
             path, inventory.document, inventory.sidecar, inventory.sidecar_name, expected=inventory.digest
         )
         return True
-
-    def unfinished(self, object_id: str) -> list[str]:
-        """Keys in version directories after the head, and everything when there is no head: what a
-        write that was interrupted, or is still going on, has stored so far. Sorted."""
-        path = self.object_path(object_id)
-        inventory = self.read_inventory(object_id)
-        kept = set(inventory.versions) if inventory else set()
-        found = []
-        for name in self.store.children(path):
-            directory = name.removesuffix("/")
-            if inventory is None or (name.endswith("/") and directory not in kept | {"extensions", "logs"}):
-                found += self._keys_under(path, name)
-        return sorted(found)
-
-    def _keys_under(self, path: str, name: str) -> list[str]:
-        if not name.endswith("/"):
-            return [f"{path}/{name}"]
-        return [entry.key for entry in self.store.list(f"{path}/{name.removesuffix('/')}")]
-
-    def adopt(self, object_id: str) -> Inventory | None:
-        """Finish a version that lacks only its head (and perhaps its sidecar or declaration).
-
-        Every content file of it is read and compared first. Returns the new inventory, or None when
-        the leftover is not complete and can only be cleared.
-        """
-        path = self.object_path(object_id)
-        current = self.read_inventory(object_id)
-        names = [name.removesuffix("/") for name in self.store.children(path) if name.endswith("/")]
-        wanted = current.head_number + 1 if current else 1
-        for name in names:
-            raw = self._read_optional(f"{path}/{name}/{INVENTORY}", MAX_INVENTORY_BYTES)
-            if raw is None or (current and name in current.versions):
-                continue
-            candidate = Inventory.parse(raw, self._where(f"{path}/{name}/{INVENTORY}"))
-            if candidate.object_id != object_id or candidate.head != name or candidate.head_number != wanted:
-                continue
-            if current and not _continues(candidate, current):
-                continue
-            if not self._content_is_complete(path, candidate, name):
-                continue
-            return self._finish(path, candidate, current, name)
-        return None
-
-    def _content_is_complete(self, path: str, inventory: Inventory, version: str) -> bool:
-        """Whether every file of a version directory is there with its digest."""
-        for content_path, digest in inventory.manifest.items():
-            if not content_path.startswith(f"{version}/"):
-                continue
-            try:
-                with self._open_verified(f"{path}/{content_path}", inventory.digest_algorithm, digest) as stream:
-                    while stream.read(CHUNK):
-                        pass
-            except (UnknownObjectError, FixityError):
-                return False
-        return True
-
-    def _finish(self, path: str, inventory: Inventory, current: Inventory | None, name: str) -> Inventory:
-        files = [_new_file(f"{path}/{name}/{inventory.sidecar_name}", inventory.sidecar)]
-        if current is None:
-            files.append(_new_file(f"{path}/{OBJECT_DECLARATION}", b"ocfl_object_1.1\n"))
-        self.store.put_new(files)
-        self.store.replace_head(
-            path,
-            inventory.document,
-            inventory.sidecar,
-            inventory.sidecar_name,
-            expected=current.digest if current else None,
-        )
-        return inventory
-
-    def clear_unfinished(self, object_id: str) -> list[str]:
-        """Remove what `unfinished` names and return it. The caller holds the lease under which
-        versions of this object are written: a write that is going on looks just the same."""
-        keys = self.unfinished(object_id)
-        if keys:
-            self.store.remove(keys)
-        return keys
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -263,23 +185,42 @@ class StorageRoot:
 
     def _read_inventory_at(self, path: str) -> Inventory | None:
         where = self._where(f"{path}/{INVENTORY}")
-        document = self._read_optional(f"{path}/{INVENTORY}", MAX_INVENTORY_BYTES)
+        document = self.read_optional(f"{path}/{INVENTORY}", MAX_INVENTORY_BYTES)
         if document is None:
             return None
         if self._confirmed(path, document):
             return Inventory.parse(document, where)
         inventory = Inventory.parse(document, where)
         newest = f"{path}/{inventory.head}"
-        if self._read_optional(f"{newest}/{INVENTORY}", len(document)) != document:
+        if self.read_optional(f"{newest}/{INVENTORY}", len(document)) != document:
             raise InventoryCorruptError("an inventory contradicts its sidecar", where=where)
         if not self._confirmed(newest, document):
             raise InventoryCorruptError("an inventory and its twin contradict their sidecars", where=where)
+        if self._went_back(path, inventory):
+            raise InventoryCorruptError("an inventory is older than its sidecar", where=where)
         return inventory
+
+    def _went_back(self, path: str, inventory: Inventory) -> bool:
+        """Whether the sidecar in the object root is that of a version after the inventory's head: no
+        crash leaves that, because the inventory is replaced first."""
+        stated = self._stated_in(path)
+        later = [name.removesuffix("/") for name in self.store.children(path) if name.endswith("/")]
+        return stated is not None and any(
+            (version_number(name) or 0) > inventory.head_number and self._stated_in(f"{path}/{name}") == stated
+            for name in later
+        )
+
+    def _stated_in(self, directory: str) -> str | None:
+        for algorithm in CONTENT_ALGORITHMS:
+            sidecar = self.read_optional(f"{directory}/{INVENTORY}.{algorithm}", _SMALL)
+            if sidecar is not None:
+                return sidecar_digest(sidecar)
+        return None
 
     def _confirmed(self, directory: str, document: bytes) -> bool:
         """Whether a sidecar in a directory states the digest of this inventory document."""
         for algorithm in CONTENT_ALGORITHMS:
-            sidecar = self._read_optional(f"{directory}/{INVENTORY}.{algorithm}", _SMALL)
+            sidecar = self.read_optional(f"{directory}/{INVENTORY}.{algorithm}", _SMALL)
             if sidecar is not None:
                 return sidecar_digest(sidecar) == hash_bytes(algorithm, document).hex()
         return False
@@ -293,7 +234,7 @@ class StorageRoot:
             below = [name.removesuffix("/") for name in names if name.endswith("/")]
             if directory and is_object_root(names):
                 yield directory
-            elif directory.count("/") < _MAX_DEPTH:
+            elif directory.count("/") < MAX_DEPTH:
                 skipped = {"extensions"} if not directory else set()
                 waiting += [
                     f"{directory}/{name}" if directory else name for name in reversed(below) if name not in skipped
@@ -327,7 +268,7 @@ class StorageRoot:
         inventory = inventory or self._require_inventory(object_id)
         key = self.content_key(inventory, version, logical_path)
         digest = inventory.state(version)[logical_path]
-        with self._open_verified(key, inventory.digest_algorithm, digest) as stream:
+        with self.open_verified(key, inventory.digest_algorithm, digest) as stream:
             yield stream
 
     def content_key(self, inventory: Inventory, version: int, logical_path: str) -> str:
@@ -335,7 +276,8 @@ class StorageRoot:
         return f"{self.object_path(inventory.object_id)}/{inventory.content_path(version, logical_path)}"
 
     @contextmanager
-    def _open_verified(self, key: str, algorithm: str, digest: str) -> Iterator[BinaryIO]:
+    def open_verified(self, key: str, algorithm: str, digest: str) -> Iterator[BinaryIO]:
+        """The file under a key, verified against a hexadecimal digest while it is read."""
         with self.store.open(key) as source:
             yield cast(BinaryIO, VerifyingStream(source, algorithm, digest, self._where(key)))
 
@@ -359,12 +301,12 @@ class StorageRoot:
         return inventory
 
     def _read_small(self, key: str) -> bytes:
-        data = self._read_optional(key, _SMALL)
+        data = self.read_optional(key, _SMALL)
         if data is None:
             raise SettingsError("a storage root lacks one of its files", store=self.store.name, key=key)
         return data
 
-    def _read_optional(self, key: str, limit: int) -> bytes | None:
+    def read_optional(self, key: str, limit: int) -> bytes | None:
         """The bytes under a key, or None when there is no file; at most one byte over the limit, so
         that what is too long can be told from what is not."""
         try:
@@ -381,16 +323,9 @@ class StorageRoot:
         return f"{self.store.name}:{key}"
 
 
-def _new_file(key: str, data: bytes) -> NewFile:
+def new_file(key: str, data: bytes) -> NewFile:
+    """Bytes at hand as a file for a store."""
     return NewFile(key, data, Digest.of("sha512", data), len(data))
 
 
-def _continues(newer: Inventory, older: Inventory) -> bool:
-    """Whether an inventory holds all versions of an older one, unchanged, and one more."""
-    names = list(newer.versions)
-    return names[:-1] == list(older.versions) and all(
-        newer.versions[name].state == older.versions[name].state for name in older.versions
-    )
-
-
-__all__ = ["OBJECT_DECLARATION", "ROOT_DECLARATION", "StorageRoot"]
+__all__ = ["OBJECT_DECLARATION", "ROOT_DECLARATION", "StorageRoot", "new_file"]
