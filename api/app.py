@@ -52,13 +52,14 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
         needed = permissions.get(request.endpoint or "")
         if needed is Permission.PUBLIC:
             return
-        with refusals.recorded(request):
-            g.actor = authenticated(archive, request.headers.get("Authorization"))
-            if needed is not None:
-                require(g.actor, needed)
+        g.actor = authenticated(archive, request.headers.get("Authorization"))
+        if needed is not None:
+            require(g.actor, needed)
 
     @app.errorhandler(Exception)
     def refuse(error: Exception) -> Response:
+        if isinstance(error, ArchiveError):
+            refusals.record(error, request)
         problem = problem_of(error)
         g.code = problem.code
         if problem.status >= 500:

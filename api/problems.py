@@ -27,6 +27,7 @@ from archive_core.errors import (
     SettingsError,
     UnauthenticatedError,
     UnavailableError,
+    UnknownObjectError,
 )
 
 TYPE_PREFIX = "urn:trusted-archive:problem:"
@@ -56,6 +57,9 @@ def problem_of(error: Exception) -> Problem:
 def _of_archive(error: ArchiveError) -> Problem:
     if type(error) is ArchiveError or isinstance(error, SettingsError):
         return Problem("internal", 500)
+    if isinstance(error, UnknownObjectError):
+        # Nothing but the class: another organisation's object is answered like one that does not exist.
+        return Problem(error.code, error.http_status)
     headers = {}
     if isinstance(error, (UnavailableError, EvidencePendingError)):
         headers["Retry-After"] = str(RETRY_AFTER)

@@ -41,10 +41,12 @@ def select(request: Request, etag: str, size: int) -> Selection:
     given = parse_range_header(request.headers.get("Range"))
     if given is None or given.units != "bytes" or len(given.ranges) != 1 or not _applies(request, etag):
         return whole
-    bounds = given.range_for_length(size)
-    if bounds is None:
+    first, end = given.ranges[0]
+    start = max(0, size + first) if first < 0 else first  # a suffix longer than the file is the file
+    stop = size if end is None else min(end, size)
+    if start >= stop:
         raise RangeNotSatisfiableError(size=size)
-    return Selection(bounds[0], bounds[1], partial=True)
+    return Selection(start, stop, partial=True)
 
 
 def _applies(request: Request, etag: str) -> bool:

@@ -8,15 +8,15 @@ Rules kept here
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Protocol
 
 from flask import Request, g
 
-from archive_core.errors import ArchiveError
+from api.logs import log
+from archive_core.errors import ArchiveError, EvidencePendingError
 from archive_core.lifecycle import Actor
 
 PER_MINUTE = 30
@@ -35,25 +35,24 @@ class RefusalRecorder:
         self._recorded = 0
         self._left_out = 0
 
-    @contextmanager
-    def recorded(self, incoming: Request) -> Iterator[None]:
-        """Record what is refused inside, and raise it again."""
-        try:
-            yield
-        except ArchiveError as error:
-            if error.http_status < 500:
-                self._record(error, incoming)
-            raise
-
-    def _record(self, error: ArchiveError, incoming: Request) -> None:
+    def record(self, error: ArchiveError, incoming: Request) -> None:
+        """Put a refusal into the trail, unless the archive has done so or it is none. A trail that
+        cannot be written does not change the answer; it is logged."""
+        if told_by_archive() or not _is_refusal(error, incoming):
+            return
         rule = incoming.url_rule.rule if incoming.url_rule else "unknown address"
         what = f"{incoming.method[:10]} {rule}"
         who: Actor | None = g.get("actor")
-        if who is not None:
+        if who is None:
+            left_out = self._admit_stranger()
+            if left_out is None:
+                return
+            who = STRANGER
+            what += f"; {left_out} earlier ones not recorded" if left_out else ""
+        try:
             self._archive.record_refusal(error, actor=who, what=what)
-        elif (left_out := self._admit_stranger()) is not None:
-            note = f"; {left_out} earlier ones not recorded" if left_out else ""
-            self._archive.record_refusal(error, actor=STRANGER, what=what + note)
+        except ArchiveError as failure:
+            log("refusal not recorded", logging.ERROR, code=failure.code, refused=error.code)
 
     def _admit_stranger(self) -> int | None:
         """How many were left out before, or None when this one is left out too."""
@@ -67,3 +66,20 @@ class RefusalRecorder:
             self._recorded += 1
             left_out, self._left_out = self._left_out, 0
             return left_out
+
+
+def _is_refusal(error: ArchiveError, incoming: Request) -> bool:
+    """Whatever fails to change something; of looking only what was denied. Evidence that is not there
+    yet is no refusal: clients ask for it every few seconds."""
+    if incoming.method == "POST":
+        return True
+    return error.http_status in (401, 403, 404) and not isinstance(error, EvidencePendingError)
+
+
+def leave_to_archive() -> None:
+    """From here on the archive records refusals of this request itself."""
+    g.told_by_archive = True
+
+
+def told_by_archive() -> bool:
+    return bool(g.get("told_by_archive"))

@@ -127,7 +127,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
     return (
         Job("preserve", lambda: preserve_due(archive), interval),
         Job("flush trail", lambda: _discard(archive.flush_trail()), interval),
-        Job("run jobs", lambda: _discard(archive.run_jobs(None)), interval),
+        Job("run jobs", lambda: _discard(archive.run_jobs()), interval),
     )
 
 

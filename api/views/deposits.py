@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from flask import Request, Response, request
 from werkzeug.wsgi import get_input_stream
@@ -12,16 +12,17 @@ from api.auth import Permission
 from api.digest_fields import merge_claims, parse_digest_field
 from api.multipart import BodyReader, boundary_of, read_parts
 from api.refusals import UnsupportedMediaTypeError
+from api.refused import leave_to_archive
 from api.routing import Edge, Route, actor, edge
 from api.uploads import staged_upload
 from api.wire import idempotency_key, json_response, parameters, poid_of
-from archive_core.errors import ArchiveError, NotPermittedError
+from archive_core.errors import NotPermittedError
 from archive_core.lifecycle import Acknowledgement, Actor, SubmissionObject
 
 
 def deposit() -> Response:
     here, who = edge(), actor()
-    with _submission(here, who, "deposit") as submission:
+    with _submission(here, who) as submission:
         return _acknowledged(here.archive.deposit(submission, actor=who))
 
 
@@ -29,28 +30,20 @@ def update(poid: str) -> Response:
     here, who = edge(), actor()
     target = poid_of(poid)
     here.archive.show(target, actor=who)  # what may not be seen is refused before a body is read
-    with _submission(here, who, "update") as submission:
+    with _submission(here, who) as submission:
         return _acknowledged(here.archive.update(target, submission, actor=who))
 
 
 @contextmanager
-def _submission(here: Edge, who: Actor, what: str) -> Iterator[SubmissionObject]:
-    """The upload in the request, staged for as long as the context lasts. A refusal that comes before
-    the archive is asked is put into the trail here."""
-    with ExitStack() as stack:
-        try:
-            parameters(request)
-            key = idempotency_key(request)
-            upload = stack.enter_context(
-                staged_upload(
-                    read_parts(_body(request, here), boundary_of(request.content_type)), here.staging, here.limits
-                )
-            )
-            originator = _originator(upload.text("originator"), who, here)
-            submission = upload.submission(originator=originator, key=key)
-        except ArchiveError as error:
-            here.archive.record_refusal(error, actor=who, what=what)
-            raise
+def _submission(here: Edge, who: Actor) -> Iterator[SubmissionObject]:
+    """The upload in the request, staged for as long as the context lasts."""
+    parameters(request)
+    key = idempotency_key(request)
+    parts = read_parts(_body(request, here), boundary_of(request.content_type))
+    with staged_upload(parts, here.staging, here.limits) as upload:
+        originator = _originator(upload.text("originator"), who, here)
+        submission = upload.submission(originator=originator, key=key)
+        leave_to_archive()
         yield submission
 
 

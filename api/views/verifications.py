@@ -49,12 +49,16 @@ def show_verification(job_id: str) -> Response:
 
 
 def job_json(row: JobRow) -> dict[str, object]:
+    """A job as its requester sees it; `result` is there once it is done."""
+    kept = dict(row.result or {})
+    poids = kept.pop("poids", None)
     return {
         "id": row.job_id,
         "state": row.state,
         "created": utc_text(row.created),
+        "poids": poids,
         "progress": {"done": row.progress_done, "total": row.progress_total},
-        "result": row.result,
+        "result": kept or None,
         "error": row.error,
     }
 

@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.app import create_app
-from api.settings import ArchiveSettings, parse_settings
+from api.home import default_settings, initialise_home
+from api.settings import SETTINGS_FILE, ArchiveSettings
+from api.wiring import build_archive
+from archive_core.archive import Archive
 from archive_core.lifecycle import Actor
-from tests.fakes.archive import MemoryArchive
 
 OPERATOR = Actor(actor_id="test", role="operator")
 BOUNDARY = "----TrustedBoundary7MA4YWxk"
 
-SETTINGS = """
-format = 1
-default_profile = "basic-1"
-staging = "staging"
-[catalogue]
-url = "sqlite:///catalogue.sqlite3"
-[[store]]
-name = "one"
-scheme = "filesystem"
-root = "stores/one"
-[[store]]
-name = "two"
-scheme = "filesystem"
-root = "stores/two"
-[[timestamp_authority]]
-name = "local"
-scheme = "local"
-[server]
-max_upload_bytes = 8388608
-"""
+MAX_UPLOAD = 8 * 1024 * 1024
 
 
 @dataclass
@@ -46,7 +31,7 @@ class HttpWorld:
     """An archive behind its HTTP edge."""
 
     home: Path
-    archive: Any
+    archive: Archive
     settings: ArchiveSettings
     app: Flask
     keys: dict[str, str] = field(default_factory=dict)
@@ -61,6 +46,14 @@ class HttpWorld:
         if name not in self.keys:
             _, self.keys[name] = self.archive.create_key(label=name, role=role, originator=originator, actor=OPERATOR)
         return {"Authorization": f"Bearer {self.keys[name]}"}
+
+    def refusals(self) -> list[tuple[str, str]]:
+        """Actor and code of every refusal in the trail so far."""
+        return [(row.actor, row.code) for row in self.archive.catalogue.pending_events(10_000) if row.type == "refusal"]
+
+    def preserve(self) -> None:
+        """Close and prove what waits."""
+        assert [view.error for view in self.archive.preserve(actor=OPERATOR)] == [None]
 
     def staged(self) -> list[str]:
         """What lies in the staging directory."""
@@ -124,9 +117,20 @@ def body_of(*parts: Part) -> bytes:
     return lines + b"--" + BOUNDARY.encode() + b"--\r\n"
 
 
-def http_world(home: Path) -> HttpWorld:
-    settings = parse_settings(SETTINGS, home)
-    settings.staging.mkdir(parents=True)
-    archive = MemoryArchive()
-    app = create_app(archive, settings=settings)  # type: ignore[arg-type]
-    return HttpWorld(home, archive, settings, app)
+@contextmanager
+def http_world(place: Path) -> Iterator[HttpWorld]:
+    """A new home below `place`, its archive and its application, for as long as the context lasts."""
+    settings = new_home(place / "home")
+    archive = build_archive(settings, create=True)
+    try:
+        yield HttpWorld(settings.home, archive, settings, create_app(archive, settings=settings))
+    finally:
+        archive.close()
+
+
+def new_home(home: Path) -> ArchiveSettings:
+    """A home like that of `init`, but for a small limit on uploads."""
+    home.mkdir()
+    text = default_settings("test", "sqlite:///catalogue.sqlite3") + f"max_upload_bytes = {MAX_UPLOAD}\n"
+    (home / SETTINGS_FILE).write_text(text, "utf-8")
+    return initialise_home(home, at=datetime.now(UTC))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from tests.integration.http_world import BOUNDARY, HttpWorld, Part, body_of, fil
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> HttpWorld:
-    return http_world(tmp_path)
+def world(tmp_path: Path) -> Iterator[HttpWorld]:
+    with http_world(tmp_path) as made:
+        yield made
 
 
 def digest_field(content: bytes, name: str = "sha512") -> str:
@@ -198,7 +200,7 @@ def test_a_refusal_at_the_edge_is_an_event(world: HttpWorld, case: str) -> None:
     parts, _, code = REFUSALS[case]
     world.post(*parts)
 
-    assert code in [found for _, found, _ in world.archive.refusals]
+    assert code in [found for _, found in world.refusals()]
 
 
 def test_a_truncated_body_leaves_nothing(world: HttpWorld) -> None:

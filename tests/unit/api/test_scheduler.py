@@ -137,8 +137,9 @@ class Archive:
         self.asked.append("flush")
         return 0
 
-    def run_jobs(self, progress: object) -> None:
+    def run_jobs(self) -> int:
         self.asked.append("jobs")
+        return 0
 
 
 def test_a_batch_that_waits_is_a_failure() -> None:
