@@ -152,12 +152,13 @@ class HashTree:
 
 def _next_row(algorithm: str, row: Sequence[bytes]) -> list[bytes]:
     """The parents of a row, the lone last node carried up; the hot loop of a batch."""
-    blank = new_hasher(algorithm)
-    above = []
+    fresh = new_hasher(algorithm).copy
+    above: list[bytes] = []
+    append = above.append
     for left, right in zip(row[::2], row[1::2], strict=False):
-        hasher = blank.copy()
+        hasher = fresh()
         hasher.update(left + right if left < right else right + left)
-        above.append(hasher.digest())
+        append(hasher.digest())
     if len(row) % 2:
         above.append(row[-1])
     return above

@@ -181,7 +181,8 @@ def test_what_the_reader_would_refuse_is_not_written() -> None:
     stamp = story.chains[0][0]
     other = Story([b"a"]).stamp("sha384").chains[0][0]
     repeated = dataclasses.replace(stamp, first_list=stamp.first_list * 2)
-    for chains in ([], [[]], [[stamp], []], [[stamp, other]], [[repeated]], [[stamp]] * (MAX_CHAINS + 1)):
+    refused: list[list[list[StampInput]]] = [[], [[]], [[stamp], []], [[stamp, other]], [[repeated]]]
+    for chains in (*refused, [[stamp]] * (MAX_CHAINS + 1)):
         with pytest.raises(ValueError, match=r"record|chain|group"):
             derive_record(chains)
     with pytest.raises(ValueError, match="chain"):

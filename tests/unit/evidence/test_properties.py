@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from asn1crypto import cms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,7 +99,7 @@ def test_an_n_ary_tree_of_others_verifies(widths: list[int], data: st.DataObject
     loaded = ers.EvidenceRecord.load(Story([b"mine"]).stamp().der())
     stamp = loaded["archive_time_stamp_sequence"][0][0]
     stamp["reduced_hashtree"] = ers.ReducedHashtree(lists)
-    stamp["time_stamp"] = ers.cms.ContentInfo.load(SmallTsa().stamp("sha512", root, START))
+    stamp["time_stamp"] = cms.ContentInfo.load(SmallTsa().stamp("sha512", root, START))
     report = Story([b"mine"]).assess(loaded.dump(force=True))
     assert (report.verdict, codes(report)) == (Verdict.PASSED, ["GROUP_INCOMPLETE"])
     assert Story([b"other"]).assess(loaded.dump(force=True)).verdict is not Verdict.PASSED

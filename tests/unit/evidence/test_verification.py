@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from asn1crypto import cms, core
 
 from archive_core.digests import OID_OF_DIGEST, hash_bytes
 from archive_core.evidence import der, ers
@@ -370,7 +371,7 @@ def with_token_over(root: bytes, algorithm: str, lists: list[list[bytes]]) -> by
         stamp = record["archive_time_stamp_sequence"][0][0]
         stamp["digest_algorithm"] = identifier
         stamp["reduced_hashtree"] = ers.ReducedHashtree(lists)
-        stamp["time_stamp"] = ers.cms.ContentInfo.load(SmallTsa().stamp(algorithm, root, START))
+        stamp["time_stamp"] = cms.ContentInfo.load(SmallTsa().stamp(algorithm, root, START))
 
     return edited(Story([b"a"]).stamp().der(), put)
 
@@ -515,7 +516,8 @@ def test_a_validator_that_reads_another_imprint_or_time_is_not_followed() -> Non
         def assess(self, token: bytes, **keywords: object) -> TokenAssessment:
             return dataclasses.replace(super().assess(token, **keywords), **self.change)  # type: ignore[arg-type]
 
-    for change in ({"gen_time": START + YEAR}, {"imprint": None, "gen_time": START - YEAR}):
+    changes: list[dict[str, object]] = [{"gen_time": START + YEAR}, {"imprint": None, "gen_time": START - YEAR}]
+    for change in changes:
         validator = Disagreeing()
         validator.change = change
         report = Story([b"a"]).stamp().assess(validator=validator)
@@ -532,7 +534,7 @@ def test_encryption_is_refused_explicitly() -> None:
     """3.3, 6: recognised, not ignored, not a crash, not a pass."""
 
     def encrypt(record: ers.EvidenceRecord) -> None:
-        record["encryption_info"] = {"encryption_info_type": "1.2.3", "encryption_info_value": ers.core.Null()}
+        record["encryption_info"] = {"encryption_info_type": "1.2.3", "encryption_info_value": core.Null()}
 
     report = Story([b"a"]).assess(edited(Story([b"a"]).stamp().der(), encrypt))
     assert_open(report, SubIndication.UNSUPPORTED)
@@ -543,7 +545,7 @@ def test_unprotected_extras_are_noted_and_not_believed() -> None:
     """cryptoInfos and attributes are under no stamp."""
 
     def add(record: ers.EvidenceRecord) -> None:
-        extra = {"type": "1.2.3", "values": [ers.core.Null()]}
+        extra = {"type": "1.2.3", "values": [core.Null()]}
         record["crypto_infos"] = ers.CryptoInfos([extra])
         record["archive_time_stamp_sequence"][0][0]["attributes"] = ers.Attributes([extra])
 
