@@ -18,6 +18,7 @@ from typing import Any
 from archive_core.canonical import MAX_INTEGER
 from archive_core.digests import digest_size, is_known
 from archive_core.errors import MalformedDocumentError
+from archive_core.findings import utc_text
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 _HEX = re.compile(r"([0-9a-f]{2})*")
@@ -105,10 +106,12 @@ def base64_bytes(value: Any, what: str, *, most: int) -> bytes:
 
 
 def instant(value: Any, what: str) -> datetime:
-    """An RFC 3339 time in UTC with `Z`, as `findings.utc_text` writes it."""
+    """An RFC 3339 time in UTC with `Z`, in the one spelling that `findings.utc_text` gives it."""
     if isinstance(value, str) and _TIME.fullmatch(value):
         try:
-            return datetime.fromisoformat(value).astimezone(UTC)
+            read = datetime.fromisoformat(value).astimezone(UTC)
         except ValueError:
-            pass
+            read = None
+        if read is not None and utc_text(read) == value:
+            return read
     raise MalformedDocumentError(f"{what} is not a time in UTC such as 2026-01-31T12:00:00Z")
