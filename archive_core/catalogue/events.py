@@ -159,12 +159,15 @@ def _advance(
     """
     lasts: dict[str, int] = {}
     for chunk in chunks(sorted(by), 200):
-        statement = upsert(connection, event_counters).values([{"poid": poid, "last": by[poid]} for poid in chunk])
+        statement = upsert(connection, event_counters)
         statement = statement.on_conflict_do_update(
             index_elements=[event_counters.c.poid],
             set_={"last": rule(event_counters.c.last, statement.excluded.last)},
         )
-        returned = connection.execute(statement.returning(event_counters.c.poid, event_counters.c.last))
+        returned = connection.execute(
+            statement.returning(event_counters.c.poid, event_counters.c.last),
+            [{"poid": poid, "last": by[poid]} for poid in chunk],
+        )
         lasts.update((row.poid, row.last) for row in returned)
     return lasts
 

@@ -236,8 +236,8 @@ def _claim_now(connection: Connection, rows: Sequence[VersionRow]) -> set[tuple[
         }
         for row in rows
     ]
-    statement = upsert(connection, claims).values(values).on_conflict_do_nothing()
-    returned = connection.execute(statement.returning(claims.c.poid, claims.c.version))
+    statement = upsert(connection, claims).on_conflict_do_nothing()
+    returned = connection.execute(statement.returning(claims.c.poid, claims.c.version), values)
     return {(row.poid, row.version) for row in returned}
 
 
