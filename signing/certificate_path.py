@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 
 from asn1crypto import x509
 from pyhanko_certvalidator.authority import AuthorityWithCert
@@ -70,6 +71,7 @@ class Trust:
         self._test = frozenset(test_anchors)
         self._manager = SimpleTrustManager.build(trust_roots=self._anchors)
         self.extra = extra or ValidationData()
+        self._lock = Lock()  # asn1crypto parses shared anchors on demand, which no two threads may do at once
 
     def path(
         self,
@@ -91,7 +93,8 @@ class Trust:
         )
         findings += tuple(Finding("VALIDATION_DATA_UNREADABLE", text) for text in unreadable)
         search = _Search(self._manager, certificates, items, table, signed, at)
-        found = completed(search.run(signer))
+        with self._lock:
+            found = completed(search.run(signer))
         is_test = found.certificates[-1].dump() in self._test
         return TrustedPath(found.certificates, is_test, found.used), findings
 

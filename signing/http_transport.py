@@ -3,8 +3,8 @@
 Rules kept here
  * Only the configured address is contacted: no redirect is followed, no proxy is taken from the
    environment, nothing named in an answer is fetched.
- * One deadline covers the whole exchange, and the answer is bounded; a slow or endless peer costs
-   at most that.
+ * One deadline covers connecting and another everything after it, TLS handshake included; the answer
+   is bounded. A slow or endless peer costs at most that. (Looking up a name has the resolver's own limit.)
  * Status and content type must be right before a byte is believed.
 """
 
@@ -28,8 +28,9 @@ ANSWER_TYPE = "application/timestamp-reply"
 class HttpTransport:
     """Posts a TimeStampReq to one address and returns the body of the answer.
 
-    `timeout` is seconds for everything together. `tls` is used for https addresses (its default
-    checks the server against the system's roots). `credentials` are (user, password) for HTTP Basic.
+    `timeout` is seconds for connecting, and again for the whole exchange. `tls` is used for https
+    addresses (its default checks the server against the system's roots). `credentials` are (user,
+    password) for HTTP Basic.
 
     Calling it raises `TimestampAuthorityUnavailableError` when no complete answer came in time or the
     server has trouble (HTTP 5xx, 429), and `TimestampRefusedError` when what came is no time-stamp answer.
@@ -54,7 +55,8 @@ class HttpTransport:
         if parts.username or parts.password or parts.fragment:
             raise SettingsError("an address of a time-stamp authority holds no credentials and no fragment")
         self._url = url
-        self._host, self._port = parts.hostname, port
+        default = http.client.HTTPS_PORT if parts.scheme == "https" else http.client.HTTP_PORT
+        self._host, self._port = parts.hostname, port or default
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
         self._timeout = timeout
@@ -65,31 +67,42 @@ class HttpTransport:
 
     def __call__(self, request: bytes) -> bytes:
         expired = threading.Event()
-        with contextlib.closing(self._connection()) as connection:
-            try:
-                connection.connect()
-                with _cut_after(self._timeout, connection.sock, expired):
-                    connection.request("POST", self._path, body=request, headers=self._headers)
-                    response = connection.getresponse()
-                    self._check_in_time(expired)  # a head that was cut off looks complete
-                    self._check_head(response)
-                    body = self._body(response)
-                    self._check_in_time(expired)  # so does a body without announced length
-                    return body
-            except (OSError, http.client.HTTPException) as error:
-                self._check_in_time(expired)
-                said = str(error) or type(error).__name__
-                raise TimestampAuthorityUnavailableError(f"{self._url}: {said}", url=self._url) from error
+        try:
+            with contextlib.closing(self._reached()) as peer, _cut_after(self._timeout, peer, expired):
+                connection = self._connection(peer)
+                connection.request("POST", self._path, body=request, headers=self._headers)
+                response = connection.getresponse()
+                self._check_in_time(expired)  # a head that was cut off looks complete
+                self._check_head(response)
+                body = self._body(response)
+                self._check_in_time(expired)  # so does a body without announced length
+                return body
+        except (OSError, http.client.HTTPException) as error:
+            self._check_in_time(expired)
+            said = str(error) or type(error).__name__
+            raise TimestampAuthorityUnavailableError(f"{self._url}: {said}", url=self._url) from error
 
     def _check_in_time(self, expired: threading.Event) -> None:
         if expired.is_set():
             message = f"{self._url}: no complete answer within {self._timeout:g} s"
             raise TimestampAuthorityUnavailableError(message, url=self._url)
 
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._tls is not None:
-            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+    def _reached(self) -> socket.socket:
+        """A connected socket; with TLS, before its handshake."""
+        peer = socket.create_connection((self._host, self._port), self._timeout)
+        if self._tls is None:
+            return peer
+        return self._tls.wrap_socket(peer, server_hostname=self._host, do_handshake_on_connect=False)
+
+    def _connection(self, peer: socket.socket) -> http.client.HTTPConnection:
+        """HTTP over a socket that is connected already, so that it never connects anywhere by itself."""
+        connection = http.client.HTTPConnection(self._host, self._port)
+        if isinstance(peer, ssl.SSLSocket):
+            peer.do_handshake()
+            connection.default_port = http.client.HTTPS_PORT
+        connection.auto_open = 0
+        connection.sock = peer
+        return connection
 
     def _check_head(self, response: http.client.HTTPResponse) -> None:
         status = response.status

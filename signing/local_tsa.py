@@ -66,16 +66,18 @@ class LocalTsaResponder:
         self._inside = [self._certificate, *(_asn1(c) for c in chain)]
         self._policy = policy
         self._revocation_list = revocation_list
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # one stamp at a time; asn1crypto objects are not for several threads
         self._last: datetime | None = None
 
     def respond(self, request: bytes) -> bytes:
         """Never raises for a bad request: the answer is then a rejection that says why."""
         try:
-            token = self._token(*self._understood(request))
+            asked = self._understood(request)
+            with self._lock:
+                token = self._token(*asked).dump()
         except _RefusedError as refusal:
             return _rejection(refusal.failure, str(refusal))
-        return ber.tagged(0x30, tsp.PKIStatusInfo({"status": "granted"}).dump() + token.dump())
+        return ber.tagged(0x30, tsp.PKIStatusInfo({"status": "granted"}).dump() + token)
 
     def _understood(self, request: bytes) -> tuple[Digest, int | None, bool]:
         try:
@@ -138,10 +140,9 @@ class LocalTsaResponder:
     def _next_time(self) -> datetime:
         now = self._clock.now()
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-        with self._lock:
-            if self._last is not None and timedelta(0) <= self._last - now < _TIE:
-                now = self._last + _STEP
-            self._last = now
+        if self._last is not None and timedelta(0) <= self._last - now < _TIE:
+            now = self._last + _STEP
+        self._last = now
         return now
 
     def _signed_attributes(self, info: bytes) -> cms.CMSAttributes:

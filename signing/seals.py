@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from threading import Lock
 
 from asn1crypto import cms, keys, x509
 from pyhanko.sign import signers
@@ -41,6 +42,7 @@ class SoftwareSealer:
         validation_source: Callable[[datetime], ValidationData] | None = None,
     ) -> None:
         self._test_trust = test_trust
+        self._lock = Lock()  # asn1crypto objects are not for several threads
         self._validation_source = validation_source or (lambda _at: ValidationData((key.certificate, *key.chain)))
         certificates = SimpleCertificateStore()  # type: ignore[no-untyped-call]
         certificates.register_multiple([x509.Certificate.load(der) for der in key.chain])
@@ -58,10 +60,11 @@ class SoftwareSealer:
 
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         try:
-            signed = completed(self._signed(content, at))
+            with self._lock:
+                signed = bytes(completed(self._signed(content, at)).dump())
         except (SigningError, ValueError, TypeError, OSError) as error:
             raise SealKeyUnavailableError(f"the seal could not be made: {error}") from error
-        return Seal(bytes(signed.dump()), self._validation_source(at), self._test_trust)
+        return Seal(signed, self._validation_source(at), self._test_trust)
 
     async def _signed(self, content: bytes, at: datetime) -> cms.ContentInfo:
         return await self._signer.async_sign_general_data(

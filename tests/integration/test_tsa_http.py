@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -246,12 +247,31 @@ def test_one_deadline_covers_everything(slow: Callable[[socket.socket], None]) -
     """A peer that drips byte by byte holds nobody longer than the deadline."""
     started = time.monotonic()
     server = answering(slow)
-    with (
-        server as (url, _),
-        pytest.raises(TimestampAuthorityUnavailableError, match=r"no complete answer within 0\.4 s|timed out"),
-    ):
+    late = r"no complete answer within 0\.4 s|timed out"
+    with server as (url, _), pytest.raises(TimestampAuthorityUnavailableError, match=late):
         ask(url, timeout=0.4)
     assert time.monotonic() - started < 3
+
+
+def test_the_deadline_covers_the_tls_handshake() -> None:
+    """A peer that accepts the connection and greets nobody; the first byte then drips."""
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):  # the client cuts the connection
+            connection.recv(4096)
+            for octet in bytes.fromhex("160303") + b"\x40\x00" + b"\x02" * 100:
+                connection.sendall(bytes([octet]))
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        started = time.monotonic()
+        with pytest.raises(TimestampAuthorityUnavailableError):
+            ask(f"https://127.0.0.1:{listener.getsockname()[1]}/", timeout=0.4)
+        assert time.monotonic() - started < 3
+        thread.join(10)
 
 
 @pytest.mark.parametrize(
