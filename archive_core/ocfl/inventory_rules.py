@@ -4,19 +4,19 @@ Rules kept here
  * Nothing is raised for a bad inventory: each fault is a finding, and reading goes on as far as
    anything can still be said, so that one inventory shows all its faults.
  * What is handed on in a `Reading` is only what was well-formed.
- * The input is bounded in size and in the number of its values before it is parsed.
+ * The input is bounded before it is parsed (`inventory_json`).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from archive_core.findings import Finding
+from archive_core.ocfl.inventory_json import MAX_INVENTORY_BYTES, parse_inventory_json
+from archive_core.ocfl.version_names import order_version_names
 from archive_core.ocfl.vocabulary import (
     CONTENT_ALGORITHMS,
     FIXITY_ALGORITHMS,
@@ -27,10 +27,6 @@ from archive_core.ocfl.vocabulary import (
     unsafe_parts,
     version_number,
 )
-
-MAX_INVENTORY_BYTES = 64 * 1024 * 1024
-_MAX_CONTAINERS = 2_000_000
-_MAX_VALUES = 8_000_000
 
 _TYPE = re.compile(r"https://ocfl\.io/(\d+\.\d+)/spec/#inventory")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
@@ -70,7 +66,9 @@ class Reading:
 def read_inventory(raw: bytes, where: str = "") -> Reading:
     """Read an inventory and say all that is wrong with it, as seen alone."""
     reader = _Reader(where)
-    document = reader.parse(raw)
+    document, faults = parse_inventory_json(raw)
+    for fault in faults:
+        reader.say("E033", fault)
     if document is not None:
         reader.read(document)
     return reader.reading
@@ -81,41 +79,19 @@ class _Reader:
         self._where = where
         self.reading = Reading()
 
-    def _say(self, code: str, message: str) -> None:
+    def say(self, code: str, message: str) -> None:
         finding = Finding(code, message, self._where, "OCFL 1.1 3.5")
         if finding not in self.reading.findings[-50:]:
             self.reading.findings.append(finding)
-
-    # -- JSON ---------------------------------------------------------------------------------
-
-    def parse(self, raw: bytes) -> dict[str, Any] | None:
-        if len(raw) > MAX_INVENTORY_BYTES or raw.count(b"[") + raw.count(b"{") > _MAX_CONTAINERS:
-            self._say("E033", "the inventory is larger than this program reads")
-            return None
-        if raw.count(b",") > _MAX_VALUES:
-            self._say("E033", "the inventory has more values than this program reads")
-            return None
-        repeated: list[str] = []
-        try:
-            document = json.loads(raw.decode("utf-8"), object_pairs_hook=_pairs(repeated), parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            self._say("E033", f"the inventory is not JSON in UTF-8: {shown(error)}")
-            return None
-        for key in repeated[:20]:
-            self._say("E033", f"the key {shown(key)} appears twice in one JSON object")
-        if not isinstance(document, dict):
-            self._say("E033", "the inventory is not a JSON object")
-            return None
-        return document
 
     # -- basic structure (3.5.1) --------------------------------------------------------------
 
     def read(self, document: dict[str, Any]) -> None:
         for key in sorted(document.keys() - _KEYS):
-            self._say("E102", f"the inventory has the key {shown(key)}, which is not described")
+            self.say("E102", f"the inventory has the key {shown(key)}, which is not described")
         for key in ("id", "type", "digestAlgorithm", "head"):
             if key not in document:
-                self._say("E036", f"the inventory has no {key}")
+                self.say("E036", f"the inventory has no {key}")
         self._read_id(document)
         self._read_type(document)
         self._read_algorithm(document)
@@ -133,18 +109,18 @@ class _Reader:
             return
         value = document["id"]
         if not isinstance(value, str) or not value:
-            self._say("E037", "the id is not a text")
+            self.say("E037", "the id is not a text")
             return
         self.reading.object_id = value
         if not _URI.fullmatch(value):
-            self._say("W005", f"the id {shown(value)} is not a URI")
+            self.say("W005", f"the id {shown(value)} is not a URI")
 
     def _read_type(self, document: dict[str, Any]) -> None:
         if "type" not in document:
             return
         match = _TYPE.fullmatch(document["type"]) if isinstance(document["type"], str) else None
         if match is None or match[1] not in SPEC_VERSIONS:
-            self._say("E038", f"the type {shown(document['type'])} is not an inventory of OCFL 1.0 or 1.1")
+            self.say("E038", f"the type {shown(document['type'])} is not an inventory of OCFL 1.0 or 1.1")
             return
         self.reading.spec_version = match[1]
 
@@ -153,22 +129,22 @@ class _Reader:
             return
         value = document["digestAlgorithm"]
         if value not in CONTENT_ALGORITHMS:
-            self._say("E025", f"the digest algorithm {shown(value)} is neither sha512 nor sha256")
+            self.say("E025", f"the digest algorithm {shown(value)} is neither sha512 nor sha256")
             return
         self.reading.digest_algorithm = value
         if value != "sha512":
-            self._say("W004", "the digest algorithm is not sha512")
+            self.say("W004", "the digest algorithm is not sha512")
 
     def _read_content_directory(self, document: dict[str, Any]) -> None:
         if "contentDirectory" not in document:
             return
         value = document["contentDirectory"]
         if not isinstance(value, str) or "/" in value or not value:
-            self._say("E017", f"the content directory {shown(value)} is not a name without /")
-            self._say("E108", "the content directory is not a child of the version directory")
+            self.say("E017", f"the content directory {shown(value)} is not a name without /")
+            self.say("E108", "the content directory is not a child of the version directory")
         elif value in {".", ".."}:
-            self._say("E018", f"the content directory is {value}")
-            self._say("E108", "the content directory is not a child of the version directory")
+            self.say("E018", f"the content directory is {value}")
+            self.say("E108", "the content directory is not a child of the version directory")
         else:
             self.reading.content_directory = value
             self.reading.content_directory_set = True
@@ -178,14 +154,14 @@ class _Reader:
             return
         head, names = document["head"], self.reading.versions
         if not isinstance(head, str):
-            self._say("E040", "the head is not a text")
+            self.say("E040", "the head is not a text")
             return
         self.reading.head = head
         if names and head != names[-1]:
-            self._say("E040", f"the head is {shown(head)}, the highest version {names[-1]}")
+            self.say("E040", f"the head is {shown(head)}, the highest version {names[-1]}")
             self._check_head_form(head, names[-1])
         elif not names:
-            self._say("E040", f"the head {shown(head)} is not a version of the inventory")
+            self.say("E040", f"the head {shown(head)} is not a version of the inventory")
 
     def _check_head_form(self, head: str, highest: str) -> None:
         """A head that is the highest version in another form breaks the naming convention too."""
@@ -193,76 +169,42 @@ class _Reader:
         if number is None or number != version_number(highest):
             return
         if highest[1] == "0" and head[1] != "0":
-            self._say("E011", f"the head {head} has no zero after the v, the versions have")
-        self._say("E012", f"the head {head} is not named as the versions are")
-        self._say("E013", f"the head {head} does not follow the naming of the versions")
+            self.say("E011", f"the head {head} has no zero after the v, the versions have")
+        self.say("E012", f"the head {head} is not named as the versions are")
+        self.say("E013", f"the head {head} does not follow the naming of the versions")
 
     # -- versions (3.3, 3.5.3) ----------------------------------------------------------------
 
     def _read_version_names(self, document: dict[str, Any]) -> dict[str, Any]:
         if "versions" not in document:
-            self._say("E041", "the inventory has no versions")
-            self._say("E043", "the inventory has no versions")
-            self._say("E008", "the inventory has no version")
+            self.say("E041", "the inventory has no versions")
+            self.say("E043", "the inventory has no versions")
+            self.say("E008", "the inventory has no version")
             return {}
         versions = document["versions"]
         if not isinstance(versions, dict):
-            self._say("E044", "versions is not a JSON object")
-            self._say("E045", "versions is not a JSON object")
+            self.say("E044", "versions is not a JSON object")
+            self.say("E045", "versions is not a JSON object")
             return {}
         if not versions:
-            self._say("E008", "the inventory has no version")
-        numbers: dict[int, str] = {}
-        for name in versions:
-            number = version_number(name)
-            if number is None:
-                self._say_bad_version_name(name)
-            elif number in numbers:
-                self._say("E012", f"{shown(name)} and {numbers[number]} are the same version")
-            else:
-                numbers[number] = name
-        self._check_sequence(numbers, bool(versions))
-        self.reading.versions = [numbers[n] for n in sorted(numbers)]
+            self.say("E008", "the inventory has no version")
+        self.reading.versions, faults = order_version_names(versions)
+        for code, message in faults:
+            self.say(code, message)
         return versions
-
-    def _say_bad_version_name(self, name: str) -> None:
-        self._say("E046", f"{shown(name)} cannot be the name of a version directory")
-        if not name.startswith("v"):
-            self._say("E104", f"the version {shown(name)} does not start with v")
-        elif name[1:].isdecimal():
-            self._say("E105", f"{shown(name)} has no positive version number")
-            self._say("E009", f"{shown(name)} is before the first version")
-        else:
-            self._say("E105", f"{shown(name)} has no positive version number")
-
-    def _check_sequence(self, numbers: dict[int, str], any_version: bool) -> None:
-        if any_version and 1 not in numbers:
-            self._say("E009", "the versions do not start at 1")
-        if numbers and max(numbers) != len(numbers):
-            self._say("E010", "the versions are not continuous")
-        widths = {len(name) for name in numbers.values() if name[1] == "0"}
-        if not widths:
-            return
-        self._say("W001", "the version names are padded with zeros")
-        unpadded = [name for name in numbers.values() if name[1] != "0"]
-        if unpadded:
-            self._say("E011", f"{unpadded[0]} has no zero after the v, other versions have")
-        if len(widths | {len(name) for name in unpadded}) > 1 or unpadded:
-            self._say("E012", "the version names are not all of one form")
-            self._say("E013", "a version does not follow the naming of the versions before it")
 
     def _read_versions(self, versions: dict[str, Any], digests: set[str]) -> set[str]:
         used: set[str] = set()
         for name, block in versions.items():
             if not isinstance(block, dict):
-                self._say("E047", f"version {shown(name)} is not a JSON object")
+                self.say("E047", f"version {shown(name)} is not a JSON object")
                 continue
             for key in sorted(block.keys() - _VERSION_KEYS):
-                self._say("E102", f"version {shown(name)} has the key {shown(key)}, which is not described")
+                self.say("E102", f"version {shown(name)} has the key {shown(key)}, which is not described")
             self._read_created(name, block)
             self._read_message_and_user(name, block)
             if "state" not in block:
-                self._say("E048", f"version {shown(name)} has no state")
+                self.say("E048", f"version {shown(name)} has no state")
                 continue
             state = self._read_state(name, block["state"], digests, used)
             if VERSION_NAME.fullmatch(name):
@@ -272,68 +214,68 @@ class _Reader:
 
     def _read_created(self, name: str, block: dict[str, Any]) -> None:
         if "created" not in block:
-            self._say("E048", f"version {shown(name)} has no creation time")
+            self.say("E048", f"version {shown(name)} has no creation time")
         elif not _is_rfc3339(block["created"]):
-            self._say(
+            self.say(
                 "E049",
                 f"version {shown(name)}: {shown(block['created'])} is not a time of RFC 3339 with seconds and zone",
             )
 
     def _read_message_and_user(self, name: str, block: dict[str, Any]) -> None:
         if "message" not in block:
-            self._say("W007", f"version {shown(name)} has no message")
+            self.say("W007", f"version {shown(name)} has no message")
         elif not isinstance(block["message"], str):
-            self._say("E094", f"the message of version {shown(name)} is not a text")
+            self.say("E094", f"the message of version {shown(name)} is not a text")
         if "user" not in block:
-            self._say("W007", f"version {shown(name)} has no user")
+            self.say("W007", f"version {shown(name)} has no user")
             return
         user = block["user"]
         if not isinstance(user, dict) or not isinstance(user.get("name"), str) or not user["name"]:
-            self._say("E054", f"the user of version {shown(name)} has no name")
+            self.say("E054", f"the user of version {shown(name)} has no name")
         if not isinstance(user, dict):
             return
         for key in sorted(user.keys() - {"name", "address"}):
-            self._say("E102", f"the user of version {shown(name)} has the key {shown(key)}, which is not described")
+            self.say("E102", f"the user of version {shown(name)} has the key {shown(key)}, which is not described")
         if "address" not in user:
-            self._say("W008", f"the user of version {shown(name)} has no address")
+            self.say("W008", f"the user of version {shown(name)} has no address")
         elif not isinstance(user["address"], str):
-            self._say("E054", f"the address of the user of version {shown(name)} is not a text")
+            self.say("E054", f"the address of the user of version {shown(name)} is not a text")
         elif not _URI.fullmatch(user["address"]):
-            self._say("W009", f"the address of the user of version {shown(name)} is not a URI")
+            self.say("W009", f"the address of the user of version {shown(name)} is not a URI")
 
     def _read_state(self, name: str, state: Any, digests: set[str], used: set[str]) -> dict[str, str]:
         if not isinstance(state, dict):
-            self._say("E050", f"the state of version {shown(name)} is not a JSON object")
+            self.say("E050", f"the state of version {shown(name)} is not a JSON object")
             return {}
         logical: dict[str, str] = {}
         for digest, paths in state.items():
             if digest not in digests:  # exactly, case included
-                self._say("E050", f"version {shown(name)} has the digest {shown(digest, 40)}, the manifest has not")
+                self.say("E050", f"version {shown(name)} has the digest {shown(digest, 40)}, the manifest has not")
             used.add(digest.lower())
             if not isinstance(paths, list):
-                self._say("E050", f"version {shown(name)}: the value of {shown(digest, 40)} is not a list")
-                self._say("E051", f"version {shown(name)}: the value of {shown(digest, 40)} is not a list of paths")
+                self.say("E050", f"version {shown(name)}: the value of {shown(digest, 40)} is not a list")
+                self.say("E051", f"version {shown(name)}: the value of {shown(digest, 40)} is not a list of paths")
                 continue
             for path in paths:
                 if self._good_logical_path(name, path, logical):
                     logical[path] = digest.lower()
         for path in conflicts(set(logical)):
-            self._say("E095", f"version {shown(name)}: {shown(path)} is a file and a directory")
+            self.say("E095", f"version {shown(name)}: {shown(path)} is a file and a directory")
         return logical
 
     def _good_logical_path(self, name: str, path: Any, known: dict[str, str]) -> bool:
         if not isinstance(path, str) or not path:
-            self._say("E051", f"version {shown(name)}: {shown(path)} is not a path")
+            self.say("E051", f"version {shown(name)}: {shown(path)} is not a path")
             return False
         good = True
         if path.startswith("/") or path.endswith("/"):
-            self._say("E053", f"version {shown(name)}: {shown(path)} begins or ends with /")
+            self.say("E053", f"version {shown(name)}: {shown(path)} begins or ends with /")
             good = False
         if unsafe_parts(path):
-            self._say("E052", f"version {shown(name)}: {shown(path)} has an empty, . or .. element")
+            self.say("E052", f"version {shown(name)}: {shown(path)} has an empty, . or .. element")
             good = False
         if path in known:
-            self._say("E095", f"version {shown(name)}: {shown(path)} appears twice")
+            self.say("E095", f"version {shown(name)}: {shown(path)} appears twice")
             good = False
         return good
 
@@ -342,24 +284,24 @@ class _Reader:
     def _read_manifest(self, document: dict[str, Any]) -> set[str]:
         """Fills `manifest`; the digests exactly as they are written."""
         if "manifest" not in document:
-            self._say("E041", "the inventory has no manifest")
+            self.say("E041", "the inventory has no manifest")
             return set()
         manifest = document["manifest"]
         if not isinstance(manifest, dict):
-            self._say("E041", "the manifest is not a JSON object")
-            self._say("E106", "the manifest is not a JSON object")
+            self.say("E041", "the manifest is not a JSON object")
+            self.say("E106", "the manifest is not a JSON object")
             return set()
         algorithm = self.reading.digest_algorithm
         if algorithm:
             pattern = FIXITY_ALGORITHMS[algorithm].pattern
             for digest in manifest:
                 if not pattern.fullmatch(digest):
-                    self._say("E025", f"{shown(digest, 40)} in the manifest is not a {algorithm} digest")
-                    self._say("E031" if algorithm == "sha512" else "E030", f"{shown(digest, 40)} is not hexadecimal")
+                    self.say("E025", f"{shown(digest, 40)} in the manifest is not a {algorithm} digest")
+                    self.say("E031" if algorithm == "sha512" else "E030", f"{shown(digest, 40)} is not hexadecimal")
         self.reading.manifest = self._read_paths(manifest, "the manifest", "E092", "E096")
         self._check_content_paths()
         for path in conflicts(set(self.reading.manifest)):
-            self._say("E101", f"{shown(path)} in the manifest is a file and a directory")
+            self.say("E101", f"{shown(path)} in the manifest is a file and a directory")
         return set(manifest)
 
     def _read_paths(self, block: dict[str, Any], where: str, not_a_list: str, twice: str) -> dict[str, str]:
@@ -368,14 +310,14 @@ class _Reader:
         seen: set[str] = set()
         for digest, paths in block.items():
             if digest.lower() in seen:
-                self._say(twice, f"the digest {shown(digest, 40)} appears twice in {where}")
+                self.say(twice, f"the digest {shown(digest, 40)} appears twice in {where}")
             seen.add(digest.lower())
             if not isinstance(paths, list) or not paths:
-                self._say(not_a_list, f"{where}: the value of {shown(digest, 40)} is not a list of paths")
+                self.say(not_a_list, f"{where}: the value of {shown(digest, 40)} is not a list of paths")
                 continue
             for path in paths:
                 if not isinstance(path, str):
-                    self._say(not_a_list, f"{where}: {shown(path)} is not a path")
+                    self.say(not_a_list, f"{where}: {shown(path)} is not a path")
                 elif self._good_content_path(path, where, found):
                     found[path] = digest.lower()
         return found
@@ -383,13 +325,13 @@ class _Reader:
     def _good_content_path(self, path: str, where: str, known: dict[str, str]) -> bool:
         good = True
         if path.startswith("/") or path.endswith("/"):
-            self._say("E100", f"{where}: {shown(path)} begins or ends with /")
+            self.say("E100", f"{where}: {shown(path)} begins or ends with /")
             good = False
         if unsafe_parts(path):
-            self._say("E099", f"{where}: {shown(path)} has an empty, . or .. element")
+            self.say("E099", f"{where}: {shown(path)} has an empty, . or .. element")
             good = False
         if path in known:
-            self._say("E101", f"{where}: {shown(path)} appears twice")
+            self.say("E101", f"{where}: {shown(path)} appears twice")
             good = False
         return good
 
@@ -399,55 +341,39 @@ class _Reader:
             version, _, rest = path.partition("/")
             directory, _, below = rest.partition("/")
             if version not in names:
-                self._say("E042", f"the manifest's {shown(path)} does not lie in a version of the inventory")
+                self.say("E042", f"the manifest's {shown(path)} does not lie in a version of the inventory")
                 if version_number(version):
-                    self._say("E014", f"the manifest's {shown(path)} does not use a version directory's actual name")
+                    self.say("E014", f"the manifest's {shown(path)} does not use a version directory's actual name")
             elif directory != self.reading.content_directory or not below:
-                self._say("E042", f"the manifest's {shown(path)} does not lie in the content directory")
+                self.say("E042", f"the manifest's {shown(path)} does not lie in the content directory")
 
     def _check_use(self, digests: set[str], used: set[str]) -> None:
         for digest in sorted(digests):
             if digest.lower() not in used:
-                self._say("E107", f"the digest {shown(digest, 40)} in the manifest is used in no version")
+                self.say("E107", f"the digest {shown(digest, 40)} in the manifest is used in no version")
 
     def _read_fixity(self, fixity: Any) -> None:
         if not isinstance(fixity, dict):
-            self._say("E111", "fixity is not a JSON object")
+            self.say("E111", "fixity is not a JSON object")
             if self.reading.spec_version == "1.0":
-                self._say("E056", "fixity is not a JSON object")
+                self.say("E056", "fixity is not a JSON object")
             return
         for name, block in fixity.items():
             algorithm = FIXITY_ALGORITHMS.get(name)
             if algorithm is None:
-                self._say("E056", f"{shown(name)} is not a known fixity algorithm")
-                self._say("E026", f"{shown(name)} is not in the list of digest algorithms")
+                self.say("E056", f"{shown(name)} is not a known fixity algorithm")
+                self.say("E026", f"{shown(name)} is not in the list of digest algorithms")
                 continue
             if not isinstance(block, dict):
-                self._say("E057", f"the fixity block of {name} is not a JSON object")
+                self.say("E057", f"the fixity block of {name} is not a JSON object")
                 continue
             for value in block:
                 if not algorithm.pattern.fullmatch(value):
-                    self._say("E057", f"{shown(value, 40)} is not a {name} value")
+                    self.say("E057", f"{shown(value, 40)} is not a {name} value")
             paths = self._read_paths(block, f"the fixity block of {name}", "E057", "E097")
             for path in sorted(paths.keys() - self.reading.manifest.keys()):
-                self._say("E057", f"the fixity block of {name} has {shown(path)}, the manifest has not")
+                self.say("E057", f"the fixity block of {name} has {shown(path)}, the manifest has not")
             self.reading.fixity[name] = {p: v for p, v in paths.items() if p in self.reading.manifest}
-
-
-def _pairs(repeated: list[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
-    def hook(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in result:
-                repeated.append(key)
-            result[key] = value
-        return result
-
-    return hook
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _is_rfc3339(value: Any) -> bool:
@@ -460,3 +386,6 @@ def _is_rfc3339(value: Any) -> bool:
     except ValueError:
         return False
     return second <= 60  # a leap second is a time of RFC 3339
+
+
+__all__ = ["MAX_INVENTORY_BYTES", "Reading", "read_inventory"]
