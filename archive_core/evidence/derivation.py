@@ -21,7 +21,7 @@ from asn1crypto import cms
 
 from archive_core.digests import OID_OF_DIGEST
 from archive_core.errors import EvidenceBrokenError, MalformedEvidenceError
-from archive_core.evidence import ers
+from archive_core.evidence import der, ers
 from archive_core.evidence.hash_tree import reduced_root
 from archive_core.evidence.record import MAX_CHAINS, MAX_HASHES, MAX_LISTS, MAX_STAMPS, EvidenceRecord
 from archive_core.evidence.token import parse_token
@@ -98,10 +98,15 @@ def _stamp(stamp: StampInput) -> ers.ArchiveTimeStamp:
     return ers.ArchiveTimeStamp(
         {
             "digest_algorithm": _algorithm(stamp.digest_algorithm),
-            "reduced_hashtree": [list(values) for values in tree],
+            "reduced_hashtree": ers.ReducedHashtree(contents=b"".join(map(_list, tree))),
             "time_stamp": cms.ContentInfo.load(stamp.token),
         }
     )
+
+
+def _list(values: Sequence[bytes]) -> bytes:
+    """A PartialHashtree, put together by hand: asn1crypto takes milliseconds over a path."""
+    return der.wrap(der.SEQUENCE, *(der.wrap(der.OCTET_STRING, value) for value in values))
 
 
 def _check_root(stamp: StampInput) -> None:
