@@ -61,12 +61,8 @@ def require_current(engine: Engine) -> None:
     found, needed = schema_revision(engine), head_revision()
     if found == needed:
         return
-    if found is not None and not _is_ours(found):
-        raise SchemaOutOfDateError(
-            "The catalogue was written by a newer version of this program; install that version.",
-            found=found,
-            needed=needed,
-        )
+    if found is not None and not known_revision(found):
+        raise _from_a_newer_program(found)
     raise SchemaOutOfDateError(found=found, needed=needed)
 
 
@@ -79,13 +75,33 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
         found = MigrationContext.configure(connection).get_current_revision()
-        if found is not None and not _is_ours(found):
-            raise SchemaOutOfDateError(
-                "The catalogue was written by a newer version of this program; install that version.", found=found
-            )
+        if found is not None and not known_revision(found):
+            raise _from_a_newer_program(found)
         command.upgrade(alembic_config(connection), revision)
 
 
-def _is_ours(revision: str) -> bool:
+def pending_revisions(engine: Engine) -> list[tuple[str, str]]:
+    """The migrations that an upgrade would run, oldest first: revision and title.
+
+    Raises SchemaOutOfDateError for a database from a newer program.
+    """
+    found = schema_revision(engine)
+    if found is not None and not known_revision(found):
+        raise _from_a_newer_program(found)
+    scripts = ScriptDirectory.from_config(alembic_config())
+    waiting = list(scripts.iterate_revisions("head", found or "base"))
+    return [(script.revision, script.doc.partition("\n")[0]) for script in reversed(waiting)]
+
+
+def _from_a_newer_program(found: str) -> SchemaOutOfDateError:
+    return SchemaOutOfDateError(
+        "The catalogue was written by a newer version of this program; install that version.",
+        found=found,
+        needed=head_revision(),
+    )
+
+
+def known_revision(revision: str) -> bool:
+    """Whether this program has a migration of that name; a newer program's revision is unknown."""
     scripts = ScriptDirectory.from_config(alembic_config())
     return any(script.revision == revision for script in scripts.walk_revisions())

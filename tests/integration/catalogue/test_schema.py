@@ -17,6 +17,7 @@ from archive_core.catalogue import Catalogue
 from archive_core.catalogue.schema import (
     head_revision,
     migrations_folder,
+    pending_revisions,
     require_current,
     schema_revision,
     upgrade,
@@ -90,6 +91,7 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
     upgrade(catalogue.engine)
 
     assert schema_revision(catalogue.engine) == head_revision()
+    assert pending_revisions(catalogue.engine) == []
     assert catalogue.version(poid(1)).version == 1
 
 
@@ -98,13 +100,14 @@ def test_an_empty_database_has_no_revision_and_is_refused(database_url: str) -> 
     engine = open_engine(database_url)
 
     assert schema_revision(engine) is None
+    assert [revision for revision, _ in pending_revisions(engine)][-1] == head_revision()
     with pytest.raises(SchemaOutOfDateError, match="upgrade"):
         require_current(engine)
     with reading(engine) as connection:
         assert inspect(connection).get_table_names() == []
 
 
-@pytest.mark.parametrize("act", [require_current, upgrade])
+@pytest.mark.parametrize("act", [require_current, upgrade, pending_revisions])
 def test_a_catalogue_of_a_newer_program_is_refused_and_left_alone(database_url: str, act: object) -> None:
     """An unknown revision is somebody's future."""
     catalogue = Catalogue.create(database_url)
@@ -135,6 +138,7 @@ def test_a_catalogue_of_an_older_program_is_refused_until_it_is_upgraded(
 
     with pytest.raises(SchemaOutOfDateError, match="upgrade"):
         Catalogue.open(database_url)
+    assert pending_revisions(open_engine(database_url)) == [("next", "The next.")]
     Catalogue.create(database_url).close()
     opened = Catalogue.open(database_url)
     with reading(opened.engine) as connection:

@@ -132,3 +132,39 @@ def test_text_that_is_not_unicode_is_the_caller_s_mistake(tmp_path: Path) -> Non
         catalogue.find_key("org", "\ud800")
     with pytest.raises(UsageError):
         catalogue.version("\ud800")
+
+
+def test_a_writer_that_waits_too_long_is_told_to_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another writer that does not end is no crash; readers go on meanwhile."""
+    monkeypatch.setattr("archive_core.catalogue.session.SQLITE_WAIT_SECONDS", 0.1)
+    catalogue = Catalogue.create(f"sqlite:///{tmp_path}/catalogue.sqlite3")
+
+    with writing(catalogue.engine):
+        with pytest.raises(CatalogueUnavailableError) as refused:
+            catalogue.meta_set("a", "b")
+        assert catalogue.meta_get("a") is None
+    assert refused.value.facts["reason"] == "database is locked"
+    catalogue.meta_set("a", "b")
+
+
+def test_an_error_within_a_transaction_undoes_all_of_it(tmp_path: Path) -> None:
+    """All or nothing, also when the error is not the database's."""
+    catalogue = Catalogue.create(f"sqlite:///{tmp_path}/catalogue.sqlite3")
+
+    def stumble() -> None:
+        with writing(catalogue.engine) as connection:
+            connection.exec_driver_sql("INSERT INTO meta (name, value) VALUES ('a', 'b')")
+            raise KeyError("anything")
+
+    with pytest.raises(KeyError):
+        stumble()
+    assert catalogue.meta_get("a") is None
+
+
+def test_a_closed_catalogue_is_one_file(tmp_path: Path) -> None:
+    """What a rebuild moves into place has no write-ahead log beside it."""
+    catalogue = Catalogue.create(f"sqlite:///{tmp_path}/catalogue.sqlite3")
+    catalogue.meta_set("a", "b")
+    catalogue.close()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["catalogue.sqlite3"]
