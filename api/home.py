@@ -14,16 +14,20 @@ Rules kept here
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from api.settings import FORMAT, SETTINGS_FILE, ArchiveSettings
-from archive_core.errors import SettingsError
+from archive_core.errors import LeaseHeldError, SettingsError
 from signing.local_trust import LocalTrust, create_local_trust
 
 STORE_NAMES = ("one", "two")
+LOCK_FILE = "server.lock"
 TRUST_DIRECTORY = "trust"
 TEST_CA = f"{TRUST_DIRECTORY}/test-ca.pem"
 
@@ -103,3 +107,14 @@ def _write_new(path: Path, text: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+@contextmanager
+def only_user(home: Path) -> Iterator[None]:
+    """Hold the home's server lock for the block; raises `LeaseHeldError` while a server runs on it."""
+    with (home / LOCK_FILE).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LeaseHeldError(f"a server is running on {home}: stop it first") from None
+        yield

@@ -10,15 +10,13 @@ Rules kept here
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +28,13 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from api.app import create_app
+from api.home import only_user
 from api.logs import log, start_logging
 from api.patience import PatientSocket
 from api.scheduler import Scheduler, jobs_of
 from api.settings import ArchiveSettings
 from api.uploads import clear_staging
-from archive_core.errors import LeaseHeldError, SettingsError, UnavailableError
+from archive_core.errors import SettingsError, UnavailableError
 from archive_core.lifecycle import Actor
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 GRACE = 30
 """Seconds that running requests and jobs are given at a stop."""
 
-LOCK_FILE = "server.lock"
 FIRST_KEY_FILE = "first-key"
 _OPERATOR = Actor(actor_id="serve", role="operator")
 
@@ -55,7 +53,7 @@ def serve(settings: ArchiveSettings, build: Build, *, host: str, port: int, json
     """Serve until a signal. Raises `SettingsError`, `LeaseHeldError` or `UnavailableError` when it
     cannot start, and the errors of `build`."""
     start_logging()
-    with _only_server(settings.home):
+    with only_user(settings.home):
         key_file = _prepare(settings, build)
         listener = _listen(host, port)
         _announce(listener, settings, key_file, json_lines=json_lines)
@@ -86,16 +84,6 @@ def _prepare(settings: ArchiveSettings, build: Build) -> Path | None:
         return ensure_first_key(archive, settings.home)
     finally:
         archive.close()
-
-
-@contextmanager
-def _only_server(home: Path) -> Iterator[None]:
-    with (home / LOCK_FILE).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LeaseHeldError(f"another server is running on {home}") from None
-        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

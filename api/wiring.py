@@ -54,7 +54,6 @@ def build_archive(settings: ArchiveSettings, *, clock: Clock | None = None, crea
         copies.close()
         raise
     trust = _local_trust(settings)
-    anchors, test_anchors = _anchors(settings, trust)
     return Archive(
         name=settings.name,
         clock=clock,
@@ -62,11 +61,22 @@ def build_archive(settings: ArchiveSettings, *, clock: Clock | None = None, crea
         copies=copies,
         authorities={one.name: _authority(one, trust, clock) for one in settings.authorities},
         trust_classes={one.name: one.trust_class for one in settings.authorities},
-        validator=TokenValidator(anchors, algorithms=published.algorithms, test_anchors=test_anchors),
+        validator=build_validator(settings),
         sealer=_sealer(settings, trust),
-        seal_validator=SealVerifier(anchors, algorithms=published.algorithms, test_anchors=test_anchors),
+        seal_validator=_seal_validator(settings, trust),
         published=published,
     )
+
+
+def build_validator(settings: ArchiveSettings) -> TokenValidator:
+    """The judge of time-stamps over the settings' trust anchors."""
+    anchors, test_anchors = _anchors(settings, _local_trust(settings))
+    return TokenValidator(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
+
+
+def _seal_validator(settings: ArchiveSettings, trust: LocalTrust | None) -> SealVerifier:
+    anchors, test_anchors = _anchors(settings, trust)
+    return SealVerifier(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
 
 
 def build_published(settings: ArchiveSettings) -> Published:

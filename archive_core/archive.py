@@ -45,7 +45,7 @@ from archive_core.lifecycle import (
 )
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
-from archive_core.ports import Clock, Sealer, SealValidator, TimestampAuthority, TimestampValidator
+from archive_core.ports import Clock, SealAssessment, Sealer, SealValidator, TimestampAuthority, TimestampValidator
 from archive_core.preservation import Preservation, Progress
 from archive_core.proofs import Proofs, evidence_files, receipt
 from archive_core.publishing import Published
@@ -368,6 +368,12 @@ class Archive:
 
     def job(self, job_id: str, *, actor: Actor) -> JobRow:
         return self._jobs.job(job_id, actor=actor)
+
+    def try_seal(self) -> SealAssessment:
+        """Seal something that is kept nowhere, and judge the seal; for `doctor`."""
+        at, content = self.clock.now(), b"trusted-archive doctor"
+        seal = self._sealer.seal(content, at=at)
+        return self._seal_validator.assess_seal(seal.der, content, at=at, data=seal.validation_data)
 
     # -- keys ---------------------------------------------------------------------------------
 

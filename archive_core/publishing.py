@@ -58,6 +58,11 @@ class Published:
         table = self.algorithms
         self._keep(copies, table.id, TABLE_FILE, table.source, table.issued)
 
+    def missing(self, copies: Copies) -> list[str]:
+        """The names of published policies that some store lacks."""
+        names = [*(f"profile-{profile.id}" for profile in self.profiles), self.algorithms.id]
+        return [name for name in names if not all(root.has_object(named_object(name)) for root in copies.roots)]
+
     def _keep(self, copies: Copies, name: str, file: str, source: bytes, created: datetime) -> None:
         package = system_package(named_object(name), 1, {file: source}, None, message="Published", at=created)
         try:

@@ -1,0 +1,45 @@
+"""Opening the home's archive for one command, and closing it properly."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.settings import ArchiveSettings
+from api.wiring import build_archive
+from archive_core.archive import Archive
+from archive_core.errors import UnavailableError
+from archive_core.lifecycle import Actor
+
+
+def settings_of(arguments: argparse.Namespace) -> ArchiveSettings:
+    """The settings of the home that the words name; raises `SettingsError` when there is none."""
+    return ArchiveSettings.load(arguments.home.absolute())
+
+
+def actor() -> Actor:
+    """Whoever runs the command: may do everything, and is named in the erasable detail only."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "unknown"
+    return Actor("cli", "operator", None, {"user": user})
+
+
+@contextmanager
+def opened(arguments: argparse.Namespace) -> Iterator[Archive]:
+    """The archive for the time of a command. At its end, also after an error, every recorded event
+    goes into the trail, so that the loss of the catalogue loses none; a store that is away does not
+    turn the command's success into a failure: the events wait in the catalogue."""
+    archive = build_archive(settings_of(arguments))
+    try:
+        yield archive
+    finally:
+        try:
+            archive.flush_trail()
+        except UnavailableError:
+            pass
+        finally:
+            archive.close()

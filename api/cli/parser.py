@@ -1,0 +1,273 @@
+"""The commands and their options.
+
+Rules kept here
+ * `--home`, `--json` and `--verbose` mean the same before and after the sub-command.
+ * Every command's help ends in an example.
+ * A mistake in the words is a `UsageError` (exit 2), told as every other error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from api.texts import text
+from archive_core.errors import UsageError
+from archive_core.identifiers import parse_poid
+
+HOME_VARIABLE = "TRUSTED_ARCHIVE_HOME"
+DEFAULT_HOME = "archive-home"
+ROLES = ("depositor", "auditor", "operator")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises instead of leaving the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} ({text('see')} `{self.prog} --help`)")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    about: str
+    example: str
+    options: Callable[[argparse.ArgumentParser], None]
+
+
+def build_parser() -> Parser:
+    """The parser for `trusted-archive`."""
+    parser = Parser(
+        prog="trusted-archive",
+        description=text("Keeps documents provably genuine for decades."),
+        epilog=_epilog("trusted-archive init && trusted-archive deposit letter.pdf && trusted-archive preserve"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _globals(parser, after=False)
+    commands = parser.add_subparsers(dest="command", metavar=text("COMMAND"), required=True, parser_class=Parser)
+    for command in COMMANDS:
+        _add(commands, command)
+    keys = _add(commands, Command("keys", "API keys: create, list, revoke", "trusted-archive keys list", _nothing))
+    below = keys.add_subparsers(dest="keys_command", metavar=text("COMMAND"), required=True, parser_class=Parser)
+    for command in KEY_COMMANDS:
+        _add(below, command)
+    return parser
+
+
+def _add(commands: Any, command: Command) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        command.name,
+        help=text(command.about),
+        description=text(command.about),
+        epilog=_epilog(command.example),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _globals(parser, after=True)
+    command.options(parser)
+    return parser
+
+
+def _epilog(example: str) -> str:
+    return f"{text('Example')}:\n  {example}"
+
+
+def _globals(parser: argparse.ArgumentParser, *, after: bool) -> None:
+    """The options that stand before and after the command; only the ones before have defaults."""
+
+    def default(value: object) -> Any:
+        return argparse.SUPPRESS if after else value
+
+    home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+    parser.add_argument(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        default=default(home),
+        help=text(
+            "the archive's home (default: ${variable}, else ./{folder})", variable=HOME_VARIABLE, folder=DEFAULT_HOME
+        ),
+    )
+    parser.add_argument(
+        "--json", action="store_true", default=default(False), help=text("answer with one JSON document")
+    )
+    parser.add_argument("--verbose", action="store_true", default=default(False), help=text("say more on the way"))
+
+
+# -- options of the commands ------------------------------------------------------------------
+
+
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    """A command without options of its own."""
+
+
+def _poid(word: str) -> str:
+    try:
+        return parse_poid(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(text("{word} is not a POID", word=ascii(word[:64]))) from None
+
+
+def _port(word: str) -> int:
+    if not word.isdecimal() or not 0 <= int(word) <= 65535:
+        raise argparse.ArgumentTypeError(text("{word} is not a port", word=ascii(word[:16])))
+    return int(word)
+
+
+def _version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--version", type=_number, metavar="N", help=text("this version; the newest one otherwise"))
+
+
+def _number(word: str) -> int:
+    if not word.isdecimal() or not 1 <= int(word) < 2**31:
+        raise argparse.ArgumentTypeError(text("{word} is not a version number", word=ascii(word[:16])))
+    return int(word)
+
+
+def _one(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("poid", type=_poid, metavar="POID", help=text("the preservation object"))
+
+
+def _one_version(parser: argparse.ArgumentParser) -> None:
+    _one(parser)
+    _version(parser)
+
+
+def _submission(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help=text("a file, or a folder with its files"))
+    parser.add_argument("--metadata", type=Path, metavar="FILE.json", help=text("a JSON object, kept verbatim"))
+    parser.add_argument("--key", metavar="IDEMPOTENCY-KEY", help=text("repeating with the same key deposits once"))
+    parser.add_argument("--profile", metavar="ID", help=text("the preservation profile; the home's default otherwise"))
+
+
+def _deposit(parser: argparse.ArgumentParser) -> None:
+    _submission(parser)
+    parser.add_argument("--organisation", metavar="ID", help=text("whose documents these are (IČO)"))
+
+
+def _update(parser: argparse.ArgumentParser) -> None:
+    _one(parser)
+    _submission(parser)
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help=text("the address to listen on"))
+    parser.add_argument("--port", type=_port, default=8080, help=text("the port to listen on (0: any free one)"))
+
+
+def _retrieve(parser: argparse.ArgumentParser) -> None:
+    _one_version(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=text("a new or empty folder"))
+    parser.add_argument(
+        "--whole", action="store_true", help=text("the whole package: description and metadata beside data/")
+    )
+
+
+def _evidence(parser: argparse.ArgumentParser) -> None:
+    _one_version(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.ers", help=text("where to write the record"))
+    parser.add_argument(
+        "--all-records", action="store_true", help=text("every redundant record, as FILE.<line>.ers when several")
+    )
+
+
+def _receipt(parser: argparse.ArgumentParser) -> None:
+    _one_version(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help=text("write it to a file"))
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("poids", type=_poid, nargs="*", metavar="POID", help=text("the preservation objects"))
+    parser.add_argument("--all", action="store_true", help=text("every version of every object"))
+    _version(parser)
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    _one_version(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE.zip", help=text("where to write the bundle"))
+
+
+def _rebuild(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="store", required=True, metavar="STORE", help=text("the name of the store to read")
+    )
+
+
+def _upgrade(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help=text("say what would be done, and do nothing"))
+
+
+def _create_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--label", required=True, metavar="TEXT", help=text("what the key is for"))
+    parser.add_argument("--role", required=True, choices=ROLES, help=text("what the key may do"))
+    parser.add_argument("--organisation", metavar="ID", help=text("whose documents the key may see; all otherwise"))
+
+
+def _revoke_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key_id", metavar="KEY-ID", help=text("the key, as `keys list` names it"))
+
+
+_POID_EXAMPLE = "01a206fbbf46744db6dc2a5fe0c13254"
+
+COMMANDS = (
+    Command("init", "Make a new home, or complete one", "trusted-archive --home /srv/archive init", _nothing),
+    Command("serve", "Answer HTTP requests and run the scheduler", "trusted-archive serve --port 8080", _serve),
+    Command(
+        "deposit",
+        "Take files in: each PATH becomes one preservation object",
+        "trusted-archive deposit contract.pdf --metadata contract.json --key 2026/0042",
+        _deposit,
+    ),
+    Command("preserve", "Close and prove what awaits evidence", "trusted-archive preserve", _nothing),
+    Command("status", "How the archive is", "trusted-archive status --json", _nothing),
+    Command("list", "Everything, in the order of deposit", "trusted-archive list", _nothing),
+    Command("show", "One preservation object", f"trusted-archive show {_POID_EXAMPLE}", _one_version),
+    Command("retrieve", "Give documents back", f"trusted-archive retrieve {_POID_EXAMPLE} --out documents", _retrieve),
+    Command(
+        "evidence",
+        "Write the evidence record (RFC 4998)",
+        f"trusted-archive evidence {_POID_EXAMPLE} --out proof.ers",
+        _evidence,
+    ),
+    Command("receipt", "The sealed receipt", f"trusted-archive receipt {_POID_EXAMPLE}", _receipt),
+    Command("verify", "Prove anew, from stored bytes", f"trusted-archive verify {_POID_EXAMPLE}", _verify),
+    Command(
+        "update",
+        "A new version; the PATHs are its complete content",
+        f"trusted-archive update {_POID_EXAMPLE} contract.pdf annex.pdf",
+        _update,
+    ),
+    Command(
+        "export",
+        "Write a bundle that proves itself without us",
+        f"trusted-archive export {_POID_EXAMPLE} --out contract.zip",
+        _export,
+    ),
+    Command("audit", "Read every byte of every copy and all evidence", "trusted-archive audit", _nothing),
+    Command("trace", "What happened to an object", f"trusted-archive trace {_POID_EXAMPLE}", _one),
+    Command(
+        "rebuild-catalogue",
+        "Make the catalogue again from one store",
+        "trusted-archive rebuild-catalogue --from one",
+        _rebuild,
+    ),
+    Command("profiles", "The published preservation profiles", "trusted-archive profiles", _nothing),
+    Command("upgrade", "Bring an older home to this version", "trusted-archive upgrade --dry-run", _upgrade),
+    Command("doctor", "Check everything the archive rests on", "trusted-archive doctor", _nothing),
+)
+
+KEY_COMMANDS = (
+    Command(
+        "create",
+        "Make a key; its secret is shown once",
+        "trusted-archive keys create --label spisovka --role depositor --organisation 70891508",
+        _create_key,
+    ),
+    Command("list", "All keys, revoked ones too", "trusted-archive keys list", _nothing),
+    Command("revoke", "Revoke a key at once", "trusted-archive keys revoke key-0123456789abcdef", _revoke_key),
+)
