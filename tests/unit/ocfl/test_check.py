@@ -308,3 +308,35 @@ def test_a_name_that_is_not_text_is_shown_escaped(root: StorageRoot) -> None:
     for finding in findings:
         for text in finding.to_json().values():
             assert text.encode("utf-8").decode("utf-8").isprintable()
+
+
+def test_a_write_that_is_going_on_is_no_fault(root: StorageRoot) -> None:
+    """What its writer still works at is left out, and counted as not looked at."""
+    (place(root) / "inventory.json").unlink()
+    asked = []
+
+    def under_way(path: str) -> bool:
+        asked.append(path)
+        return True
+
+    report = assess_root(root.store, under_way=under_way)
+
+    assert report.findings == []
+    assert report.objects == 1
+    assert asked == [root.object_path(OBJECT)]
+
+
+def test_a_write_that_ends_while_it_is_examined_is_no_fault(root: StorageRoot) -> None:
+    """What looks faulty is examined again before it is believed."""
+    inventory = place(root) / "inventory.json"
+    data = inventory.read_bytes()
+    inventory.unlink()
+
+    def under_way(path: str) -> bool:
+        inventory.write_bytes(data)  # the writer ends just now
+        return False
+
+    report = assess_root(root.store, under_way=under_way)
+
+    assert report.findings == []
+    assert report.objects == 2
