@@ -34,8 +34,9 @@ $(STAMP): requirements-dev.txt setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-run: setup ## start the server on http://127.0.0.1:8080 (home: archive-home)
-	@$(BIN)/trusted-archive serve $(ARGS)
+run: setup ## start the server on http://127.0.0.1:8080 (home: archive-home); ARGS="--port 9000"
+	@[ -e "$${TRUSTED_ARCHIVE_HOME:-archive-home}/trusted-archive.toml" ] || $(BIN)/trusted-archive init
+	@exec $(BIN)/trusted-archive serve $(ARGS)
 
 test: setup ## run the tests; T=tests/unit for a part, SLOW=1 for the slow ones too
 	@$(BIN)/python -m pytest -n $(WORKERS) $(if $(SLOW),--slow) $(T)
