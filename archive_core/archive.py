@@ -11,6 +11,7 @@ Rules kept here
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -237,8 +238,8 @@ class Archive:
         """Write a version's documents below `out` under the depositor's paths; with `whole` the
         package as it is stored: `description.json`, `metadata.json`, `data/…`, `chunks/…`.
 
-        `out` must be absent or an empty folder; raises `AlreadyExistsError` otherwise. Nothing
-        unverified is left there, and nothing at all when something fails."""
+        Raises `AlreadyExistsError` when a file with other content is in the way. Nothing unverified
+        is left there, and nothing at all when something cannot be read."""
         row = self._row(poid, version, actor)
         written = write_tree(out, self._tree(row, whole, progress))
         self._disseminated(row, "whole" if whole else "documents", actor)
@@ -491,20 +492,31 @@ def _file_view(file: FileRow) -> FileView:
 
 
 def write_tree(out: Path, files: Iterator[tuple[str, Iterator[bytes]]]) -> list[Path]:
-    """Write files below `out` all or none: into a folder beside it that takes its name at the end."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise AlreadyExistsError(f"{out} is there already and is not an empty folder: name another one")
+    """Write files below `out`, each whole and only when all could be read: they are gathered in a
+    folder beside it first. A file that is there already with the same bytes is left alone; one with
+    other bytes raises `AlreadyExistsError` before anything is written."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    written = []
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as aside:
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name[:100]}-") as aside:
+        gathered: list[str] = []
         for path, pieces in files:
-            target = Path(aside) / "new" / path
+            target = Path(aside) / path
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as stream:
                 for piece in pieces:
                     stream.write(piece)
-            written.append(out / path)
-        if out.exists():
-            out.rmdir()
-        os.rename(Path(aside) / "new", out)
-    return written
+            gathered.append(path)
+        new = [path for path in gathered if not _is_there(out / path, Path(aside) / path)]
+        out.mkdir(exist_ok=True)
+        for path in new:
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(Path(aside) / path, out / path)
+    return [out / path for path in gathered]
+
+
+def _is_there(target: Path, source: Path) -> bool:
+    """Whether the same bytes lie there already."""
+    if not os.path.lexists(target):
+        return False
+    if target.is_symlink() or not target.is_file() or not filecmp.cmp(target, source, shallow=False):
+        raise AlreadyExistsError(f"{target} is there already with other content: name another folder")
+    return True
