@@ -75,9 +75,9 @@ def _chain(bundle: Bundle, log: Log) -> list[_Past]:
     while lines and current.predecessor is not None:
         number, sha512 = current.predecessor
         name = layout.earlier_description_name(number)
-        listed = lines.pop(number, None)
-        if name not in bundle.members or listed is None:
+        if name not in bundle.members:
             break
+        listed = lines.pop(number)
         content = bundle.read(name)
         try:
             description = Description.parse(content)

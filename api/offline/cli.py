@@ -54,15 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = _run(options, texts)
     except UsageError as error:
         return _refuse(as_json, texts, "USAGE", str(error), WRONG_USE)
-    except BrokenPipeError:
-        raise
     except Exception as error:  # noqa: BLE001 - the one place where a fault of ours becomes an answer
         traceback.print_exc()
         return _refuse(as_json, texts, "INTERNAL_ERROR", f"{type(error).__name__}: {error}", INTERNAL)
-    if as_json:
-        _print_json(report.to_json())
-    else:
-        _print_report(report, texts, sys.stdout, trusted=bool(options.trust))
+    try:
+        if as_json:
+            _print_json(report.to_json())
+        else:
+            _print_report(report, texts, sys.stdout, trusted=bool(options.trust))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough; the exit code still tells
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT_CODES[report.verdict]
 
 
