@@ -30,7 +30,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from api.app import create_app
 from api.home import only_user
 from api.logs import log, start_logging
-from api.patience import PatientSocket
+from api.patience import PATIENCE, PatientSocket
 from api.scheduler import Scheduler, jobs_of
 from api.settings import ArchiveSettings
 from api.uploads import clear_staging
@@ -49,15 +49,24 @@ _OPERATOR = Actor(actor_id="serve", role="operator")
 Build = Callable[[ArchiveSettings], "Archive"]
 
 
-def serve(settings: ArchiveSettings, build: Build, *, host: str, port: int, json_lines: bool = False) -> None:
-    """Serve until a signal. Raises `SettingsError`, `LeaseHeldError` or `UnavailableError` when it
+def serve(
+    settings: ArchiveSettings,
+    build: Build,
+    *,
+    host: str,
+    port: int,
+    json_lines: bool = False,
+    patience: float = PATIENCE,
+) -> None:
+    """Serve until a signal, then end the process (`SystemExit`). Clients are waited for `patience`
+    seconds (`api.patience`). Raises `SettingsError`, `LeaseHeldError` or `UnavailableError` when it
     cannot start, and the errors of `build`."""
     start_logging()
     with only_user(settings.home):
         key_file = _prepare(settings, build)
         listener = _listen(host, port)
         _announce(listener, settings, key_file, json_lines=json_lines)
-        _Server(settings, build, listener).run()
+        _Server(settings, build, listener, patience).run()
 
 
 def ensure_first_key(archive: Archive, home: Path) -> Path | None:
@@ -113,7 +122,8 @@ def _announce(listener: socket.socket, settings: ArchiveSettings, key_file: Path
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with our settings instead of its command line."""
 
-    def __init__(self, settings: ArchiveSettings, build: Build, listener: socket.socket) -> None:
+    def __init__(self, settings: ArchiveSettings, build: Build, listener: socket.socket, patience: float) -> None:
+        self.patience = patience
         self._settings = settings
         self._build = build
         self._listener = listener
@@ -179,7 +189,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def enqueue_req(self, conn: TConn) -> None:
         if not isinstance(conn.sock, PatientSocket):
-            conn.sock = PatientSocket.taking_over(conn.sock)
+            conn.sock = PatientSocket.taking_over(conn.sock, self.app.patience)
         conn.sock.begin_request()
         super().enqueue_req(conn)
 
