@@ -11,6 +11,7 @@ Rules kept here
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +24,9 @@ from archive_core.ports import Clock
 TERM = timedelta(minutes=2)
 """How long a lease lasts without being renewed."""
 
+PAUSE = 0.05
+"""Seconds between two looks at a lease that another holds."""
+
 
 class Holder:
     """The leases of this process; a thread's leases are its own."""
@@ -33,11 +37,14 @@ class Holder:
         self._local = threading.local()
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
-        """Hold a lease for the block; raises `LeaseHeldError` at once when another has it."""
-        holder, at = new_token(), self._clock.now()
-        if not self._catalogue.acquire_lease(name, holder, at + TERM, at):
-            raise LeaseHeldError(f"another process holds the lease {name!r} just now; try again in a while")
+    def hold(self, name: str, *, patience: float = 0.0) -> Iterator[None]:
+        """Hold a lease for the block; raises `LeaseHeldError` when another still has it after
+        `patience` seconds."""
+        holder, until = new_token(), time.monotonic() + patience
+        while not self._acquired(name, holder):
+            if time.monotonic() >= until:
+                raise LeaseHeldError(f"another process holds the lease {name!r} just now; try again in a while")
+            time.sleep(PAUSE)
         held = self._held()
         held[name] = holder
         try:
@@ -45,6 +52,10 @@ class Holder:
         finally:
             del held[name]
             self._catalogue.release_lease(name, holder)
+
+    def _acquired(self, name: str, holder: str) -> bool:
+        at = self._clock.now()
+        return self._catalogue.acquire_lease(name, holder, at + TERM, at)
 
     def renew(self) -> None:
         """Prolong all leases of this thread; raises `LeaseHeldError` when one was lost."""

@@ -208,7 +208,7 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
-    """What `preserve` did to one batch."""
+    """What `preserve` did to one batch; number 0 stands for one that could not even be formed."""
 
     number: int
     profile: str

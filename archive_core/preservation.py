@@ -48,6 +48,9 @@ from policies.profiles import PreservationProfile, is_batch_due
 Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how far it is, and how far it goes if that is known."""
 
+PATIENCE = 60.0
+"""Seconds that `preserve` waits for another process that does the same."""
+
 MAX_MEMBERS = 1_000_000
 """Objects in one batch: its tree is held in memory (about 130 MB at SHA-512)."""
 
@@ -84,17 +87,31 @@ class Preservation:
 
     def preserve(self, *, actor: Actor, only_due: bool, progress: Progress) -> list[BatchView]:
         """Stamp what is sealed, then close and stamp every open batch (with `only_due`, those that
-        their profile says are due). Raises `LeaseHeldError` while another process does the same.
+        their profile says are due). Another process that does the same is waited for, unless only
+        what is due was asked for; raises `LeaseHeldError` when it takes too long.
 
-        A batch that cannot be stamped for now is reported with its error; the others go on.
+        A batch that cannot be formed or stamped for now is reported with its error; the others go on.
         """
-        with self._holder.hold("evidence"):
+        with self._holder.hold("evidence", patience=0 if only_due else PATIENCE):
             self._adopt_claimed()
             views = [self._finish(row.number, actor, progress) for row in self._catalogue.unfinished_batches()]
-            while waiting := self._open_batches(only_due):
-                number = self._form(*waiting[0], progress)
+            failed: set[tuple[str, str | None]] = set()
+            while waiting := [one for one in self._open_batches(only_due) if (one[0].id, one[1]) not in failed]:
+                profile, originator = waiting[0]
+                try:
+                    number = self._form(profile, originator, progress)
+                except ArchiveError as problem:
+                    failed.add((profile.id, originator))
+                    self._failed(EventType.SEALING, problem, actor, subject=f"profile-{profile.id}")
+                    views.append(BatchView(0, profile.id, 0, None, False, str(problem)))
+                    continue
                 views.append(self._finish(number, actor, progress))
         return views
+
+    def _failed(self, type_: EventType, problem: ArchiveError, actor: Actor, *, subject: str) -> None:
+        self._sequencer.record(
+            type_, Outcome.FAILURE, problem.code, actor=actor, subject=subject, detail={"message": str(problem)}
+        )
 
     # -- forming ------------------------------------------------------------------------------
 
@@ -115,8 +132,9 @@ class Preservation:
 
     def _form(self, profile: PreservationProfile, originator: str | None, progress: Progress) -> int:
         """A sealed batch on every store and in the catalogue; its number."""
-        self._sequencer.flush()
         rows = self._catalogue.awaiting_evidence(profile.id, originator, min(MAX_MEMBERS, profile.batch.close_at_count))
+        # After the members are chosen, so that the trail's head covers the deposit of each of them.
+        self._sequencer.flush()
         while True:
             batch = self._seal(profile, rows, progress)
             self._holder.renew()
@@ -234,14 +252,7 @@ class Preservation:
             stored = self._stamp(stored, actor)
             self._complete(stored)
         except ArchiveError as problem:
-            self._sequencer.record(
-                EventType.TIMESTAMP_ACQUISITION,
-                Outcome.FAILURE,
-                problem.code,
-                actor=actor,
-                subject=f"batch-{number}",
-                detail={"message": str(problem)},
-            )
+            self._failed(EventType.TIMESTAMP_ACQUISITION, problem, actor, subject=f"batch-{number}")
             error = str(problem)
         row = self._catalogue.batch(number)
         return BatchView(number, row.profile, row.leaf_count, row.evidenced_at, row.test_trust, error)

@@ -42,6 +42,9 @@ from archive_core.trail.segments import (
 SEGMENT_EVENTS = 10_000
 """Events that one flush puts into one segment at the most."""
 
+PATIENCE = 30.0
+"""Seconds that a caller who needs its events in the trail waits for another sequencer."""
+
 MAX_SEGMENT_BYTES = 2 * 1024**3
 
 
@@ -81,11 +84,12 @@ class Sequencer:
         )
         self._catalogue.record_events([event_row(event, sidecar)])
 
-    def flush(self) -> int:
-        """Sequence every recorded event; returns how many. Raises `LeaseHeldError` while another
-        process does so, `UnavailableError` when a store cannot be written."""
+    def flush(self, *, patience: float = PATIENCE) -> int:
+        """Sequence every recorded event; returns how many. Another process that is doing so is waited
+        for; raises `LeaseHeldError` when it takes longer than `patience` seconds, `UnavailableError`
+        when a store cannot be written."""
         total = 0
-        with self._holder.hold("trail"):
+        with self._holder.hold("trail", patience=patience):
             self._adopt_claimed()
             while pending := self._catalogue.pending_events(SEGMENT_EVENTS):
                 try:
@@ -100,7 +104,7 @@ class Sequencer:
     def flush_if_free(self) -> int:
         """`flush`, or nothing while another process does it."""
         try:
-            return self.flush()
+            return self.flush(patience=0)
         except LeaseHeldError:
             return 0
 
