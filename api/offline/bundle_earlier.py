@@ -57,7 +57,8 @@ def check_earlier(bundle: Bundle, judges: Judges, proven: datetime | None, log: 
         if verdict is Verdict.PASSED:
             times[version.description.version] = proven_time(results)
             held[version.description.version] = version.description
-    return [_earliest(file.path, file.digests["sha512"], held, times) for file in _documents(bundle.description)]
+    proofs = _earliest(held, times)
+    return [_shown(file, proofs.get(file.digests["sha512"])) for file in _documents(bundle.description)]
 
 
 def _documents(description: Description) -> Iterable[DescribedFile]:
@@ -127,18 +128,22 @@ def _described_objects(bundle: Bundle, description: Description) -> list[DataObj
     return [of(file.digests, f"v{description.version}: {file.path}") for file in description.files]
 
 
-def _earliest(
-    path: str, sha512: str, held: Mapping[int, Description], times: Mapping[int, datetime | None]
-) -> dict[str, object]:
-    proofs = [
-        (time, version)
-        for version, description in held.items()
-        if (time := times[version]) and any(file.digests["sha512"] == sha512 for file in description.files)
-    ]
-    first = min(proofs, default=None)
+def _earliest(held: Mapping[int, Description], times: Mapping[int, datetime | None]) -> dict[str, tuple[datetime, int]]:
+    """For each digest of a file, the earliest proven time and the version that proves it."""
+    proofs: dict[str, tuple[datetime, int]] = {}
+    for version, description in held.items():
+        if (time := times[version]) is None:
+            continue
+        for file in description.files:
+            sha512 = file.digests["sha512"]
+            proofs[sha512] = min((time, version), proofs.get(sha512, (time, version)))
+    return proofs
+
+
+def _shown(file: DescribedFile, first: tuple[datetime, int] | None) -> dict[str, object]:
     return {
-        "path": path.removeprefix("data/"),
-        "sha512": sha512,
+        "path": file.path.removeprefix("data/"),
+        "sha512": file.digests["sha512"],
         "proof_of_existence": utc_text(first[0]) if first else None,
         "proven_by_version": first[1] if first else None,
     }
