@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.engine import make_url
 
+from api.deferred import DeferredSealer, DeferredSealValidator, DeferredTimestampValidator
 from api.home import open_local_trust
 from api.settings import ArchiveSettings, AuthoritySettings, StoreSettings
 from archive_core.archive import Archive
@@ -22,7 +23,7 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
 from archive_core.errors import SettingsError
 from archive_core.ocfl.storage_root import StorageRoot
-from archive_core.ports import Clock, ObjectStore, Sealer, TimestampAuthority
+from archive_core.ports import Clock, ObjectStore, Sealer, SealValidator, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
 from archive_core.replication import Copies
 from policies.algorithms import current_algorithms
@@ -30,9 +31,6 @@ from policies.profiles import published_profiles
 from signing.http_transport import HttpTransport
 from signing.keys import load_key
 from signing.local_trust import LocalTrust
-from signing.seal_validation import SealVerifier
-from signing.seals import SoftwareSealer
-from signing.timestamp_validation import TokenValidator
 from signing.tsa import TsaClient
 from storage_backends.filesystem import FilesystemStore
 
@@ -68,15 +66,27 @@ def build_archive(settings: ArchiveSettings, *, clock: Clock | None = None, crea
     )
 
 
-def build_validator(settings: ArchiveSettings) -> TokenValidator:
+def build_validator(settings: ArchiveSettings) -> TimestampValidator:
     """The judge of time-stamps over the settings' trust anchors."""
     anchors, test_anchors = _anchors(settings, _local_trust(settings))
-    return TokenValidator(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
+
+    def build() -> TimestampValidator:
+        from signing.timestamp_validation import TokenValidator
+
+        return TokenValidator(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
+
+    return DeferredTimestampValidator(build)
 
 
-def _seal_validator(settings: ArchiveSettings, trust: LocalTrust | None) -> SealVerifier:
+def _seal_validator(settings: ArchiveSettings, trust: LocalTrust | None) -> SealValidator:
     anchors, test_anchors = _anchors(settings, trust)
-    return SealVerifier(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
+
+    def build() -> SealValidator:
+        from signing.seal_validation import SealVerifier
+
+        return SealVerifier(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
+
+    return DeferredSealValidator(build)
 
 
 def build_published(settings: ArchiveSettings) -> Published:
@@ -162,7 +172,16 @@ def _authority(settings: AuthoritySettings, trust: LocalTrust | None, clock: Clo
 
 
 def _sealer(settings: ArchiveSettings, trust: LocalTrust | None) -> Sealer:
-    if trust is not None and settings.seal.key == f"{LOCAL}:":
+    test_trust = trust is not None and settings.seal.key == f"{LOCAL}:"
+    if trust is not None and test_trust:
         key = load_key(trust.seal_key_address, certificates=trust.seal_certificate_file)
-        return SoftwareSealer(key, test_trust=True, validation_source=trust.seal_validation_data)
-    return SoftwareSealer(load_key(settings.seal.key, base=settings.home))
+        source = trust.seal_validation_data
+    else:
+        key, source = load_key(settings.seal.key, base=settings.home), None
+
+    def build() -> Sealer:
+        from signing.seals import SoftwareSealer  # loads pyHanko
+
+        return SoftwareSealer(key, test_trust=test_trust, validation_source=source)
+
+    return DeferredSealer(build, test_trust=test_trust)

@@ -5,18 +5,21 @@ Rules kept here
  * A database of another revision is refused, an older one and a newer one alike; nothing is
    migrated behind an operator's back.
  * Two processes that upgrade at once do so one after the other.
+ * Whether the schema is current is known without Alembic, which is loaded to change it: every start
+   asks, and only an upgrade needs the half second that Alembic takes to load.
 """
 
 from __future__ import annotations
 
+import ast
 import sysconfig
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 from archive_core.catalogue.session import reading, writing
 from archive_core.errors import SchemaOutOfDateError, SettingsError
@@ -36,6 +39,8 @@ def migrations_folder() -> Path:
 
 def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration, made in code; `env.py` uses the connection when there is one."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -43,17 +48,52 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 def head_revision() -> str:
-    """The revision that this program needs."""
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    if head is None:
-        raise SettingsError("The catalogue's migrations are incomplete.")
-    return head
+    """The revision that this program needs: the one migration that no other one follows."""
+    revisions = _revisions()
+    heads = set(revisions) - set(revisions.values())
+    if len(heads) != 1:
+        raise SettingsError("The catalogue's migrations are incomplete.", heads=sorted(heads))
+    return heads.pop()
+
+
+def known_revision(revision: str) -> bool:
+    """Whether this program has a migration of that name; a newer program's revision is unknown."""
+    return revision in _revisions()
 
 
 def schema_revision(engine: Engine) -> str | None:
     """The revision of a database; None when it has no schema yet."""
     with reading(engine) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _revision_of(connection)
+
+
+def _revision_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
+
+
+def _revisions() -> dict[str, str | None]:
+    """Every migration's revision and the one before it, read from the scripts without running them."""
+    found: dict[str, str | None] = {}
+    for script in sorted((migrations_folder() / "versions").glob("*.py")):
+        said = _constants(ast.parse(script.read_bytes()))
+        revision, before = said.get("revision"), said.get("down_revision")
+        if not isinstance(revision, str) or not isinstance(before, str | None):
+            raise SettingsError(f"The migration {script.name} does not say what it follows.")
+        found[revision] = before
+    return found
+
+
+def _constants(module: ast.Module) -> dict[str, object]:
+    """The names that a module binds to plain constants."""
+    found: dict[str, object] = {}
+    for node in module.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id: node.value.value for target in targets if isinstance(target, ast.Name)}
+    return found
 
 
 def require_current(engine: Engine) -> None:
@@ -71,10 +111,12 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
     Raises SchemaOutOfDateError, and changes nothing, for a database from a newer program.
     """
+    from alembic import command
+
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
-        found = MigrationContext.configure(connection).get_current_revision()
+        found = _revision_of(connection)
         if found is not None and not known_revision(found):
             raise _from_a_newer_program(found)
         command.upgrade(alembic_config(connection), revision)
@@ -85,6 +127,8 @@ def pending_revisions(engine: Engine) -> list[tuple[str, str]]:
 
     Raises SchemaOutOfDateError for a database from a newer program.
     """
+    from alembic.script import ScriptDirectory
+
     found = schema_revision(engine)
     if found is not None and not known_revision(found):
         raise _from_a_newer_program(found)
@@ -99,9 +143,3 @@ def _from_a_newer_program(found: str) -> SchemaOutOfDateError:
         found=found,
         needed=head_revision(),
     )
-
-
-def known_revision(revision: str) -> bool:
-    """Whether this program has a migration of that name; a newer program's revision is unknown."""
-    scripts = ScriptDirectory.from_config(alembic_config())
-    return any(script.revision == revision for script in scripts.walk_revisions())

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from archive_core.catalogue import Catalogue
 from archive_core.catalogue.schema import (
+    alembic_config,
     head_revision,
     migrations_folder,
     pending_revisions,
@@ -93,6 +95,17 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
     assert schema_revision(catalogue.engine) == head_revision()
     assert pending_revisions(catalogue.engine) == []
     assert catalogue.version(poid(1)).version == 1
+
+
+def test_the_revision_that_is_needed_is_the_one_that_alembic_finds(database_url: str) -> None:
+    """The migrations are read without Alembic at every start; Alembic reads the same in them and in the database."""
+    engine = open_engine(database_url)
+    upgrade(engine)
+    with reading(engine) as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+
+    assert head_revision() == ScriptDirectory.from_config(alembic_config()).get_current_head() == found
+    assert schema_revision(engine) == found
 
 
 def test_an_empty_database_has_no_revision_and_is_refused(database_url: str) -> None:

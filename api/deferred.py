@@ -1,0 +1,77 @@
+"""Sealers and validators that are built when they are first used.
+
+Rules kept here
+ * What they are built from (keys, certificates, settings) is read and checked before: a wrong setting
+   stops the start. Only the libraries that do the work load late, because most commands seal and judge
+   nothing.
+ * Each is built once, also under several threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from archive_core.ports import (
+    Seal,
+    SealAssessment,
+    Sealer,
+    SealValidator,
+    TimestampValidator,
+    TokenAssessment,
+    ValidationData,
+)
+
+T = TypeVar("T")
+
+
+class _Once(Generic[T]):
+    def __init__(self, build: Callable[[], T]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._built: T | None = None
+
+    def get(self) -> T:
+        with self._lock:
+            if self._built is None:
+                self._built = self._build()
+            return self._built
+
+
+class DeferredSealer:
+    """A `Sealer`; whether it is test trust is known from the start."""
+
+    def __init__(self, build: Callable[[], Sealer], *, test_trust: bool) -> None:
+        self._sealer = _Once(build)
+        self._test_trust = test_trust
+
+    @property
+    def test_trust(self) -> bool:
+        return self._test_trust
+
+    def seal(self, content: bytes, *, at: datetime) -> Seal:
+        return self._sealer.get().seal(content, at=at)
+
+
+class DeferredTimestampValidator:
+    """A `TimestampValidator`."""
+
+    def __init__(self, build: Callable[[], TimestampValidator]) -> None:
+        self._validator = _Once(build)
+
+    def assess(self, token: bytes, *, at: datetime, data: ValidationData | None = None) -> TokenAssessment:
+        return self._validator.get().assess(token, at=at, data=data)
+
+
+class DeferredSealValidator:
+    """A `SealValidator`."""
+
+    def __init__(self, build: Callable[[], SealValidator]) -> None:
+        self._validator = _Once(build)
+
+    def assess_seal(
+        self, seal: bytes, content: bytes, *, at: datetime, data: ValidationData | None = None
+    ) -> SealAssessment:
+        return self._validator.get().assess_seal(seal, content, at=at, data=data)
