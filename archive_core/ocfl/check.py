@@ -164,8 +164,8 @@ class _Examiner:
                 if name != INVENTORY and not name.startswith("0=") and name not in sidecars:
                     self._say("E001", f"unexpected file {shown(name)}", name, "OCFL 1.1 3.1")
                 continue
-            if name in versions or (version_number(name) and not known):
-                continue
+            if name in versions or (version_number(name) and self._result.object_id is None and not known):
+                continue  # of an inventory that cannot be read nothing is said here
             if name == "extensions":
                 self._check_extensions()
             elif version_number(name):
@@ -362,6 +362,8 @@ class _Examiner:
                 continue
             self._say("E092", "a file of the manifest is not there", path, "OCFL 1.1 3.5.2")
             self._say("E023", "a file of the manifest is not there", path, "OCFL 1.1 3.3.1")
+            if any(code == "E093" for _, _, code in self._wanted[path]):
+                self._say("E093", "a file with fixity values is not there", path, "OCFL 1.1 3.5.4")
 
     def _check_file(self, path: str, wanted: set[tuple[str, str, str]]) -> None:
         hashers = {algorithm: FIXITY_ALGORITHMS[algorithm].new() for algorithm, _, _ in wanted}

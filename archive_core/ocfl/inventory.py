@@ -170,9 +170,16 @@ class Inventory:
 
 
 def sidecar_digest(sidecar: bytes) -> str | None:
-    """The digest in a sidecar file, in lower case, or None when it has not the form of 3.6."""
+    """The digest in a sidecar file, in lower case, or None when it has not the form of 3.6.
+
+    Case does not matter, but no program mixes it: mixed case is a changed byte and stays as it is,
+    equal to no digest.
+    """
     match = _SIDECAR.fullmatch(sidecar) if len(sidecar) <= 4096 else None
-    return match[1].decode("ascii").lower() if match else None
+    if match is None:
+        return None
+    text = match[1].decode("ascii")
+    return text.lower() if text == text.upper() else text
 
 
 def _block(reading: Reading, name: str) -> VersionBlock:

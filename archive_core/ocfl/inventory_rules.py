@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from archive_core.findings import Finding
@@ -23,16 +22,15 @@ from archive_core.ocfl.vocabulary import (
     SPEC_VERSIONS,
     VERSION_NAME,
     conflicts,
+    is_rfc3339,
     shown,
     unsafe_parts,
     version_number,
 )
 
+_MAX_FINDINGS = 10_000
 _TYPE = re.compile(r"https://ocfl\.io/(\d+\.\d+)/spec/#inventory")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
-)
 _KEYS = {"id", "type", "digestAlgorithm", "head", "contentDirectory", "manifest", "versions", "fixity"}
 _VERSION_KEYS = {"created", "state", "message", "user"}
 
@@ -81,7 +79,7 @@ class _Reader:
 
     def say(self, code: str, message: str) -> None:
         finding = Finding(code, message, self._where, "OCFL 1.1 3.5")
-        if finding not in self.reading.findings[-50:]:
+        if len(self.reading.findings) < _MAX_FINDINGS and finding not in self.reading.findings[-50:]:
             self.reading.findings.append(finding)
 
     # -- basic structure (3.5.1) --------------------------------------------------------------
@@ -198,6 +196,7 @@ class _Reader:
         for name, block in versions.items():
             if not isinstance(block, dict):
                 self.say("E047", f"version {shown(name)} is not a JSON object")
+                self.say("E048", f"version {shown(name)} has no creation time and no state")
                 continue
             for key in sorted(block.keys() - _VERSION_KEYS):
                 self.say("E102", f"version {shown(name)} has the key {shown(key)}, which is not described")
@@ -215,7 +214,7 @@ class _Reader:
     def _read_created(self, name: str, block: dict[str, Any]) -> None:
         if "created" not in block:
             self.say("E048", f"version {shown(name)} has no creation time")
-        elif not _is_rfc3339(block["created"]):
+        elif not is_rfc3339(block["created"]):
             self.say(
                 "E049",
                 f"version {shown(name)}: {shown(block['created'])} is not a time of RFC 3339 with seconds and zone",
@@ -230,7 +229,7 @@ class _Reader:
             self.say("W007", f"version {shown(name)} has no user")
             return
         user = block["user"]
-        if not isinstance(user, dict) or not isinstance(user.get("name"), str) or not user["name"]:
+        if not isinstance(user, dict) or not isinstance(user.get("name"), str):
             self.say("E054", f"the user of version {shown(name)} has no name")
         if not isinstance(user, dict):
             return
@@ -248,11 +247,13 @@ class _Reader:
             self.say("E050", f"the state of version {shown(name)} is not a JSON object")
             return {}
         logical: dict[str, str] = {}
+        stored = set(self.reading.manifest.values())
         for digest, paths in state.items():
-            if digest not in digests:  # exactly, case included
+            if digest not in digests or digest.lower() not in stored:  # exactly, case included
                 self.say("E050", f"version {shown(name)} has the digest {shown(digest, 40)}, the manifest has not")
-            used.add(digest.lower())
-            if not isinstance(paths, list):
+            if isinstance(paths, list):
+                used.add(digest.lower())
+            else:
                 self.say("E050", f"version {shown(name)}: the value of {shown(digest, 40)} is not a list")
                 self.say("E051", f"version {shown(name)}: the value of {shown(digest, 40)} is not a list of paths")
                 continue
@@ -264,7 +265,7 @@ class _Reader:
         return logical
 
     def _good_logical_path(self, name: str, path: Any, known: dict[str, str]) -> bool:
-        if not isinstance(path, str) or not path:
+        if not isinstance(path, str):
             self.say("E051", f"version {shown(name)}: {shown(path)} is not a path")
             return False
         good = True
@@ -299,7 +300,7 @@ class _Reader:
                     self.say("E025", f"{shown(digest, 40)} in the manifest is not a {algorithm} digest")
                     self.say("E031" if algorithm == "sha512" else "E030", f"{shown(digest, 40)} is not hexadecimal")
         self.reading.manifest = self._read_paths(manifest, "the manifest", "E092", "E096")
-        self._check_content_paths()
+        self._check_places([path for paths in manifest.values() if isinstance(paths, list) for path in paths])
         for path in conflicts(set(self.reading.manifest)):
             self.say("E101", f"{shown(path)} in the manifest is a file and a directory")
         return set(manifest)
@@ -312,17 +313,27 @@ class _Reader:
             if digest.lower() in seen:
                 self.say(twice, f"the digest {shown(digest, 40)} appears twice in {where}")
             seen.add(digest.lower())
-            if not isinstance(paths, list) or not paths:
+            if not isinstance(paths, list) or not (paths or twice == "E097"):
                 self.say(not_a_list, f"{where}: the value of {shown(digest, 40)} is not a list of paths")
                 continue
             for path in paths:
                 if not isinstance(path, str):
                     self.say(not_a_list, f"{where}: {shown(path)} is not a path")
-                elif self._good_content_path(path, where, found):
+                elif self._good_content_path(path, where):
+                    self._check_once(path, digest.lower(), where, found, fixity=twice == "E097")
                     found[path] = digest.lower()
         return found
 
-    def _good_content_path(self, path: str, where: str, known: dict[str, str]) -> bool:
+    def _check_once(self, path: str, digest: str, where: str, known: dict[str, str], *, fixity: bool) -> None:
+        """A content path appears once in the manifest, and in fixity never with two values."""
+        if path not in known:
+            return
+        if not fixity:
+            self.say("E101", f"{where}: {shown(path)} appears twice")
+        elif known[path] != digest:
+            self.say("E093", f"{where}: {shown(path)} has two values, of which one is wrong")
+
+    def _good_content_path(self, path: str, where: str) -> bool:
         good = True
         if path.startswith("/") or path.endswith("/"):
             self.say("E100", f"{where}: {shown(path)} begins or ends with /")
@@ -330,14 +341,14 @@ class _Reader:
         if unsafe_parts(path):
             self.say("E099", f"{where}: {shown(path)} has an empty, . or .. element")
             good = False
-        if path in known:
-            self.say("E101", f"{where}: {shown(path)} appears twice")
-            good = False
         return good
 
-    def _check_content_paths(self) -> None:
+    def _check_places(self, paths: list[Any]) -> None:
+        """Each content path lies in the content directory of one of the versions."""
         names = set(self.reading.versions)
-        for path in self.reading.manifest:
+        for path in paths:
+            if not isinstance(path, str):
+                continue
             version, _, rest = path.partition("/")
             directory, _, below = rest.partition("/")
             if version not in names:
@@ -374,18 +385,6 @@ class _Reader:
             for path in sorted(paths.keys() - self.reading.manifest.keys()):
                 self.say("E057", f"the fixity block of {name} has {shown(path)}, the manifest has not")
             self.reading.fixity[name] = {p: v for p, v in paths.items() if p in self.reading.manifest}
-
-
-def _is_rfc3339(value: Any) -> bool:
-    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return False
-    year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
-    try:
-        datetime(year, month, day, hour, minute, min(second, 59))  # noqa: DTZ001 (ranges only)
-    except ValueError:
-        return False
-    return second <= 60  # a leap second is a time of RFC 3339
 
 
 __all__ = ["MAX_INVENTORY_BYTES", "Reading", "read_inventory"]

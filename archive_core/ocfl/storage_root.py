@@ -26,11 +26,12 @@ from archive_core.errors import (
     UnknownObjectError,
     UsageError,
 )
+from archive_core.findings import Finding
 from archive_core.ocfl.inventory import MAX_INVENTORY_BYTES, Inventory, sidecar_digest
 from archive_core.ocfl.layout import CONFIG_KEY, LAYOUT_KEY, HashAndIdLayout
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.reading import VerifyingStream
-from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY, is_object_root, version_number
+from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY, is_object_root, shown, version_number
 from archive_core.ports import NewFile, NewHead, ObjectStore
 
 ROOT_DECLARATION = "0=ocfl_1.1"
@@ -95,6 +96,26 @@ class StorageRoot:
         if self._read_small(ROOT_DECLARATION) != b"ocfl_1.1\n":
             raise SettingsError("the store's root declaration is not that of OCFL 1.1", store=self.store.name)
         return HashAndIdLayout.of_config(self._read_small(CONFIG_KEY))
+
+    def assess_root_files(self) -> list[Finding]:
+        """Differences between the root's own files and what this program writes there.
+
+        OCFL lets a root describe itself in any words and ignores unknown files (E087); in a root of
+        ours a changed word is a changed byte and a strange file is somebody's mistake.
+        """
+        ours = {
+            ROOT_DECLARATION: b"ocfl_1.1\n",
+            LAYOUT_KEY: self.layout.layout_file(),
+            CONFIG_KEY: self.layout.config_file(),
+        }
+        findings = [
+            Finding("ROOT_FILE_CHANGED", "not as this program wrote it", self._where(key))
+            for key, data in ours.items()
+            if self.read_optional(key, _SMALL) != data
+        ]
+        strange = [name for name in self.store.children() if not name.endswith("/") and name not in ours]
+        findings += [Finding("STRANGE_FILE", "no file of this storage root", self._where(shown(n))) for n in strange]
+        return findings
 
     def object_path(self, object_id: str) -> str:
         """The object root of an id, whether or not there is such an object."""

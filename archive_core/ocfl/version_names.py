@@ -25,7 +25,7 @@ def order_version_names(names: Iterable[str]) -> tuple[list[str], list[Fault]]:
             numbers[number] = name
     if found and 1 not in numbers:
         faults.append(("E009", "the versions do not start at 1"))
-    if numbers and max(numbers) != len(numbers):
+    if numbers and (max(numbers) != len(numbers) or len(numbers) != len(found)):
         faults.append(("E010", "the versions are not continuous"))
     return [numbers[number] for number in sorted(numbers)], faults + _faults_of_form(list(numbers.values()))
 

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 SPEC_VERSIONS = ("1.0", "1.1")
@@ -40,6 +41,11 @@ ROOT_EXTENSIONS = OBJECT_EXTENSIONS | {
     "0012-hash-and-no-prefix-id-n-tuple-storage-layout",
 }
 """Registered extensions, and `initial`, which the registry reserves."""
+
+
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
 
 
 class _Size:
@@ -121,3 +127,16 @@ def shown(text: object, longest: int = 200) -> str:
     raw = str(text)
     cut = raw[:longest] + ("…" if len(raw) > longest else "")
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in cut)
+
+
+def is_rfc3339(value: Any) -> bool:
+    """Whether a value is a date and time of RFC 3339, with seconds and zone."""
+    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return False
+    year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
+    try:
+        datetime(year, month, day, hour, minute, min(second, 59))  # noqa: DTZ001 (ranges only)
+    except ValueError:
+        return False
+    return second <= 60  # a leap second is a time of RFC 3339

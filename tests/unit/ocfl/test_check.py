@@ -1,5 +1,7 @@
 """The checker: silent about what is good, and each planted fault found with its code."""
 
+import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -173,9 +175,9 @@ def test_every_single_flipped_byte_of_an_object_is_found(root: StorageRoot) -> N
         if not path.is_file():
             continue
         data = path.read_bytes()
-        for position in {0, len(data) // 2, len(data) - 1}:
-            path.write_bytes(data[:position] + bytes([data[position] ^ 4]) + data[position + 1 :])
-            assert object_codes(root), f"{path.name} changed at {position}"
+        for position, bit in itertools.product({0, len(data) // 2, len(data) - 1}, range(8)):
+            path.write_bytes(data[:position] + bytes([data[position] ^ 1 << bit]) + data[position + 1 :])
+            assert object_codes(root), f"{path.name} changed at {position}, bit {bit}"
         path.write_bytes(data)
 
     assert object_codes(root) == set()
@@ -298,8 +300,6 @@ def test_findings_name_store_and_path(root: StorageRoot) -> None:
 
 def test_a_name_that_is_not_text_is_shown_escaped(root: StorageRoot) -> None:
     """Findings can be printed and written as JSON whatever the name."""
-    import os
-
     with open(os.fsencode(place(root)) + b"/bad\xff\n", "wb") as stream:
         stream.write(b"1")
     findings = assess_object(root.store, root.object_path(OBJECT))

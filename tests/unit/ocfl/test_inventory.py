@@ -229,6 +229,7 @@ def _first_paths(paths: Any, *, state: bool = False) -> Any:
         (_set("fixity", {"md5": {"0" * 32: "v1/content/data/a.txt"}}), "E057"),
         (_set("fixity", {"md5": {"0" * 32: ["v1/content/not/there"]}}), "E057"),
         (_set("fixity", {"md5": {"a" * 32: ["v1/content/data/a.txt"], "A" * 32: ["v1/content/data/b.txt"]}}), "E097"),
+        (_set("fixity", {"md5": {"a" * 32: ["v1/content/data/a.txt"], "b" * 32: ["v1/content/data/a.txt"]}}), "E093"),
         (_set("fixity", {"md5": {"0" * 32: ["v1/content/../a"]}}), "E099"),
         (_set("fixity", {"md5": {"0" * 32: ["/v1/content/data/a.txt"]}}), "E100"),
         (_set("versions|v2|message", ...), "W007"),
@@ -312,6 +313,16 @@ def test_a_monstrous_inventory_is_refused_quickly() -> None:
 def test_a_sidecar_is_a_digest_and_the_inventorys_name(sidecar: bytes, good: bool) -> None:
     """The form of OCFL 3.6 and nothing else."""
     assert (sidecar_digest(sidecar) is not None) is good
+
+
+def test_mixed_case_in_a_sidecar_is_a_changed_byte() -> None:
+    """All small or all capital letters are one digest; a single changed letter is not."""
+    digest = two_versions().digest.hex
+    letter = next(position for position, digit in enumerate(digest) if digit.isalpha())
+    mixed = digest[:letter] + digest[letter].upper() + digest[letter + 1 :]
+
+    assert sidecar_digest(f"{digest.upper()} inventory.json\n".encode()) == digest
+    assert sidecar_digest(f"{mixed} inventory.json\n".encode()) != digest
 
 
 def test_a_written_sidecar_states_the_digest() -> None:

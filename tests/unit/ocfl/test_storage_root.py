@@ -110,6 +110,29 @@ def test_a_root_that_vanished_is_noticed_before_a_write() -> None:
         root.write_version(package(object_id=OTHER))
 
 
+@pytest.mark.parametrize("key", ["0=ocfl_1.1", "ocfl_layout.json", CONFIG_KEY])
+def test_a_changed_byte_in_the_roots_own_files_is_found(key: str) -> None:
+    """Also in words that OCFL gives no meaning to."""
+    root, store = root_with_two_versions()
+    assert root.assess_root_files() == []
+    with store.open(key) as stream:
+        data = stream.read()
+    at = data.find(b"OCFL") if b"OCFL" in data else len(data) // 2
+    store.damage(key, data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+
+    assert [(finding.code, finding.where) for finding in root.assess_root_files()] == [
+        ("ROOT_FILE_CHANGED", f"store:{key}")
+    ]
+
+
+def test_a_strange_file_in_the_root_is_found() -> None:
+    """OCFL allows it; we did not put it there."""
+    root, store = root_with_two_versions()
+    store.put_new([NewFile("holiday.jpg", b"1", Digest.of("sha512", b"1"), 1)])
+
+    assert [finding.code for finding in root.assess_root_files()] == ["STRANGE_FILE"]
+
+
 # -- writing and reading ----------------------------------------------------------------------------
 
 
