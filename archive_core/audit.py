@@ -108,7 +108,7 @@ class Audit:
         for root in self._copies.roots:
             try:
                 self._leftovers(root, result, at)
-                self._bytes(root, result, progress)
+                self._bytes(root, result, at, progress)
                 self._strangers(root, result, at)
             except ArchiveError as error:
                 result.findings.append(AuditEntry(root.store.name, "", _code(error), str(error)))
@@ -191,9 +191,22 @@ class Audit:
         claim = self._catalogue.open_claim(poid, following)
         return claim is not None and claim.claimed_at > at - GRACE
 
+    def _under_way(self, root: StorageRoot, path: str, at: datetime) -> bool:
+        """Whether the object at a path may be being written while it is looked at."""
+        object_id = root.layout.object_id(path)
+        try:
+            poid = object_id is not None and is_poid(object_name(object_id))
+        except ValueError:
+            return False
+        if object_id is None or poid:
+            return object_id is not None and self._in_progress(object_id, at)
+        # A batch is stamped after it was entered; a segment is entered after it was written.
+        known = self._acknowledged(object_id)
+        return known == 0 or (number_of(object_id, BATCH) is not None and known != sys.maxsize)
+
     # -- bytes --------------------------------------------------------------------------------
 
-    def _bytes(self, root: StorageRoot, result: AuditResult, progress: Progress) -> None:
+    def _bytes(self, root: StorageRoot, result: AuditResult, at: datetime, progress: Progress) -> None:
         seen = 0
 
         def told(_: object) -> None:
@@ -201,8 +214,9 @@ class Audit:
             seen += 1
             progress(f"reading {root.store.name}", seen, None)
 
-        examined = assess_root(root.store, progress=told)
-        result.findings += [_entry(root.store.name, finding) for finding in examined.findings]
+        examined = assess_root(root.store, progress=told, under_way=lambda path: self._under_way(root, path, at))
+        found = [*root.assess_root_files(), *examined.findings]
+        result.findings += [_entry(root.store.name, finding) for finding in found]
         result.checked["stores"] += 1
         result.checked["objects"] += examined.objects
         result.checked["files"] += examined.files

@@ -208,5 +208,7 @@ def package_of(root: StorageRoot, object_id: str, version: int, scratch: Path) -
 
 
 def _read(root: StorageRoot, key: str, limit: int) -> bytes:
-    with root.store.open(key) as stream:
-        return stream.read(limit + 1)
+    data = root.read_optional(key, limit)
+    if data is None:
+        raise UnknownObjectError(f"{key} is not in the store {root.store.name}")
+    return data
