@@ -42,10 +42,12 @@ class PostgreSQL:
     origin: str
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """Create a database, yield its SQLAlchemy URL (psycopg 3) and drop it again."""
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """Create a database, yield its SQLAlchemy URL (psycopg 3) and drop it again. A `template` is copied; nobody
+        may be connected to it."""
         name = f"archive_test_{secrets.token_hex(8)}"
-        self._administer(sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(sql.Identifier(name)))
+        names = (sql.Identifier(name), sql.Identifier(template))
+        self._administer(sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE {}").format(*names))
         try:
             yield self._named(name)
         finally:

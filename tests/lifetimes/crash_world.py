@@ -1,0 +1,333 @@
+"""Archives that are broken at one step and then judged: homes, stories, trials.
+
+The rules this module keeps
+ * A home is prepared once and copied for every trial; nothing a trial does is seen by another.
+ * What breaks a trial is put between the archive and its disk, stores and database; the product has no
+   hook for it. A kill is a real SIGKILL of a real process.
+ * The judge restarts, lets the everyday path mend, and then trusts only bytes: the rebuilt catalogue of
+   each store alone must say what the archive says, and everything that was told must be proven.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from api.settings import SETTINGS_FILE, ArchiveSettings
+from archive_core.archive import Archive
+from archive_core.errors import ArchiveError, ConcurrentChangeError, IdempotencyConflictError
+from archive_core.lifecycle import Acknowledgement, Status
+from tests.fakes.database import watch
+from tests.fakes.disk import FaultyFiles, Loss
+from tests.fakes.faults import FaultPlan, Moment, PowerCutError, kill_this_process
+from tests.postgres import PostgreSQL
+from tests.world import OPERATOR, SteppingClock, World
+
+Told = dict[str, list[tuple[Acknowledgement, dict[str, bytes]]]]
+
+NEW = {"letter.txt": b"Dear archive", "enclosures/map.bin": bytes(range(256)) * 20}
+CHANGED = {"a.txt": b"alpha", "c.txt": b"gamma"}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A closed home to copy, what people were told of it, and the time when it was closed."""
+
+    home: Path
+    url: str
+    told: Told
+    at: datetime
+    server: PostgreSQL | None = None
+
+    @contextmanager
+    def trial(self, folder: Path) -> Iterator[Trial]:
+        """A copy of the home, opened; with a database of its own."""
+        shutil.copytree(self.home, folder / "home", symlinks=True)
+        if self.server is None:
+            yield from _used(Trial(folder, self.told, self.at))
+            return
+        name = make_url(self.url).database
+        with self.server.database(template=name) as url:
+            settings = folder / "home" / SETTINGS_FILE
+            settings.write_text(settings.read_text().replace(self.url, url))
+            yield from _used(Trial(folder, self.told, self.at))
+
+
+def _used(trial: Trial) -> Iterator[Trial]:
+    try:
+        yield trial
+    finally:
+        trial.archive.close()
+
+
+def prepare(folder: Path, url: str = "sqlite:///catalogue.sqlite3", server: PostgreSQL | None = None) -> Prepared:
+    """A home with evidenced objects of both profiles, and one of each that still waits."""
+    world = World(folder, url)
+    world.deposit({"a.txt": b"alpha", "b.txt": b"beta"}, key="first")
+    world.deposit({"r.txt": b"redundant"}, profile="redundant-1")
+    world.preserve()
+    world.deposit({"w.txt": b"waits"}, key="waiting")
+    world.deposit({"wr.txt": b"waits twice"}, profile="redundant-1")
+    world.archive.close()
+    return Prepared(world.home, url, world.told, world.clock.now(), server)
+
+
+class Trial(World):
+    """A world over a home that is there already."""
+
+    def __init__(self, folder: Path, told: Told, at: datetime) -> None:
+        self.folder = folder
+        self.clock = SteppingClock(at)
+        self.settings = ArchiveSettings.load(folder / "home")
+        self.told = {poid: list(versions) for poid, versions in told.items()}
+        self.archive = self.open()
+
+    @property
+    def first(self) -> str:
+        """The object that was deposited first and is evidenced."""
+        return min(self.told)
+
+    def check(self, *stores: str) -> None:
+        """Each store alone says what the archive says, and proves everything that was told."""
+        expected = [view.to_json() for view in self.archive.objects(actor=OPERATOR)]
+        for store in stores or ("one", "two"):
+            archive, report = self.rebuilt(store)
+            try:
+                assert () == report.findings
+                assert expected == [view.to_json() for view in archive.objects(actor=OPERATOR)]
+                for poid, versions in self.told.items():
+                    for told, files in versions:
+                        self._check_version(archive, poid, told, files)
+            finally:
+                archive.close()
+
+
+# -- what is done and how it must end ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Story:
+    """Something that is interrupted: what is done, what a client does after the restart, and what must be
+    true when all has settled. `prelude` is done before the faults are put in."""
+
+    name: str
+    act: Callable[[Trial], Any]
+    again: Callable[[Trial], Any] = lambda trial: None
+    settled: Callable[[Trial], Any] = lambda trial: None
+    files: dict[str, bytes] = field(default_factory=dict)
+    prelude: Callable[[Trial], Any] = lambda trial: None
+
+
+def _keyed(trial: Trial) -> Acknowledgement:
+    return trial.deposit(NEW, key="new")
+
+
+def _keyed_again(trial: Trial) -> None:
+    """The client repeats its request: the object that was claimed first, once and for all."""
+    held = trial.archive.catalogue.find_key("default", "new")
+    told = _keyed(trial)
+
+    assert held is None or held.poid == told.poid
+    assert _keyed(trial).replayed
+    with pytest.raises(IdempotencyConflictError):
+        trial.deposit({"other": b"bytes"}, key="new")
+    trial.told.setdefault(told.poid, [(told, NEW)])
+    if not trial.told[told.poid]:
+        trial.told[told.poid] = [(told, NEW)]
+
+
+def _one_more_or_none(trial: Trial) -> None:
+    """Not acknowledged: absent, or adopted whole."""
+    poids = {view.poid for view in trial.archive.objects(actor=OPERATOR)}
+    strangers = poids - set(trial.told)
+
+    assert set(trial.told) <= poids
+    assert len(strangers) <= 1
+    for poid in strangers:
+        shown = trial.archive.show(poid, actor=OPERATOR)
+        assert {file.path for file in shown.files if file.role == "document"} == set(NEW)
+        assert {path: trial.read(poid, path) for path in NEW} == NEW
+
+
+def _update(trial: Trial) -> Acknowledgement:
+    return trial.update(trial.first, CHANGED)
+
+
+def _keyed_update(trial: Trial) -> Acknowledgement:
+    return trial.update(trial.first, CHANGED, key="update")
+
+
+def _keyed_update_again(trial: Trial) -> None:
+    told = _keyed_update(trial)
+
+    assert told.version == 2
+    assert _keyed_update(trial).replayed
+
+
+def _no_half_version(trial: Trial) -> None:
+    """One version or two, and the second one whole; and the next update is not in anybody's way."""
+    shown = trial.archive.show(trial.first, actor=OPERATOR)
+    told = len(trial.told[trial.first])
+
+    assert shown.versions in ((1,), (1, 2))
+    assert max(shown.versions) >= told
+    if shown.version == 2:
+        assert {path: trial.read(trial.first, path, 2) for path in CHANGED} == CHANGED
+    trial.preserve()
+    trial.update(trial.first, {"d.txt": b"delta"})
+
+
+def _preserve(trial: Trial) -> None:
+    views = trial.archive.preserve(actor=OPERATOR)
+    if errors := [view.error for view in views if view.error]:
+        raise ConcurrentChangeError(errors[0])
+
+
+def _all_in_order(trial: Trial) -> None:
+    """No object lies in two batches, no batch number is skipped."""
+    numbers = [row.number for row in trial.archive.catalogue.batches()]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+STORIES = {
+    story.name: story
+    for story in (
+        Story("deposit", lambda trial: trial.deposit(NEW), settled=_one_more_or_none),
+        Story("keyed-deposit", _keyed, _keyed_again, _one_more_or_none),
+        Story("update", _update, settled=_no_half_version),
+        Story("keyed-update", _keyed_update, _keyed_update_again, _no_half_version),
+        Story("preserve", _preserve, lambda trial: trial.preserve(), _all_in_order),
+        Story("flush", lambda trial: trial.archive.flush_trail(), lambda trial: trial.archive.flush_trail()),
+    )
+}
+
+
+# -- breaking ---------------------------------------------------------------------------------
+
+
+def break_files(archive: Archive, plan: FaultPlan, *, one_at_a_time: bool = True) -> list[FaultyFiles]:
+    """Put the plan between an archive and everything that it makes durable.
+
+    The stores are written one after the other, so that a step is the same in every run."""
+    disks = []
+    for root in archive.copies.roots:
+        files = FaultyFiles(root.store.name, plan)
+        root.store._files = files  # type: ignore[attr-defined]
+        disks.append(files)
+    if one_at_a_time:
+        archive.copies._pool = ThreadPoolExecutor(1)
+    watch(archive.catalogue.engine, plan)
+    return disks
+
+
+def count_steps(trial: Trial, story: Story) -> list[str]:
+    """The names of the durable steps of a story that nothing interrupts."""
+    plan = FaultPlan()
+    break_files(trial.archive, plan)
+    story.act(trial)
+    return plan.steps
+
+
+def fail(trial: Trial, story: Story, plan: FaultPlan) -> bool:
+    """Do what the story does under the plan; whether it was acknowledged."""
+    try:
+        story.act(trial)
+    except (ArchiveError, PowerCutError):
+        return False
+    return True
+
+
+def cut_power(trial: Trial, story: Story, at: int, loss: Loss) -> bool:
+    """Cut the power before a step, and settle the disks accordingly; whether it was acknowledged."""
+    plan = FaultPlan.power_cut(at)
+    disks = break_files(trial.archive, plan)
+    done = fail(trial, story, plan)
+    trial.archive.copies.close()
+    trial.archive.catalogue.close()
+    if plan.dead:
+        for disk in disks:
+            disk.journal.settle(loss, seed=at)
+    for staging in (trial.home / "staging").iterdir():  # the locks of the dead: on other inodes from now on
+        moved = staging.with_name(f"{staging.name}.before")
+        staging.rename(moved)
+        shutil.copytree(moved, staging, symlinks=True)
+        shutil.rmtree(moved)
+    return done
+
+
+CHILDREN = multiprocessing.get_context("forkserver")
+CHILDREN.set_forkserver_preload([__name__])
+
+
+def kill_child(trial: Trial, story: Story, at: int) -> bool:
+    """Let another process do what the story does and kill it before a step; whether it had acknowledged."""
+    out = trial.folder / "told.pickle"
+    trial.archive.close()
+    arguments = (trial.folder, trial.told, trial.clock.now(), story.name, at, out)
+    child = CHILDREN.Process(target=_child, args=arguments)
+    child.start()
+    child.join(120)
+    assert child.exitcode in (0, -signal.SIGKILL), child.exitcode
+    if child.exitcode == 0:
+        trial.told = pickle.loads(out.read_bytes())  # noqa: S301 - our own child wrote it
+    return child.exitcode == 0
+
+
+def _child(folder: Path, told: Told, at: datetime, story: str, step: int, out: Path) -> None:
+    trial = Trial(folder, told, at)
+    break_files(trial.archive, FaultPlan(step, Moment.BEFORE, lambda _: kill_this_process()))
+    STORIES[story].act(trial)
+    out.write_bytes(pickle.dumps(trial.told))
+    trial.archive.close()
+
+
+# -- judging ----------------------------------------------------------------------------------
+
+
+def judge(trial: Trial, story: Story, *, retry: bool) -> None:
+    """After the restart: nothing told is lost, nothing is half, and everyday work goes on.
+
+    With `retry` the client comes back at once; without, an audit comes first, an hour later."""
+    trial.restart()
+    trial.clock.advance(minutes=3)  # the leases of the dead have ended; its claims are still young
+    if retry:
+        story.again(trial)
+    trial.clock.advance(hours=1)
+    first = trial.audit()
+    assert [] == first.findings
+    story.settled(trial)
+    trial.preserve()
+    assert {Status.EVIDENCED} == {view.status for view in trial.archive.objects(actor=OPERATOR)}
+    second = trial.audit()
+    assert [] == second.findings
+    assert [] == second.notes
+    trial.check()
+
+
+def sample(steps: list[str], most: int) -> list[int]:
+    """Numbers of steps to break when not all are: the first and the last, the first of each kind of
+    step on each store, and some in between, up to `most`."""
+    kinds: dict[tuple[str, ...], int] = {}
+    for number, step in enumerate(steps, 1):
+        kinds.setdefault(tuple(step.split(" ")[:2]), number)
+    chosen = {1, len(steps), len(steps) + 1, *kinds.values()}
+    spread = [1 + round(index * (len(steps) - 1) / most) for index in range(most)]
+    for number in spread:
+        if len(chosen) < most:
+            chosen.add(number)
+    ordered = sorted(chosen)
+    stride = len(ordered) / most
+    return ordered if len(ordered) <= most else [ordered[int(index * stride)] for index in range(most)]
