@@ -36,7 +36,6 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
     app = Flask("trusted-archive", static_folder=None, template_folder=None)
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions[EXTENSION] = Edge(
         archive,
         settings.staging,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archive_core.archive import Archive
 
 EXTENSION = "trusted_archive"
+SCHEDULER_EXTENSION = "trusted_archive_scheduler"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import selectors
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,7 @@ from api.app import create_app
 from api.home import only_user
 from api.logs import log, start_logging
 from api.patience import PATIENCE, PatientSocket
+from api.routing import EXTENSION, SCHEDULER_EXTENSION
 from api.scheduler import Scheduler, jobs_of
 from api.settings import ArchiveSettings
 from api.uploads import clear_staging
@@ -157,7 +160,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         archive = self._build(self._settings)
         app = create_app(archive, settings=self._settings)
         scheduler = Scheduler(jobs_of(archive, self._settings.server.interval))
-        app.extensions["trusted_archive_scheduler"] = scheduler
+        app.extensions[SCHEDULER_EXTENSION] = scheduler
         scheduler.start()
         log("worker started", threads=self._settings.server.threads)
         return app
@@ -169,8 +172,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
 def _stop_worker(_arbiter: Arbiter, worker: ThreadWorker) -> None:
     app = getattr(worker, "wsgi", None)
     if app is not None:
-        app.extensions["trusted_archive_scheduler"].stop()
-        app.extensions["trusted_archive"].archive.close()
+        app.extensions[SCHEDULER_EXTENSION].stop()
+        app.extensions[EXTENSION].archive.close()
         log("worker stopped")
 
 
@@ -188,10 +191,22 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     """Threads that a slow client cannot hold, and problem documents where gunicorn has HTML."""
 
     def enqueue_req(self, conn: TConn) -> None:
+        """A request for the threads; a new connection waits with the idle ones until it says something."""
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket.taking_over(conn.sock, self.app.patience)
+            conn.sock.setblocking(False)
+            conn.set_timeout()
+            self.pending_conns.append(conn)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+            return
         conn.sock.begin_request()
         super().enqueue_req(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """At a stop, connections on which nothing was said yet are given up like kept-alive ones."""
+        super()._cap_keepalive(deadline)
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
 
     def init_signals(self) -> None:
         super().init_signals()

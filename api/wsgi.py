@@ -1,4 +1,4 @@
-"""The application for another WSGI server: `trusted_archive_home` from the environment.
+"""The application for another WSGI server, over the home in `$TRUSTED_ARCHIVE_HOME`.
 
     gunicorn --workers 1 --threads 16 'api.wsgi:application()'
 

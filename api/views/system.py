@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 from api.auth import Permission
 from api.description import description_json
-from api.routing import Route, actor, archive
+from api.logs import log
+from api.routing import SCHEDULER_EXTENSION, Route, actor, archive
+from api.scheduler import Scheduler
 from api.wire import json_response, parameters
 from archive_core.digests import hash_bytes
+from archive_core.errors import UnavailableError
 from archive_core.findings import utc_text
 from policies.profiles import PreservationProfile
 
@@ -26,8 +30,14 @@ def health() -> Response:
 
 
 def ready() -> Response:
+    """Everybody may ask, so the answer names neither stores nor reasons; those are logged."""
     parameters(request)
-    return json_response(archive().ready())
+    try:
+        archive().ready()
+    except UnavailableError as error:
+        log("not ready", logging.WARNING, code=error.code, reason=str(error))
+        raise UnavailableError from error
+    return json_response({"status": "ready"})
 
 
 def profiles() -> Response:
@@ -53,8 +63,11 @@ def profile_json(profile: PreservationProfile) -> dict[str, object]:
 
 
 def status() -> Response:
+    """The archive's state and, where the scheduler runs in this process, how its jobs fare."""
     parameters(request)
-    return json_response(archive().status(actor=actor()))
+    told = archive().status(actor=actor())
+    scheduler: Scheduler | None = current_app.extensions.get(SCHEDULER_EXTENSION)
+    return json_response({**told, "scheduler": scheduler.to_json() if scheduler else None})
 
 
 ROUTES = (

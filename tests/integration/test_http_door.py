@@ -16,6 +16,7 @@ from api.auth import Permission
 from api.logs import start_logging
 from api.refused import PER_MINUTE
 from api.routing import Route
+from api.wsgi import application
 from archive_core.errors import StoreUnavailableError
 from tests.integration.http_world import OPERATOR, HttpWorld, file, http_world
 
@@ -160,6 +161,8 @@ def test_what_is_out_of_reach_is_503(world: HttpWorld, monkeypatch: pytest.Monke
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
+    assert "two" not in answer.text
+    assert str(world.home) not in answer.text
     assert world.get("/v1/health", {}).status_code == 200
 
 
@@ -210,3 +213,16 @@ def test_a_trail_that_cannot_be_written_does_not_change_the_answer(
 
     assert world.get("/v1/status", world.key("auditor")).status_code == 403
     assert "refusal not recorded" in entries.getvalue()
+
+
+def test_another_wsgi_server_gets_the_same_application(world: HttpWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`api.wsgi:application()` serves the home that the environment names, and starts no scheduler."""
+    monkeypatch.setenv("TRUSTED_ARCHIVE_HOME", str(world.home))
+    app = application()
+    try:
+        status = app.test_client().get("/v1/status", headers=world.key("operator")).json
+    finally:
+        app.extensions["trusted_archive"].archive.close()
+
+    assert status["scheduler"] is None
+    assert status["name"] == "test"

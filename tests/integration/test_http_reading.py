@@ -298,6 +298,10 @@ def test_evidence_is_pending_until_it_is_there(world: HttpWorld, poid: str) -> N
         answer = world.get(f"/v1/preservation-objects/{poid}{address}")
         assert (answer.status_code, problem(answer)) == (404, "evidence-pending")
         assert answer.headers["Retry-After"] == "5"
+        assert (
+            world.client.head(f"/v1/preservation-objects/{poid}{address}", headers=world.key("depositor")).status_code
+            == 404
+        )
     world.preserve()
     record = world.get(f"/v1/preservation-objects/{poid}/evidence")
 

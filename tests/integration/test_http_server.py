@@ -193,6 +193,31 @@ def test_clients_that_drip_do_not_keep_others_out(server: Server) -> None:
             connection.close()
 
 
+def test_idle_connections_hold_no_thread(server: Server) -> None:
+    """More silent connections than threads do not delay a request."""
+    idle = [socket.create_connection((server.host, server.port), timeout=30) for _ in range(64)]
+    began = time.monotonic()
+    status, _, _ = ask(server, "GET", "/v1/health")
+    taken = time.monotonic() - began
+    for connection in idle:
+        connection.close()
+
+    assert status == 200
+    assert taken < 3
+
+
+def test_the_status_tells_how_the_scheduler_fares(server: Server) -> None:
+    """Every job has run without failure."""
+    deposit(server)
+    eventually(lambda: all(job["runs"] for job in jobs_told(server).values()), "every job has run")
+
+    assert [job["last_error"] for job in jobs_told(server).values()] == [None, None, None]
+
+
+def jobs_told(server: Server) -> dict[str, dict[str, Any]]:
+    return dict(json.loads(ask(server, "GET", "/v1/status")[2])["scheduler"])
+
+
 def test_a_refused_upload_is_answered_although_it_goes_on(server: Server) -> None:
     """A client without a key that sends megabytes still learns why it was refused."""
     head_only = (
