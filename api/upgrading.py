@@ -11,18 +11,17 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from api.home import only_user
 from api.settings import SETTINGS_FILE, ArchiveSettings
-from api.wiring import build_copies, build_published, catalogue_url
-from archive_core.catalogue.schema import head_revision, known_revision, schema_revision, upgrade
+from api.wiring import build_copies, build_published, catalogue_file, catalogue_url, require_catalogue
+from archive_core.catalogue.schema import pending_revisions, schema_revision, upgrade
 from archive_core.catalogue.session import open_engine
-from archive_core.errors import SchemaOutOfDateError
+from archive_core.errors import CatalogueDamagedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +37,24 @@ class UpgradeStep:
 def plan(home: Path) -> list[UpgradeStep]:
     """What this version would do to the home; empty when it is up to date.
 
-    Raises `SettingsError` or `SchemaOutOfDateError` for a home of a newer version."""
+    Raises `SettingsError` or `SchemaOutOfDateError` for a home of a newer version, and
+    `CatalogueDamagedError` when there is no catalogue: an empty one is never made here."""
     settings = ArchiveSettings.load(home)
     steps: list[UpgradeStep] = []
+    require_catalogue(settings)
     engine = open_engine(catalogue_url(settings))
     try:
-        found, needed = schema_revision(engine), head_revision()
+        found, pending = schema_revision(engine), pending_revisions(engine)
     finally:
         engine.dispose()
-    if found is not None and not known_revision(found):
-        raise SchemaOutOfDateError("the catalogue was written by a newer version of this program: install that one")
-    if found != needed:
-        steps.append(UpgradeStep("catalogue", f"migrate the catalogue from {found or 'nothing'} to {needed}", _migrate))
+    if found is None:
+        raise CatalogueDamagedError(
+            "the catalogue's database is empty, so there is nothing to upgrade: `trusted-archive init` completes a new "
+            "home, `trusted-archive rebuild-catalogue` one that holds documents"
+        )
+    if pending:
+        names = "; ".join(f"{revision} ({title})" for revision, title in pending)
+        steps.append(UpgradeStep("catalogue", f"migrate the catalogue from {found} by {names}", _migrate))
     copies = build_copies(settings, create=False)
     try:
         missing = build_published(settings).missing(copies)
@@ -65,7 +70,7 @@ def apply(home: Path, steps: Sequence[UpgradeStep], *, at: datetime) -> Path:
     while a server runs on the home."""
     with only_user(home):
         settings = ArchiveSettings.load(home)
-        backup = home / f"backup-{at:%Y%m%dT%H%M%SZ}"
+        backup = home / f"backup-{at:%Y%m%dT%H%M%S%fZ}"
         backup.mkdir(mode=0o700)
         shutil.copy2(home / SETTINGS_FILE, backup / SETTINGS_FILE)
         _back_up_catalogue(settings, backup)
@@ -75,16 +80,14 @@ def apply(home: Path, steps: Sequence[UpgradeStep], *, at: datetime) -> Path:
 
 
 def _back_up_catalogue(settings: ArchiveSettings, backup: Path) -> None:
-    url = make_url(catalogue_url(settings))
-    if url.get_backend_name() != "sqlite":
+    source = catalogue_file(settings)
+    if source is None:
         # A server database is backed up by its own means; say so where the operator looks.
         note = "The catalogue is in a server database: back it up with pg_dump. It can be rebuilt from any store.\n"
         (backup / "README.txt").write_text(note, "utf-8")
         return
-    source = Path(str(url.database))
-    if source.exists():
-        with sqlite3.connect(source) as old, sqlite3.connect(backup / source.name) as copy:
-            old.backup(copy)
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(backup / source.name)) as copy:
+        old.backup(copy)
 
 
 def _migrate(settings: ArchiveSettings) -> None:

@@ -21,7 +21,7 @@ from api.settings import ArchiveSettings, AuthoritySettings, StoreSettings
 from archive_core.archive import Archive
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
-from archive_core.errors import SettingsError
+from archive_core.errors import CatalogueDamagedError, SettingsError
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import Clock, ObjectStore, Sealer, SealValidator, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
@@ -104,8 +104,28 @@ def build_copies(settings: ArchiveSettings, *, create: bool) -> Copies:
 
 
 def open_catalogue(settings: ArchiveSettings, *, create: bool) -> Catalogue:
+    """The catalogue; without `create` it must be there, because an empty one beside full stores would
+    deny everything that they hold."""
     url = catalogue_url(settings)
-    return Catalogue.create(url) if create else Catalogue.open(url)
+    if create:
+        return Catalogue.create(url)
+    require_catalogue(settings)
+    return Catalogue.open(url)
+
+
+def require_catalogue(settings: ArchiveSettings) -> None:
+    """Raises `CatalogueDamagedError` when the catalogue's file is missing or empty."""
+    file = catalogue_file(settings)
+    if file is not None and not (file.exists() and file.stat().st_size):
+        raise CatalogueDamagedError(
+            f"the catalogue {file} is missing; the stores are the truth: run `trusted-archive rebuild-catalogue`"
+        )
+
+
+def catalogue_file(settings: ArchiveSettings) -> Path | None:
+    """The catalogue's file, or None when it is in a server database."""
+    url = make_url(catalogue_url(settings))
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def catalogue_url(settings: ArchiveSettings, file: str | None = None) -> str:

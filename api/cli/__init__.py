@@ -4,6 +4,7 @@ Rules kept here
  * What a command needs is imported when it runs, so that `--help` is quick.
  * An error of ours becomes its exit code and a sentence; anything else is a fault of the program and
    shows as one (exit 70).
+ * With `--json` everything is English: it is for machines.
 """
 
 from __future__ import annotations
@@ -13,24 +14,28 @@ import sys
 from collections.abc import Sequence
 
 from api.cli.console import Console
+from api.texts import language, speaking, text
 
 CANCELLED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
-    from api.cli.run import run
-
     words = list(sys.argv[1:] if argv is None else argv)
     # Before the words are understood it must be known in which form a mistake in them is told.
-    console = Console(as_json="--json" in words, verbose="--verbose" in words)
-    if sys.platform == "win32":
-        console.error("unsupported-platform", "Windows is not supported; use Linux", {})
-        return 78
+    options = words[: words.index("--")] if "--" in words else words
+    console = Console(as_json="--json" in options, verbose="--verbose" in options)
+    with speaking("en" if console.as_json else language()):
+        return _run(words, console)
+
+
+def _run(words: list[str], console: Console) -> int:
+    from api.cli.run import run
+
     try:
         return run(words, console)
     except KeyboardInterrupt:
-        console.error("cancelled", "cancelled", {})
+        console.error("cancelled", text("cancelled; what was acknowledged is kept, the rest can be repeated"))
         return CANCELLED
     except BrokenPipeError:
         # The reader went away: there is nobody left to tell.

@@ -1,23 +1,31 @@
 """What a command says: one document or readable lines on stdout, progress and trouble on stderr.
 
 Rules kept here
- * With `--json` stdout gets exactly one JSON document, whatever happens; progress goes to stderr as
-   JSON lines. Without it people get lines, and a bar when stderr is a terminal.
+ * With `--json` stdout gets exactly one JSON document in UTF-8, whatever happens; progress goes to
+   stderr as JSON lines. Without it people get lines, and a bar when stderr is a terminal.
+ * What a command has to say after its answer goes to stderr.
  * Names that came from outside are shown with control characters made visible.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable
-from typing import TextIO
+from typing import Any, TextIO
 
+from api.cli.pace import Pace
+from api.cli.words import progress_word, told
 from api.texts import text
+from archive_core.errors import ArchiveError
 
 THROTTLE = 0.5
-"""Seconds between two progress messages."""
+"""Seconds between two messages of progress."""
+
+_BAR = 24
 
 
 def shown(value: object) -> str:
@@ -25,68 +33,114 @@ def shown(value: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(value))
 
 
+def path_text(path: str | os.PathLike[str]) -> str:
+    """A path as text that every encoding of Unicode can carry: octets that are no UTF-8 become `\\xNN`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def error_json(error: ArchiveError) -> dict[str, object]:
+    """An error as every document shows it: its code, its message, its facts."""
+    facts = {key: value for key, value in error.facts.items() if key not in ("code", "message")}
+    return {"code": error.code, "message": str(error), **facts}
+
+
 class Console:
     def __init__(self, *, as_json: bool, verbose: bool, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.as_json = as_json
         self.verbose = verbose
-        self._out = out or sys.stdout
-        self._err = err or sys.stderr
+        self._out = out or sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed with the process
+        self._err = err or sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed with the process
+        self._answered = False
         self._last = 0.0
+        self._pace: Pace | None = None
         self._bar = False
+
+    # -- the answer ---------------------------------------------------------------------------
 
     def result(self, document: object, lines: Iterable[str] = ()) -> None:
         """The command's one answer."""
         self._end_bar()
+        self._answered = True
         if self.as_json:
-            self._out.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+            self._document(document)
         else:
-            for line in lines:
-                self._out.write(line + "\n")
+            self._write(self._out, "".join(f"{line}\n" for line in lines))
+
+    def error(self, code: str, message: str, facts: dict[str, object] | None = None) -> None:
+        """Why the command failed; with `--json` this is its one document, unless it has answered."""
+        self._end_bar()
+        error = {"code": code, "message": message, **(facts or {})}
+        if not self.as_json:
+            self._write(self._err, f"{text('Error')}: {shown(message)}\n")
+        elif self._answered:
+            self._line({"level": "error", **error})
+        else:
+            self._answered = True
+            self._document({"error": error})
+
+    def refusal(self, error: ArchiveError) -> None:
+        """An error of ours."""
+        if self.as_json:
+            said = error_json(error)
+            self.error(str(said.pop("code")), str(said.pop("message")), said)
+        else:
+            self.error(error.code, told(error))
+
+    def _document(self, document: object) -> None:
+        # Written as octets: the locale's encoding may not hold every name.
+        octets = (json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n").encode(
+            "utf-8", "backslashreplace"
+        )
+        self._out.flush()
+        buffer = getattr(self._out, "buffer", None)
+        if isinstance(buffer, io.BufferedIOBase):
+            buffer.write(octets)
+        else:
+            self._out.write(octets.decode("utf-8"))
         self._out.flush()
 
-    def note(self, message: str, **facts: object) -> None:
-        """Something on the way, for people and logs."""
+    # -- on the way ---------------------------------------------------------------------------
+
+    def warn(self, message: str, **facts: object) -> None:
+        """Something that the reader should know and that does not change the answer."""
         self._end_bar()
         if self.as_json:
-            self._err.write(json.dumps({"message": message, **facts}, ensure_ascii=False, default=str) + "\n")
+            self._line({"level": "warning", "message": message, **facts})
         else:
-            self._err.write(message + "\n")
-        self._err.flush()
-
-    def warn(self, message: str) -> None:
-        self.note(f"{text('Warning')}: {message}" if not self.as_json else message, level="warning")
-
-    def error(self, code: str, message: str, facts: dict[str, object]) -> None:
-        """Why the command failed; with `--json` this is its one document."""
-        self._end_bar()
-        if self.as_json:
-            safe = {key: value for key, value in facts.items() if key not in ("code", "message")}
-            document = {"error": {"code": code, "message": message, **safe}}
-            self._out.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
-            self._out.flush()
-        else:
-            self._err.write(f"{text('Error')}: {shown(message)}\n")
-            self._err.flush()
+            self._write(self._err, f"{text('Warning')}: {shown(message)}\n")
 
     def progress(self, what: str, done: int, total: int | None) -> None:
         """How far long work is; called as often as the work likes."""
         now = time.monotonic()
-        if now - self._last < THROTTLE:
+        fresh = self._pace is None or self._pace.what != what
+        if self._pace is None or fresh:
+            self._pace = Pace(what, began=now, first=done)
+        if not fresh and done != total and now - self._last < THROTTLE:
             return
         self._last = now
         if self.as_json:
-            self._err.write(json.dumps({"progress": what, "done": done, "total": total}) + "\n")
+            self._line(self._pace.to_json(done, total, now))
         elif self._err.isatty():
-            share = f"{done}/{total}" if total else str(done)
-            width = 30
-            bar = "#" * (width * done // total) if total else ""
-            self._err.write(f"\r{text(what):<24} [{bar:<{width}}] {share}\x1b[K")
-            self._bar = True
+            self._draw(self._pace, done, total, now)
         elif self.verbose:
-            self._err.write(f"{text(what)}: {done}{f'/{total}' if total else ''}\n")
-        self._err.flush()
+            self._write(self._err, f"{progress_word(what)}: {done}{f'/{total}' if total else ''}\n")
+
+    def _draw(self, pace: Pace, done: int, total: int | None, now: float) -> None:
+        share = f"{done}/{total}" if total else str(done)
+        bar = f"[{'#' * (_BAR * done // total):<{_BAR}}] " if total else ""
+        self._bar = True
+        self._write(self._err, f"\r{progress_word(pace.what):<20} {bar}{share} {pace.text(done, total, now)}\x1b[K")
 
     def _end_bar(self) -> None:
         if self._bar:
-            self._err.write("\r\x1b[K")
             self._bar = False
+            self._write(self._err, "\r\x1b[K")
+
+    def _line(self, document: dict[str, Any]) -> None:
+        self._write(self._err, json.dumps(document, default=str) + "\n")
+
+    @staticmethod
+    def _write(stream: TextIO, said: str) -> None:
+        encoding = stream.encoding or "utf-8"
+        stream.write(said.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()

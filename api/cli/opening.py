@@ -7,10 +7,12 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from api.cli.console import Console
 from api.settings import ArchiveSettings
+from api.texts import text
 from api.wiring import build_archive
 from archive_core.archive import Archive
-from archive_core.errors import UnavailableError
+from archive_core.errors import ArchiveError
 from archive_core.lifecycle import Actor
 
 
@@ -29,17 +31,18 @@ def actor() -> Actor:
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace) -> Iterator[Archive]:
+def opened(arguments: argparse.Namespace, console: Console) -> Iterator[Archive]:
     """The archive for the time of a command. At its end, also after an error, every recorded event
-    goes into the trail, so that the loss of the catalogue loses none; a store that is away does not
-    turn the command's success into a failure: the events wait in the catalogue."""
+    goes into the trail, so that the loss of the catalogue loses none. A store that cannot take them
+    now does not turn the command's success into a failure: the events wait in the catalogue, and
+    whoever runs the command is told."""
     archive = build_archive(settings_of(arguments))
     try:
         yield archive
     finally:
         try:
             archive.flush_trail()
-        except UnavailableError:
-            pass
+        except ArchiveError as error:
+            console.warn(text("events wait for the trail: {reason}", reason=str(error)), code=error.code)
         finally:
             archive.close()

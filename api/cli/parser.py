@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from api.texts import text
-from archive_core.errors import UsageError
+from api.cli.words import mistake
+from api.texts import marked, text
+from archive_core import __version__
+from archive_core.errors import UnknownObjectError, UsageError
 from archive_core.identifiers import parse_poid
 
 HOME_VARIABLE = "TRUSTED_ARCHIVE_HOME"
@@ -24,15 +26,31 @@ DEFAULT_HOME = "archive-home"
 ROLES = ("depositor", "auditor", "operator")
 
 
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help in the reader's language."""
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, text("usage: ") if prefix is None else prefix)
+
+
 class Parser(argparse.ArgumentParser):
-    """argparse that raises instead of leaving the process."""
+    """argparse that raises instead of leaving the process, and speaks the reader's language."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, formatter_class=Formatter, allow_abbrev=False, add_help=False)
+        # argparse writes its headings at import, in English, and offers no other way to change them.
+        self._positionals.title = text("positional arguments")
+        self._optionals.title = text("options")
+        self.add_argument("-h", "--help", action="help", help=text("show this help and exit"))
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} ({text('see')} `{self.prog} --help`)")
+        raise UsageError(f"{mistake(message)} ({text('see')} `{self.prog} --help`)")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
+    """`about` is what the command does and `example` one way to call it."""
+
     name: str
     about: str
     example: str
@@ -45,14 +63,15 @@ def build_parser() -> Parser:
         prog="trusted-archive",
         description=text("Keeps documents provably genuine for decades."),
         epilog=_epilog("trusted-archive init && trusted-archive deposit letter.pdf && trusted-archive preserve"),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {__version__}", help=text("show the program's version")
     )
     _globals(parser, after=False)
     commands = parser.add_subparsers(dest="command", metavar=text("COMMAND"), required=True, parser_class=Parser)
     for command in COMMANDS:
         _add(commands, command)
-    keys = _add(commands, Command("keys", "API keys: create, list, revoke", "trusted-archive keys list", _nothing))
+    keys = _add(commands, KEYS)
     below = keys.add_subparsers(dest="keys_command", metavar=text("COMMAND"), required=True, parser_class=Parser)
     for command in KEY_COMMANDS:
         _add(below, command)
@@ -61,12 +80,7 @@ def build_parser() -> Parser:
 
 def _add(commands: Any, command: Command) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
-        command.name,
-        help=text(command.about),
-        description=text(command.about),
-        epilog=_epilog(command.example),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        command.name, help=text(command.about), description=text(command.about), epilog=_epilog(command.example)
     )
     _globals(parser, after=True)
     command.options(parser)
@@ -86,7 +100,7 @@ def _globals(parser: argparse.ArgumentParser, *, after: bool) -> None:
     home = Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
     parser.add_argument(
         "--home",
-        type=Path,
+        type=_home,
         metavar="DIR",
         default=default(home),
         help=text(
@@ -106,11 +120,23 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
     """A command without options of its own."""
 
 
+def _home(word: str) -> Path:
+    return Path(_some(word))
+
+
+def _some(word: str) -> str:
+    if not word:
+        raise argparse.ArgumentTypeError(text("an empty value is not taken"))
+    return word
+
+
 def _poid(word: str) -> str:
+    """A POID in its one spelling. Other words may be POIDs elsewhere, so they are unknown and not a
+    mistake in the words."""
     try:
         return parse_poid(word)
     except ValueError:
-        raise argparse.ArgumentTypeError(text("{word} is not a POID", word=ascii(word[:64]))) from None
+        raise UnknownObjectError(f"there is no preservation object {word[:64]!a}") from None
 
 
 def _port(word: str) -> int:
@@ -139,7 +165,7 @@ def _one_version(parser: argparse.ArgumentParser) -> None:
 
 
 def _submission(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help=text("a file, or a folder with its files"))
+    parser.add_argument("paths", type=_some, nargs="+", metavar="PATH", help=text("a file, or a folder with its files"))
     parser.add_argument("--metadata", type=Path, metavar="FILE.json", help=text("a JSON object, kept verbatim"))
     parser.add_argument("--key", metavar="IDEMPOTENCY-KEY", help=text("repeating with the same key deposits once"))
     parser.add_argument("--profile", metavar="ID", help=text("the preservation profile; the home's default otherwise"))
@@ -147,7 +173,12 @@ def _submission(parser: argparse.ArgumentParser) -> None:
 
 def _deposit(parser: argparse.ArgumentParser) -> None:
     _submission(parser)
-    parser.add_argument("--organisation", metavar="ID", help=text("whose documents these are (IČO)"))
+    parser.add_argument(
+        "--organisation",
+        type=_some,
+        metavar="ID",
+        help=text("whose documents these are (IČO); the home's own otherwise"),
+    )
 
 
 def _update(parser: argparse.ArgumentParser) -> None:
@@ -194,7 +225,11 @@ def _export(parser: argparse.ArgumentParser) -> None:
 
 def _rebuild(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--from", dest="store", required=True, metavar="STORE", help=text("the name of the store to read")
+        "--from",
+        dest="store",
+        type=_some,
+        metavar="STORE",
+        help=text("the store to read, by name or folder; otherwise the one that holds most"),
     )
 
 
@@ -203,9 +238,16 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
 
 
 def _create_key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--label", required=True, metavar="TEXT", help=text("what the key is for"))
-    parser.add_argument("--role", required=True, choices=ROLES, help=text("what the key may do"))
-    parser.add_argument("--organisation", metavar="ID", help=text("whose documents the key may see; all otherwise"))
+    parser.add_argument("--label", metavar="TEXT", help=text("what the key is for"))
+    parser.add_argument(
+        "--role", default=ROLES[0], choices=ROLES, help=text("what the key may do (default: depositor)")
+    )
+    parser.add_argument(
+        "--organisation",
+        type=_some,
+        metavar="ID",
+        help=text("whose documents the key may see; otherwise a depositor's the home's own, any other key all"),
+    )
 
 
 def _revoke_key(parser: argparse.ArgumentParser) -> None:
@@ -215,59 +257,66 @@ def _revoke_key(parser: argparse.ArgumentParser) -> None:
 _POID_EXAMPLE = "01a206fbbf46744db6dc2a5fe0c13254"
 
 COMMANDS = (
-    Command("init", "Make a new home, or complete one", "trusted-archive --home /srv/archive init", _nothing),
-    Command("serve", "Answer HTTP requests and run the scheduler", "trusted-archive serve --port 8080", _serve),
+    Command("init", marked("Make a new home, or complete one"), "trusted-archive --home /srv/archive init", _nothing),
+    Command("serve", marked("Answer HTTP requests and run the scheduler"), "trusted-archive serve --port 8080", _serve),
     Command(
         "deposit",
-        "Take files in: each PATH becomes one preservation object",
+        marked("Take files in: each PATH becomes one preservation object"),
         "trusted-archive deposit contract.pdf --metadata contract.json --key 2026/0042",
         _deposit,
     ),
-    Command("preserve", "Close and prove what awaits evidence", "trusted-archive preserve", _nothing),
-    Command("status", "How the archive is", "trusted-archive status --json", _nothing),
-    Command("list", "Everything, in the order of deposit", "trusted-archive list", _nothing),
-    Command("show", "One preservation object", f"trusted-archive show {_POID_EXAMPLE}", _one_version),
-    Command("retrieve", "Give documents back", f"trusted-archive retrieve {_POID_EXAMPLE} --out documents", _retrieve),
+    Command("preserve", marked("Close and prove what awaits evidence"), "trusted-archive preserve", _nothing),
+    Command("status", marked("How the archive is"), "trusted-archive status --json", _nothing),
+    Command("list", marked("Everything, in the order of deposit"), "trusted-archive list", _nothing),
+    Command("show", marked("One preservation object"), f"trusted-archive show {_POID_EXAMPLE}", _one_version),
+    Command(
+        "retrieve",
+        marked("Give documents back"),
+        f"trusted-archive retrieve {_POID_EXAMPLE} --out documents",
+        _retrieve,
+    ),
     Command(
         "evidence",
-        "Write the evidence record (RFC 4998)",
+        marked("Write the evidence record (RFC 4998)"),
         f"trusted-archive evidence {_POID_EXAMPLE} --out proof.ers",
         _evidence,
     ),
-    Command("receipt", "The sealed receipt", f"trusted-archive receipt {_POID_EXAMPLE}", _receipt),
-    Command("verify", "Prove anew, from stored bytes", f"trusted-archive verify {_POID_EXAMPLE}", _verify),
+    Command("receipt", marked("The sealed receipt"), f"trusted-archive receipt {_POID_EXAMPLE}", _receipt),
+    Command("verify", marked("Prove anew, from stored bytes"), f"trusted-archive verify {_POID_EXAMPLE}", _verify),
     Command(
         "update",
-        "A new version; the PATHs are its complete content",
+        marked("A new version; the PATHs are its complete content"),
         f"trusted-archive update {_POID_EXAMPLE} contract.pdf annex.pdf",
         _update,
     ),
     Command(
         "export",
-        "Write a bundle that proves itself without us",
+        marked("Write a bundle that proves itself without us"),
         f"trusted-archive export {_POID_EXAMPLE} --out contract.zip",
         _export,
     ),
-    Command("audit", "Read every byte of every copy and all evidence", "trusted-archive audit", _nothing),
-    Command("trace", "What happened to an object", f"trusted-archive trace {_POID_EXAMPLE}", _one),
+    Command("audit", marked("Read every byte of every copy and all evidence"), "trusted-archive audit", _nothing),
+    Command("trace", marked("What happened to an object"), f"trusted-archive trace {_POID_EXAMPLE}", _one),
     Command(
         "rebuild-catalogue",
-        "Make the catalogue again from one store",
+        marked("Make the catalogue again from one store"),
         "trusted-archive rebuild-catalogue --from one",
         _rebuild,
     ),
-    Command("profiles", "The published preservation profiles", "trusted-archive profiles", _nothing),
-    Command("upgrade", "Bring an older home to this version", "trusted-archive upgrade --dry-run", _upgrade),
-    Command("doctor", "Check everything the archive rests on", "trusted-archive doctor", _nothing),
+    Command("profiles", marked("The published preservation profiles"), "trusted-archive profiles", _nothing),
+    Command("upgrade", marked("Bring an older home to this version"), "trusted-archive upgrade --dry-run", _upgrade),
+    Command("doctor", marked("Check everything the archive rests on"), "trusted-archive doctor", _nothing),
 )
+
+KEYS = Command("keys", marked("API keys: create, list, revoke"), "trusted-archive keys list", _nothing)
 
 KEY_COMMANDS = (
     Command(
         "create",
-        "Make a key; its secret is shown once",
+        marked("Make a key; its secret is shown once"),
         "trusted-archive keys create --label spisovka --role depositor --organisation 70891508",
         _create_key,
     ),
-    Command("list", "All keys, revoked ones too", "trusted-archive keys list", _nothing),
-    Command("revoke", "Revoke a key at once", "trusted-archive keys revoke key-0123456789abcdef", _revoke_key),
+    Command("list", marked("All keys, revoked ones too"), "trusted-archive keys list", _nothing),
+    Command("revoke", marked("Revoke a key at once"), "trusted-archive keys revoke key-0123456789abcdef", _revoke_key),
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from api.cli.console import Console
 from api.cli.parser import build_parser
+from api.texts import text
 from archive_core.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -21,20 +22,20 @@ def run(words: Sequence[str], console: Console) -> int:
     """Parse, do, answer. Errors of ours are told and become their exit codes."""
     try:
         arguments = build_parser().parse_args(words)
-        console.as_json, console.verbose = arguments.json, arguments.verbose
         return _command(arguments)(arguments, console)
     except ArchiveError as error:
-        console.error(error.code, str(error), error.facts)
+        console.refusal(error)
         return error.exit_code
-    except SystemExit as leaving:  # --help
-        return leaving.code if isinstance(leaving.code, int) else INTERNAL
+    except SystemExit as leaving:  # --help, and a server that stopped
+        return leaving.code if isinstance(leaving.code, int) else 0
     except (KeyboardInterrupt, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001 - the last place that can tell it in the asked form
         if console.verbose:
             traceback.print_exc()
+        what = f"{type(error).__name__}: {error}"
         console.error(
-            "internal", f"{type(error).__name__}: {error} (a fault of this program; --verbose says where)", {}
+            "internal", text("{what} (a fault of this program; --verbose says where it came from)", what=what)
         )
         return INTERNAL
 
@@ -45,4 +46,4 @@ def _command(arguments: argparse.Namespace) -> CommandFunction:
     name = arguments.command
     if name == "keys":
         name = f"keys-{arguments.keys_command}"
-    return commands.COMMANDS[name]
+    return commands.command(name)

@@ -23,16 +23,11 @@ MAX_FILES = 1_000_000
 """Files below one folder that are even listed; a profile's own limit is lower."""
 
 
-def submissions_of(arguments: argparse.Namespace, path: Path, originator: str) -> SubmissionObject:
-    """One PATH of `deposit` as one submission."""
-    return submission_of(arguments, [path], originator)
-
-
-def submission_of(arguments: argparse.Namespace, paths: Sequence[Path], originator: str) -> SubmissionObject:
+def submission_of(arguments: argparse.Namespace, paths: Sequence[str], originator: str) -> SubmissionObject:
     """PATHs together as one submission; raises `SubmissionError` saying which cannot be read."""
     files: list[SubmittedFile] = []
     for path in paths:
-        files += _files_of(path)
+        files += _files_of(Path(path))
     return SubmissionObject(
         files=tuple(files),
         originator=originator,
@@ -86,6 +81,8 @@ def _metadata(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise MetadataNotAcceptedError(f"{str(path)!a} is not a file")
         with path.open("rb") as stream:
             data = stream.read(MAX_METADATA + 1)
     except OSError as error:

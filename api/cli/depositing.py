@@ -1,0 +1,91 @@
+"""`deposit` and `update`: files go in.
+
+Rules kept here
+ * Each PATH of a deposit is one object. One that is refused does not keep the others out; the exit code
+   is that of the first refusal.
+ * What was acknowledged is told, also when the rest was cancelled or failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from api.cli.answers import GOOD
+from api.cli.console import Console, error_json, path_text, shown
+from api.cli.opening import actor, opened, settings_of
+from api.cli.submissions import submission_of
+from api.cli.words import told
+from api.texts import text
+from archive_core.archive import Archive
+from archive_core.errors import ArchiveError, UsageError
+
+
+def deposit(arguments: argparse.Namespace, console: Console) -> int:
+    """Exit 0 when every PATH is safe, else as the first refusal says."""
+    if arguments.key is not None and len(arguments.paths) > 1:
+        raise UsageError(text("one idempotency key stands for one object: deposit one PATH with --key"))
+    work = _Deposit(arguments, console)
+    with opened(arguments, console) as archive:
+        try:
+            work.run(archive)
+        except BaseException:
+            work.tell()  # what is safe is told; what went wrong follows on stderr
+            raise
+    work.tell()
+    return work.exit_code
+
+
+class _Deposit:
+    """One deposit command under way."""
+
+    def __init__(self, arguments: argparse.Namespace, console: Console) -> None:
+        self._arguments = arguments
+        self._console = console
+        self._answers: list[dict[str, object]] = []
+        self._lines: list[str] = []
+        self._first_error: dict[str, object] | None = None
+        self.exit_code = GOOD
+
+    def run(self, archive: Archive) -> None:
+        paths = self._arguments.paths
+        originator = self._arguments.organisation or settings_of(self._arguments).default_originator
+        for done, path in enumerate(paths):
+            self._console.progress("depositing", done, len(paths))
+            try:
+                self._take(archive, path, originator)
+            except ArchiveError as error:
+                self._refuse(path, error)
+        self._console.progress("depositing", len(paths), len(paths))
+
+    def _take(self, archive: Archive, path: str, originator: str) -> None:
+        submission = submission_of(self._arguments, [path], originator)
+        answer = archive.deposit(submission, actor=actor())
+        self._answers.append({**answer.to_json(), "path": path_text(path)})
+        again = f" ({text('as before')})" if answer.replayed else ""
+        self._lines.append(
+            f"{answer.poid}  v{answer.version}  {text(str(answer.status))}{again}  {shown(path_text(path))}"
+        )
+
+    def _refuse(self, path: str, error: ArchiveError) -> None:
+        told_error = error_json(error)
+        self._first_error = self._first_error or told_error
+        self.exit_code = self.exit_code or error.exit_code
+        self._answers.append({"path": path_text(path), "status": "refused", "error": told_error})
+        self._lines.append(f"{shown(path_text(path))}: {text('REFUSED')}: {shown(told(error))}")
+
+    def tell(self) -> None:
+        document: dict[str, object] = {"objects": self._answers}
+        if self._first_error:
+            document["error"] = self._first_error
+        self._console.result(document, self._lines)
+
+
+def update(arguments: argparse.Namespace, console: Console) -> int:
+    """The PATHs together are the complete new content."""
+    with opened(arguments, console) as archive:
+        submission = submission_of(arguments, arguments.paths, "")
+        answer = archive.update(arguments.poid, submission, actor=actor())
+    again = f" ({text('as before')})" if answer.replayed else ""
+    document = {**answer.to_json(), "path": [path_text(path) for path in arguments.paths]}
+    console.result(document, [f"{answer.poid}  v{answer.version}  {text(str(answer.status))}{again}"])
+    return GOOD

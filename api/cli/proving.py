@@ -1,0 +1,133 @@
+"""`preserve`, `verify`, `audit`: evidence made and judged."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+from api.cli.answers import BAD, GOOD, TEST_TRUST, UNDECIDED, WAITS
+from api.cli.console import Console, shown
+from api.cli.opening import actor, opened
+from api.texts import marked, text
+from archive_core.archive import Archive
+from archive_core.errors import EvidencePendingError, UsageError
+from archive_core.findings import Report, Verdict, utc_text
+
+Judged = tuple[str, int, Report | None]
+"""POID, version, and what was found; None stands for what has no evidence yet."""
+
+_EXIT_OF = {Verdict.PASSED: GOOD, Verdict.FAILED: BAD, Verdict.INDETERMINATE: UNDECIDED}
+
+_PENDING = marked("safely stored, not evidenced yet: run `preserve` or wait for the next batch")
+
+
+def preserve(arguments: argparse.Namespace, console: Console) -> int:
+    """Close and prove everything that waits. Exit 75 when some of it goes on waiting."""
+    with opened(arguments, console) as archive:
+        views = archive.preserve(actor=actor(), progress=console.progress)
+    test_trust = any(view.test_trust for view in views)
+    lines = [
+        text("batch {number}: {objects} objects, {outcome}", number=view.number, objects=view.objects, outcome=outcome)
+        for view in views
+        for outcome in [
+            text("proven since {time}", time=utc_text(view.evidenced_at))
+            if view.evidenced_at
+            else text("waits: {reason}", reason=shown(view.error))
+        ]
+    ] or [text("Nothing awaits evidence.")]
+    if test_trust:
+        lines.append(text(TEST_TRUST))
+    console.result({"batches": [view.to_json() for view in views], "test_trust": test_trust}, lines)
+    return WAITS if any(view.error for view in views) else GOOD
+
+
+# -- verify -----------------------------------------------------------------------------------
+
+
+def verify(arguments: argparse.Namespace, console: Console) -> int:
+    """The worst verdict decides: 0 PASSED, 1 FAILED, 3 INDETERMINATE."""
+    if bool(arguments.poids) == arguments.all:
+        raise UsageError(text("name POIDs, or say --all"))
+    if arguments.version is not None and len(arguments.poids) != 1:
+        raise UsageError(text("--version goes with one POID"))
+    with opened(arguments, console) as archive:
+        if arguments.all:
+            judged = list(archive.verify_all(actor=actor(), progress=console.progress))
+        else:
+            judged = [_verify(archive, poid, arguments.version) for poid in arguments.poids]
+    verdict = _worst(report for _, _, report in judged)
+    objects = [_verify_json(*one) for one in judged]
+    summary = {"verdict": str(verdict), "checked": len(objects), "objects": objects}
+    single = len(arguments.poids) == 1
+    console.result(
+        objects[0] if single else summary, _verify_lines(objects, verdict, detailed=single or console.verbose)
+    )
+    return _EXIT_OF[verdict]
+
+
+def _verify(archive: Archive, poid: str, version: int | None) -> Judged:
+    # The version is settled first: an update in between must not be told as what was judged.
+    row = archive.show(poid, version, actor=actor())
+    try:
+        return row.poid, row.version, archive.verify(row.poid, row.version, actor=actor())
+    except EvidencePendingError:
+        return row.poid, row.version, None
+
+
+def _worst(reports: Iterable[Report | None]) -> Verdict:
+    """The worst verdict; over nothing, or over what has no evidence yet, INDETERMINATE."""
+    order = [Verdict.PASSED, Verdict.INDETERMINATE, Verdict.FAILED]
+    found = [report.verdict if report else Verdict.INDETERMINATE for report in reports]
+    return max(found, key=order.index, default=Verdict.INDETERMINATE)
+
+
+def _verify_json(poid: str, version: int, report: Report | None) -> dict[str, object]:
+    if report is None:
+        return {
+            "poid": poid,
+            "version": version,
+            "verdict": str(Verdict.INDETERMINATE),
+            "sub_indication": "NO_POE",
+            "proof_of_existence": None,
+            "message": _PENDING,
+            "steps": [],
+            "findings": [],
+            "test_trust": False,
+        }
+    return {**report.to_json(), "poid": poid, "version": version}
+
+
+def _verify_lines(objects: list[dict[str, object]], verdict: Verdict, *, detailed: bool) -> Iterable[str]:
+    for found in objects:
+        since = f"  {text('exists since')} {found['proof_of_existence']}" if found["proof_of_existence"] else ""
+        verdict_text = f"{found['verdict']} {found['sub_indication'] or ''}".rstrip()
+        yield f"{found['poid']}  v{found['version']}  {verdict_text}{since}"
+        if found.get("message"):
+            yield f"  {text(str(found['message']))}"
+        steps, findings = found["steps"], found["findings"]
+        assert isinstance(steps, list)
+        assert isinstance(findings, list)
+        for step in steps:
+            if detailed or step["verdict"] != "PASSED":
+                yield f"  {step['verdict']:<13} {step['name']}: {shown(step.get('message', ''))}".rstrip()
+        for finding in findings:
+            yield f"  {finding['code']}: {shown(finding['message'])}"
+    if len(objects) != 1:
+        yield text("{count} versions checked: {verdict}", count=len(objects), verdict=str(verdict))
+    if any(found["test_trust"] for found in objects):
+        yield text(TEST_TRUST)
+
+
+# -- audit ------------------------------------------------------------------------------------
+
+
+def audit(arguments: argparse.Namespace, console: Console) -> int:
+    """Exit 1 when there are findings; notes do not count."""
+    with opened(arguments, console) as archive:
+        found = archive.audit(actor=actor(), progress=console.progress)
+    lines = [f"{entry.store}  {shown(entry.path)}  {entry.code}  {shown(entry.message)}" for entry in found.findings]
+    lines += [f"{text('note')}: {e.store}  {shown(e.path)}  {e.code}  {shown(e.message)}" for e in found.notes]
+    checked = ", ".join(f"{count} {text(what)}" for what, count in found.checked.items())
+    lines.append(text("{count} findings; checked: {checked}", count=len(found.findings), checked=checked))
+    console.result(found.to_json(), lines)
+    return BAD if found.findings else GOOD

@@ -1,0 +1,131 @@
+"""`rebuild-catalogue`: the catalogue again, from one store.
+
+Rules kept here
+ * The old catalogue is kept beside the new one, which takes its name only when it is whole.
+ * Into a server database only when that is empty: nothing is overwritten there.
+ * No server may run on the home meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from api.cli.answers import BAD, GOOD
+from api.cli.console import Console, path_text, shown
+from api.cli.opening import settings_of
+from api.home import only_user
+from api.settings import ArchiveSettings
+from api.texts import text
+from api.wiring import build_copies, build_published, build_validator, catalogue_file, catalogue_url
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.clock import SystemClock
+from archive_core.errors import ConflictError, UsageError
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.rebuild import Rebuild, RebuildReport
+from archive_core.replication import Copies
+
+
+def rebuild_catalogue(arguments: argparse.Namespace, console: Console) -> int:
+    """Exit 1 when the store lacks something or something in it cannot be read."""
+    settings = settings_of(arguments)
+    with only_user(settings.home):
+        copies = build_copies(settings, create=False)
+        try:
+            root = _store(arguments.store, settings, copies)
+            at = SystemClock().now()
+            target = _Target(settings)
+            catalogue = target.open()
+            try:
+                report = Rebuild(
+                    root=root,
+                    catalogue=catalogue,
+                    published=build_published(settings),
+                    validator=build_validator(settings),
+                    progress=console.progress,
+                ).run(at=at)
+            finally:
+                catalogue.close()
+            kept = target.swap(f"{at:%Y%m%dT%H%M%S%fZ}")
+        finally:
+            copies.close()
+    document = {**report.to_json(), "store": root.store.name, "backup": path_text(kept) if kept else None}
+    console.result(document, _lines(report, root.store.name, kept))
+    return BAD if report.findings else GOOD
+
+
+def _store(wanted: str | None, settings: ArchiveSettings, copies: Copies) -> StorageRoot:
+    """The store of that name or directory; without one, the store that holds the most objects."""
+    if wanted is None:
+        return max(copies.roots, key=lambda root: sum(1 for _ in root.object_ids()))
+    for root, place in zip(copies.roots, settings.stores, strict=True):
+        if wanted == root.store.name or Path(wanted).absolute() == (settings.home / place.root).absolute():
+            return root
+    names = ", ".join(copies.names)
+    raise UsageError(text("there is no store {name}; there are: {names}", name=wanted, names=names))
+
+
+def _lines(report: RebuildReport, store: str, kept: Path | None) -> Iterable[str]:
+    yield text(
+        "From {store}: {objects} objects, {versions} versions, {batches} batches, {events} events",
+        store=store,
+        objects=report.objects,
+        versions=report.versions,
+        batches=report.batches,
+        events=report.events,
+    )
+    if kept:
+        yield text("The old catalogue is kept as {path}", path=shown(path_text(kept)))
+    yield text("API keys cannot be rebuilt: make new ones with `trusted-archive keys create`.")
+    for finding in report.findings:
+        yield f"{finding.code}  {shown(finding.where)}  {shown(finding.message)}"
+    if report.findings:
+        yield text("This store is not complete: `trusted-archive audit` compares it with the others.")
+
+
+class _Target:
+    """Where a rebuilt catalogue goes: a new SQLite file that is swapped in, or an empty database."""
+
+    ASIDE = "catalogue.rebuilding.sqlite3"
+
+    def __init__(self, settings: ArchiveSettings) -> None:
+        self._settings = settings
+        self._file = catalogue_file(settings)
+
+    def open(self) -> Catalogue:
+        if self._file is None:
+            catalogue = Catalogue.create(catalogue_url(self._settings))
+            if catalogue.count_states().versions or catalogue.last_segment():
+                catalogue.close()
+                raise ConflictError("the database is not empty: create a new one, name it in the settings, and repeat")
+            return catalogue
+        for part in _parts(self._settings.home / self.ASIDE):
+            part.unlink(missing_ok=True)
+        return Catalogue.create(catalogue_url(self._settings, self.ASIDE))
+
+    def swap(self, stamp: str) -> Path | None:
+        """Put the new file in place; the old one's path, or None when there was none."""
+        if self._file is None:
+            return None
+        aside = self._settings.home / self.ASIDE
+        if left := [part.name for part in _parts(aside)[1:] if part.exists()]:
+            raise ConflictError(f"the new catalogue is still in use ({left[0]} is there): nothing was changed")
+        kept = self._file.with_name(f"{self._file.stem}.{stamp}{self._file.suffix}") if self._file.exists() else None
+        for old in reversed(_parts(self._file)):
+            if old.exists():
+                beside = kept or self._file.with_name(f"{self._file.stem}.{stamp}{self._file.suffix}")
+                os.replace(old, beside.with_name(old.name.replace(self._file.name, beside.name, 1)))
+        os.replace(aside, self._file)
+        directory = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        return kept
+
+
+def _parts(file: Path) -> list[Path]:
+    """A SQLite database and what lies beside it while it is used."""
+    return [file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm"))]
