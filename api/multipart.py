@@ -7,6 +7,9 @@ Rules kept here
    escapes of a quoted string (RFC 9110 5.6.4) and `filename*` in UTF-8 (RFC 8187) are undone.
  * What is ambiguous is refused: a header twice, a parameter twice, a coding on a part.
  * A body that ends before its closing delimiter or before its Content-Length is truncated.
+
+Delimiters are found by `multipart_decoder`. Werkzeug's decoder is not used: where a block of the body
+ends inside a delimiter line, it takes the line feed at the end of a document for part of that line.
 """
 
 from __future__ import annotations
@@ -19,17 +22,17 @@ from urllib.parse import unquote_to_bytes
 
 from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData, Preamble
+from werkzeug.exceptions import ClientDisconnected
 
 from api.digest_fields import merge_claims, parse_digest_field
+from api.multipart_decoder import MultipartDecoder, PartData
 from api.refusals import MalformedUploadError, StalledUploadError, UnsupportedMediaTypeError
 from archive_core.digests import MultiHasher
 from archive_core.errors import DigestMismatchError, SizeLimitError, TruncatedSubmissionError
 
+__all__ = ["BLOCK", "BodyReader", "PartData", "PartStart", "boundary_of", "read_parts"]
+
 BLOCK = 64 * 1024
-MAX_HEADER = 16 * 1024
-"""Bytes of one part's header."""
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 _PARAMETER = re.compile(r'\s*;\s*([A-Za-z*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";]+))', re.DOTALL)
@@ -47,14 +50,6 @@ class PartStart:
     name: str
     filename: str | None
     claims: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class PartData:
-    """Bytes of the part that began last; `last` when it ends with them."""
-
-    data: bytes
-    last: bool
 
 
 def boundary_of(content_type: str | None) -> bytes:
@@ -122,37 +117,14 @@ class BodyReader:
 
 def read_parts(body: BodyReader, boundary: bytes) -> Iterator[PartStart | PartData]:
     """The parts of the body, in order, as a start and its data."""
-    decoder = MultipartDecoder(boundary, max_form_memory_size=BLOCK + MAX_HEADER)
+    decoder = MultipartDecoder(boundary)
     for block in body.blocks():
-        yield from _decode(decoder, block)
-    yield from _decode(decoder, None)
-
-
-def _decode(decoder: MultipartDecoder, block: bytes | None) -> Iterator[PartStart | PartData]:
-    try:
-        decoder.receive_data(block)
-        while not isinstance(event := decoder.next_event(), NeedData):
-            if isinstance(event, Epilogue):
-                return
-            if isinstance(event, Preamble):
-                continue
-            if isinstance(event, (Field, File)):
-                yield _start(event.headers)
-            elif isinstance(event, Data):
-                yield PartData(event.data, not event.more_data)
-    except RequestEntityTooLarge:
-        raise MalformedUploadError(
-            f"a part header has more than {MAX_HEADER} bytes, or bytes follow the last part"
-        ) from None
-    except ValueError as error:
-        if block is None:
-            raise TruncatedSubmissionError("the body ended before its last part did; nothing was stored") from error
-        raise MalformedUploadError("a part header cannot be read (RFC 7578)") from error
+        for event in decoder.feed(block):
+            yield event if isinstance(event, PartData) else _start(event)
+    decoder.finish()
 
 
 def _start(headers: Headers) -> PartStart:
-    if sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEADER:
-        raise MalformedUploadError(f"a part header has more than {MAX_HEADER} bytes")
     for name in ("Content-Disposition", "Content-Digest", "Repr-Digest", "Content-Encoding"):
         if len(headers.getlist(name)) > 1:
             raise MalformedUploadError(f"a part has {name} twice")

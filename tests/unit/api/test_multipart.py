@@ -216,3 +216,75 @@ def test_no_body_makes_anything_but_a_refusal(body: bytes) -> None:
         refused = 400
 
     assert refused in (400, 413, 415)
+
+
+class Cut:
+    """A body that comes in two blocks."""
+
+    def __init__(self, body: bytes, at: int) -> None:
+        self._blocks = [block for block in (body[:at], body[at:]) if block]
+
+    def read(self, size: int, /) -> bytes:
+        return self._blocks.pop(0) if self._blocks else b""
+
+
+LIKE_DELIMITERS = [
+    b"line\n",
+    b"line\r",
+    b"line\r\n",
+    b"\n",
+    b"\r\n\r\n",
+    b"",
+    b"\r\n--x-y-",
+    b"\r\n--x-y-z.\r\n",
+    b"\r\n--x-y-z-\r\n",
+    b"\r\n--x-y-z \tx",
+    b"\n--x-y-z\n",
+    b"\r--x-y-z--\r",
+    b"--x-y-z\r\n",
+]
+
+
+@pytest.mark.parametrize("content", LIKE_DELIMITERS)
+def test_a_document_is_the_same_wherever_its_upload_is_cut(content: bytes) -> None:
+    """Line ends before a delimiter, and lines that only look like one, are content at every cut."""
+    body = one(DISPOSITION, content) + b"ignored"
+    for at in range(len(body) + 1):
+        parts = list(read_parts(BodyReader(Cut(body, at), limit=10_000), BOUNDARY))
+        data = [part for part in parts if isinstance(part, PartData)]
+
+        assert content == b"".join(part.data for part in data), at
+        assert [part.last for part in data] == [False] * (len(data) - 1) + [True], at
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"before\r\n" + one(DISPOSITION),
+        one(DISPOSITION).replace(b"--x-y-z\r\n", b"--x-y-z  \t\r\n"),
+        one(DISPOSITION).replace(b"; filename", b";\r\n filename"),
+    ],
+)
+def test_what_rfc_2046_allows_around_parts_is_taken(body: bytes) -> None:
+    """A preamble, white space after a boundary, and a folded header line."""
+    [(start, content)] = parts_of(body)
+
+    assert (start.filename, content) == ("a", b"abc")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"p" * (1 << 20) + b"\r\n" + one(DISPOSITION),
+        one(DISPOSITION.replace(";", ";\r", 1)),
+        one(DISPOSITION + "\nX: y"),
+        one("no colon"),
+        one("Bad Name: x"),
+        b"--x-y-z\r\n\r\n\r\nabc\r\n--x-y-z--\r\n",
+        one(DISPOSITION).replace(b"a", b"\xff", 1),
+    ],
+)
+def test_what_only_some_would_read_is_refused(body: bytes) -> None:
+    """An endless preamble, bare line ends in a header, a header that is none, and none at all."""
+    with pytest.raises(MalformedUploadError):
+        parts_of(body)
