@@ -42,6 +42,7 @@ from archive_core.publishing import Published
 from archive_core.receipts import Named, Root, Statement
 from archive_core.replication import Copies, DamageListener
 from archive_core.sequencer import Sequencer
+from archive_core.settling import settle
 from archive_core.trail.events import EventType, Outcome
 from policies.profiles import PreservationProfile, is_batch_due
 
@@ -228,11 +229,10 @@ class Preservation:
         adopted = False
         while True:
             number = self._catalogue.next_batch_number()
-            holders = [root for root in self._copies.roots if root.has_object(system_object(BATCH, number))]
-            if not holders:
+            source, _ = settle(self._copies, system_object(BATCH, number))
+            if source is None:
                 return adopted
-            stored = read_batch_from(holders[0], number)
-            self._copies.spread(system_object(BATCH, number), holders[0])
+            stored = read_batch_from(source, number)
             self._enter(stored.formed, self._originator_of(stored.formed))
             adopted = True
 
@@ -246,9 +246,10 @@ class Preservation:
 
     def _finish(self, number: int, actor: Actor, progress: Progress) -> BatchView:
         progress("stamping", number, None)
-        stored = read_batch(self._copies, number, self._on_damage)
         error = None
         try:
+            settle(self._copies, system_object(BATCH, number))  # a token must not stay on one store alone
+            stored = read_batch(self._copies, number, self._on_damage)
             stored = self._stamp(stored, actor)
             self._complete(stored)
         except ArchiveError as problem:

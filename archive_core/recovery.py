@@ -48,6 +48,8 @@ class Recovery:
         source = self._most_complete(object_id)
         entries = read_object(source, poid)
         copied = self._copies.spread(object_id, source)
+        for root in self._copies.roots:
+            root.mend(object_id)  # once it is acknowledged, a sidecar that was not replaced is damage
         self._catalogue.enter_versions(entries)
         return Adopted(poid, tuple(row.version for row, _, _ in entries), tuple(copied))
 

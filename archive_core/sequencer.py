@@ -3,7 +3,8 @@
 Rules kept here
  * One sequencer at a time (a lease); a segment's number is claimed by writing its object.
  * A segment is on every store before the catalogue calls its events sequenced. A segment that the
-   stores hold and the catalogue does not know is adopted before a new one is made.
+   stores hold and the catalogue does not know is adopted before a new one is made; one that no store
+   holds whole is cleared, with its sidecar.
  * Personal detail goes to an object of its own (`td…`), so that it can be erased without touching
    the chain.
 """
@@ -25,6 +26,7 @@ from archive_core.lifecycle import Actor
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import Clock
 from archive_core.replication import Copies
+from archive_core.settling import discard, settle
 from archive_core.trail.events import Detail, EventType, Outcome, new_event
 from archive_core.trail.merkle import Frontier
 from archive_core.trail.segments import (
@@ -143,13 +145,13 @@ class Sequencer:
             last = self._catalogue.last_segment()
             number = last.number + 1 if last else 1
             object_id = system_object(TRAIL, number)
-            holders = [root for root in self._copies.roots if root.has_object(object_id)]
-            if not holders:
+            source, _ = settle(self._copies, object_id)
+            if source is None:
+                # A sidecar whose segment never came to be holds the details of events that still wait.
+                discard(self._copies, system_object(TRAIL_DETAIL, number))
                 return adopted
-            header, segment = read_segment(holders[0], number)
-            for missing in (system_object(TRAIL_DETAIL, number), object_id):
-                if holders[0].has_object(missing):
-                    self._copies.spread(missing, holders[0])
+            settle(self._copies, system_object(TRAIL_DETAIL, number))
+            header, segment = read_segment(source, number)
             self._catalogue.record_events(recorded_rows(segment))
             self._enter(header, segment)
             adopted = True

@@ -37,7 +37,7 @@ def watch(engine: Engine, plan: FaultPlan) -> None:
 
     event.listen(engine, "begin", alive)
     event.listen(engine, "commit", committing)
-    engine.dialect.do_commit = do_commit  # type: ignore[method-assign]
+    engine.dialect.do_commit = do_commit  # type: ignore[assignment,method-assign]
 
 
 def lost_connection(step: str) -> None:

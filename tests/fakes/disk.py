@@ -24,7 +24,6 @@ from pathlib import Path
 from storage_backends.durable import DurableFiles, SyncGroup
 from tests.fakes.faults import FaultPlan
 
-
 Before = dict[str, bytes | bool]
 """What lies under a path: a file's bytes, True for a directory, False for nothing."""
 
@@ -99,7 +98,7 @@ class Journal:
 
     def settle(self, loss: Loss, seed: int = 0) -> None:
         """Make the real directory what the disk holds after the power came back."""
-        chance = random.Random(f"{loss}-{seed}")  # noqa: S311 - a reproducible accident
+        chance = random.Random(f"{loss}-{seed}")
         state: Before = dict(self._before)
         for change in self._changes:
             kept = not change.pending or loss is Loss.CONTENTS or (loss is Loss.SOME and chance.random() < 0.5)

@@ -14,7 +14,7 @@ import multiprocessing
 import pickle
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Prepared:
         if self.server is None:
             yield from _used(Trial(folder, self.told, self.at))
             return
-        name = make_url(self.url).database
+        name = str(make_url(self.url).database)
         with self.server.database(template=name) as url:
             settings = folder / "home" / SETTINGS_FILE
             settings.write_text(settings.read_text().replace(self.url, url))
@@ -105,7 +105,7 @@ class Trial(World):
         for store in stores or ("one", "two"):
             archive, report = self.rebuilt(store)
             try:
-                assert () == report.findings
+                assert report.findings == ()
                 assert expected == [view.to_json() for view in archive.objects(actor=OPERATOR)]
                 for poid, versions in self.told.items():
                     for told, files in versions:
@@ -282,7 +282,7 @@ def kill_child(trial: Trial, story: Story, at: int) -> bool:
     child.join(120)
     assert child.exitcode in (0, -signal.SIGKILL), child.exitcode
     if child.exitcode == 0:
-        trial.told = pickle.loads(out.read_bytes())  # noqa: S301 - our own child wrote it
+        trial.told = pickle.loads(out.read_bytes())
     return child.exitcode == 0
 
 
@@ -297,24 +297,41 @@ def _child(folder: Path, told: Told, at: datetime, story: str, step: int, out: P
 # -- judging ----------------------------------------------------------------------------------
 
 
-def judge(trial: Trial, story: Story, *, retry: bool) -> None:
-    """After the restart: nothing told is lost, nothing is half, and everyday work goes on.
+def judge(trial: Trial, story: Story, *, retry: bool, restart: bool = True) -> None:
+    """Afterwards nothing told is lost, nothing is half, and everyday work goes on.
 
-    With `retry` the client comes back at once; without, an audit comes first, an hour later."""
-    trial.restart()
+    With `retry` the client comes back at once; without, an audit comes first, an hour later. Without
+    `restart` the process that met the error goes on."""
+    if restart:
+        trial.restart()
     trial.clock.advance(minutes=3)  # the leases of the dead have ended; its claims are still young
     if retry:
         story.again(trial)
     trial.clock.advance(hours=1)
     first = trial.audit()
-    assert [] == first.findings
+    assert first.findings == []
     story.settled(trial)
     trial.preserve()
     assert {Status.EVIDENCED} == {view.status for view in trial.archive.objects(actor=OPERATOR)}
     second = trial.audit()
-    assert [] == second.findings
-    assert [] == second.notes
+    assert second.findings == []
+    assert second.notes == []
     trial.check()
+
+
+def sweep(one: Callable[[Any], None], cases: Sequence[Any], steps: Sequence[str]) -> None:
+    """Try every case and fail with all that went wrong; a case begins with its step's number or is it."""
+    assert cases
+    wrong = []
+    for case in cases:
+        number = case[0] if isinstance(case, tuple) else case
+        try:
+            one(case)
+        except (AssertionError, ArchiveError) as error:
+            step = steps[number - 1] if number <= len(steps) else "after the last step"
+            wrong.append(f"{case} {step}: {type(error).__name__}: {str(error)[:600]}")
+
+    assert not wrong, f"{len(wrong)} of {len(cases)} went wrong:\n" + "\n".join(wrong)
 
 
 def sample(steps: list[str], most: int) -> list[int]:

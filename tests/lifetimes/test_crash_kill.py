@@ -1,0 +1,60 @@
+"""A process is killed (SIGKILL) before every durable step, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.lifetimes.conftest import Fresh
+from tests.lifetimes.crash_world import STORIES, judge, kill_child, sample, sweep
+
+Steps = Callable[[str], list[str]]
+
+
+def _killed(name: str, steps: list[str], chosen: list[int], fresh: Fresh) -> None:
+    def one(case: tuple[int, bool]) -> None:
+        step, retry = case
+        with fresh() as trial:
+            survived = kill_child(trial, STORIES[name], step)
+            assert survived == (step > len(steps))
+            judge(trial, STORIES[name], retry=retry)
+
+    sweep(one, [(step, step % 2 == 0) for step in chosen], steps)
+
+
+@pytest.mark.parametrize(
+    ("prepared", "name", "most"),
+    [
+        ("sqlite", "keyed-deposit", 3),
+        ("sqlite", "preserve", 3),
+        ("sqlite", "flush", 2),
+        ("postgresql", "keyed-deposit", 2),
+        ("postgresql", "preserve", 2),
+    ],
+    indirect=["prepared"],
+)
+def test_a_kill_at_some_steps(name: str, most: int, fresh: Fresh, steps_of: Steps) -> None:
+    """A sample of all steps."""
+    _killed(name, steps_of(name), sample(steps_of(name), most), fresh)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("name", STORIES)
+def test_a_kill_at_every_step(name: str, fresh: Fresh, steps_of: Steps) -> None:
+    """Every step; the client comes back at once, or never."""
+    steps = steps_of(name)
+    _killed(name, steps, list(range(1, len(steps) + 2)), fresh)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("name", STORIES)
+def test_a_kill_at_every_commit_on_postgresql(name: str, fresh: Fresh, steps_of: Steps) -> None:
+    """Every commit and what follows it, and a sample of the other steps."""
+    steps = steps_of(name)
+    commits = [number for number, step in enumerate(steps, 1) if step == "catalogue commit"]
+    chosen = {*commits, *(number + 1 for number in commits), *sample(steps, 12)}
+    _killed(name, steps, sorted(chosen), fresh)
