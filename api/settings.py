@@ -8,6 +8,7 @@ Rules kept here
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -138,7 +139,9 @@ class _Table:
             return default
         value = self._values.pop(key)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            value = float(value) if abs(value) < 2**53 else math.inf
+        if kind is float and isinstance(value, float) and not math.isfinite(value):
+            raise SettingsError(f"{self._where}: `{key}` must be a number of ordinary size")
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise SettingsError(f"{self._where}: `{key}` must be a {kind.__name__}, not {type(value).__name__}")
         return value
@@ -167,7 +170,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
     """Parse the text of a settings file; see `ArchiveSettings`."""
     try:
         top = _Table(tomllib.loads(text), SETTINGS_FILE)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not TOML, a number too long, too deep
         raise SettingsError(f"{SETTINGS_FILE} is not TOML: {error}") from error
     found = top.take("format", int)
     if found != FORMAT:

@@ -99,7 +99,7 @@ def parse_members(data: bytes) -> tuple[tuple[str, int], ...]:
     members: list[tuple[str, int]] = []
     for line in data.splitlines():
         poid, _, version = line.decode("ascii", "replace").partition(" ")
-        if not is_poid(poid) or not version.isdecimal():
+        if not is_poid(poid) or not version.isdecimal() or len(version) > 19:
             raise MalformedDocumentError(f"member {len(members)} of the batch is not a POID and a version")
         members.append((poid, int(version)))
     if not members or members_text(members) != data:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from archive_core import canonical
+from archive_core import canonical, reading
 from archive_core.digests import Digest, MultiHasher, hash_bytes
 from archive_core.errors import NameNotAcceptedError, SubmissionError
 
@@ -78,11 +78,12 @@ class ChunkList:
 
     @classmethod
     def parse(cls, data: bytes) -> ChunkList:
-        """Read a chunk list file; raises `ValueError` when it is not one of ours."""
-        value = canonical.read(data, max_bytes=MAX_CHUNK_LIST_BYTES, max_depth=3)
-        if not isinstance(value, dict) or set(value) != {"algorithm", "chunk_size", "digests"}:
-            raise ValueError("not a chunk list")
-        algorithm, size, digests = value["algorithm"], value["chunk_size"], value["digests"]
-        if not isinstance(algorithm, str) or not isinstance(size, int) or size < 1 or not isinstance(digests, list):
-            raise ValueError("not a chunk list")
-        return cls(size, tuple(Digest.from_hex(algorithm, text) for text in digests))
+        """Read a chunk list file; raises `MalformedDocumentError` when it is not one of ours."""
+        value = canonical.read_canonical(data, max_bytes=MAX_CHUNK_LIST_BYTES, max_depth=3)
+        value = reading.members(value, ("algorithm", "chunk_size", "digests"), "the chunk list")
+        algorithm = reading.digest_name(value["algorithm"], "the chunk list's algorithm")
+        listed = reading.items(value["digests"], "the chunk list's digests", most=MAX_CHUNK_LIST_BYTES)
+        return cls(
+            reading.integer(value["chunk_size"], "the chunk list's chunk_size", least=1),
+            tuple(Digest(algorithm, reading.digest(text, algorithm, "a digest of a chunk")) for text in listed),
+        )

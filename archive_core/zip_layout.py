@@ -27,4 +27,6 @@ END64_LOCATOR = struct.Struct("<IIQI")
 STORED, DEFLATED = 0, 8
 ENCRYPTED, DESCRIPTOR, STRONG, MASKED, UTF8 = 1 << 0, 1 << 3, 1 << 6, 1 << 13, 1 << 11
 ZIP64_EXTRA = 0x0001
+NEWEST_VERSION = 63
+"""4.4.3.2: the newest version that a file can need, ten times 6.3."""
 MAX16, MAX32 = 0xFFFF, 0xFFFFFFFF

@@ -230,13 +230,15 @@ def _parse_directory(directory: bytes, count: int, start: int, limits: ZipLimits
         if position + layout.CENTRAL.size > len(directory):
             _refuse("the central directory holds fewer entries than the end record says")
         fields = layout.CENTRAL.unpack_from(directory, position)
-        signature, _, _, flags, method, time, date, crc, packed, size = fields[:10]
+        signature, _, needed, flags, method, time, date, crc, packed, size = fields[:10]
         name_length, extra_length, comment_length, disk, _, attributes, offset = fields[10:]
         body = position + layout.CENTRAL.size
         position = body + name_length + extra_length + comment_length
         if signature != layout.CENTRAL_SIGNATURE or position > len(directory) or comment_length:
             _refuse("the central directory is malformed or has comments")
         name = directory[body : body + name_length]
+        if needed & 0xFF > layout.NEWEST_VERSION:
+            _refuse(f"{_shown(name)} needs a newer version of the ZIP format")
         extras = _extras(directory[body + name_length : body + name_length + extra_length], name)
         size, packed, offset, disk = _zip64_values(extras, name, (size, packed, offset, disk))
         header = _Header(name, flags, method, (time, date), crc, packed, size, offset)

@@ -103,7 +103,7 @@ def read_toml(source: bytes, place: str) -> Section:
     """The top level of a TOML file; raises PolicyError when it is none."""
     try:
         return Section(tomllib.loads(source.decode("utf-8")), place)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number too long, too deep
         raise PolicyError(f"{place} is not TOML in UTF-8: {error}") from error
 
 

@@ -103,7 +103,7 @@ class TsaClient:
         if outer.tag != 0x30 or len(parts) > 2:
             self._refuse("format", "the answer is not a TimeStampResp")
         if status not in (0, 1):
-            self._refuse("status", f"the answer is {_STATUS.get(status, status)}{text}")
+            self._refuse("status", f"the answer is {_STATUS.get(status, 'of no known status')}{text}")
         if len(parts) != 2:
             self._refuse("format", "the answer grants a time-stamp without holding one")
         return parts[1].raw

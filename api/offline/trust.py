@@ -19,6 +19,8 @@ from asn1crypto import crl, ocsp, pem, x509
 
 from archive_core.errors import UsageError
 from archive_core.ports import ValidationData
+from signing.certificates import load_certificate
+from signing.judgement import PARSER_ERRORS
 
 MAX_FILE = 16 * 1024 * 1024
 MAX_FILES = 2_000
@@ -108,23 +110,22 @@ def _blocks(data: bytes) -> list[bytes]:
 
 def _is_certificate(der: bytes) -> bool:
     try:
-        certificate = x509.Certificate.load(der, strict=True)
-        return bool(certificate.subject.dump() and certificate.public_key.dump() and certificate.not_valid_after)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return isinstance(load_certificate(der).subject.human_friendly, str)
+    except PARSER_ERRORS:
         return False
 
 
 def _is_crl(der: bytes) -> bool:
     try:
         return bool(crl.CertificateList.load(der, strict=True).issuer.dump())
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except PARSER_ERRORS:
         return False
 
 
 def _is_ocsp(der: bytes) -> bool:
     try:
         return bool(ocsp.OCSPResponse.load(der, strict=True)["response_status"].native == "successful")
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except PARSER_ERRORS:
         return False
 
 

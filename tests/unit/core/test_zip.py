@@ -276,3 +276,12 @@ def test_a_small_read_refuses_a_large_entry() -> None:
     with pytest.raises(UnsafeContainerError):
         container.read("data/č š.bin", max_bytes=1399)
     assert container.read("data/č š.bin", max_bytes=1400) == MEMBERS["data/č š.bin"]
+
+
+def test_an_entry_that_needs_a_newer_format_is_refused() -> None:
+    """What others cannot unpack is not read in a way of our own (APPNOTE 4.4.3)."""
+    data = bytearray(written(MEMBERS))
+    place = data.index(b"PK\1\2") + 6
+    data[place] = 179
+    with pytest.raises(UnsafeContainerError, match="newer version"):
+        contents(bytes(data))

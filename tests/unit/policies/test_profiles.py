@@ -206,3 +206,10 @@ def test_a_batch_is_due_by_age_or_by_count(count: int, age: timedelta | None, du
     oldest = None if age is None else NOW - age
 
     assert is_batch_due(BASIC, count, oldest, NOW) is due
+
+
+@pytest.mark.parametrize("source", [b"a = " + b"[" * 5000, b"a = " + b"9" * 5000, b"a = " + b"{b = " * 3000, b"\xff"])
+def test_toml_that_no_parser_gets_through_is_a_precise_refusal(source: bytes) -> None:
+    """Nesting that exhausts the stack and numbers that are too long are no TOML of ours."""
+    with pytest.raises(PolicyError, match="not TOML"):
+        PreservationProfile.load(source)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asn1crypto import core
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -154,3 +155,12 @@ def test_every_shortened_answer_is_refused(world: World) -> None:
     for length in range(0, len(whole[0]), 7):
         with pytest.raises(TimestampRefusedError):
             TsaClient("tsa", lambda request, n=length: whole[0][:n]).timestamp(IMPRINT)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("status", [6, -1, 2**40, 2 ** (8 * 4096)], ids=["6", "-1", "2^40", "2^32768"])
+def test_a_status_that_does_not_exist_is_refused(status: int) -> None:
+    """Also one with more digits than Python writes out."""
+    answer = ber.tagged(0x30, ber.tagged(0x30, core.Integer(status).dump()))
+    with pytest.raises(TimestampRefusedError, match="of no known status") as refused:
+        TsaClient("tsa", lambda _request: answer).timestamp(IMPRINT)
+    assert refused.value.facts["rule"] == "status"
