@@ -2,6 +2,7 @@
 
 Rules kept here
  * A check does the real thing where it can: a stamp is asked for, a store is read, a seal is made.
+ * One fault does not hide the next: each part is looked at by itself.
  * Nothing is changed; a check that cannot be made is a fault, not a pass.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -18,13 +20,17 @@ from pathlib import Path
 
 from api.home import TRUST_DIRECTORY
 from api.settings import ArchiveSettings
-from api.wiring import build_archive, catalogue_url
-from archive_core.archive import Archive
-from archive_core.catalogue.schema import require_current
-from archive_core.catalogue.session import open_engine
+from api.texts import marked
+from api.wiring import Signing, build_copies, build_published, build_signing, open_catalogue
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.clock import SystemClock
 from archive_core.digests import Digest
-from archive_core.errors import ArchiveError
+from archive_core.errors import ArchiveError, SettingsError
 from archive_core.findings import Verdict, utc_text
+from archive_core.identifiers import BATCH, TRAIL, system_object
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ports import TimestampAuthority
+from archive_core.replication import Copies
 from policies.algorithms import current_algorithms
 
 PACKAGES = ("api", "signing", "storage_backends", "archive_core", "policies")
@@ -32,6 +38,11 @@ DISTRIBUTION = "trusted-archive"
 IMPRINTS = ("sha512", "sha384", "sha3-512")
 TABLE_AGE = timedelta(days=550)
 """An algorithm table older than this has probably been superseded."""
+
+SCARCE = 1024**3
+"""Bytes free on a store's disk below which deposits will soon be refused."""
+
+_TEST_OBJECT = b"trusted-archive doctor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +64,23 @@ def examine(home: Path, *, at: datetime) -> list[Check]:
     try:
         settings = ArchiveSettings.load(home)
     except ArchiveError as error:
-        return [*checks, Check("settings", False, str(error), "run `trusted-archive init`, or correct the file")]
-    checks.append(Check("settings", True, f"{home} is readable"))
-    checks += [*_trust_files(home), *_disks(settings), _catalogue(settings)]
+        mend = "name another --home, run `trusted-archive init`, or correct the file"
+        return [*checks, Check(marked("settings"), False, str(error), mend)]
+    checks += [Check(marked("settings"), True, f"{home} can be read"), *_trust_files(home), *_disks(settings)]
+    copies = build_copies(settings, create=False)
     try:
-        archive = build_archive(settings)
-    except ArchiveError as error:
-        return [*checks, Check("archive", False, str(error), "mend what is named and run `doctor` again")]
-    try:
-        checks += [*_stores(archive), *_authorities(archive), _sealing(archive), _clock(archive, at)]
+        checks += [check for root in copies.roots for check in _store(root)]
+        checks += [*_policies(settings, copies), *_with_catalogue(settings, copies, at)]
     finally:
-        archive.close()
-    return checks
+        copies.close()
+    try:
+        signing = build_signing(settings, SystemClock())
+    except SettingsError as error:
+        return [*checks, Check(marked("keys and trust anchors"), False, str(error), "restore the file that is named")]
+    return [*checks, *_authorities(signing), _sealing(signing, at)]
+
+
+# -- the program ------------------------------------------------------------------------------
 
 
 def _python() -> Check:
@@ -79,20 +95,19 @@ def _packages() -> Check:
     strangers = {name: set(owners.get(name, [])) - {DISTRIBUTION} for name in PACKAGES}
     taken = [f"{name} ({', '.join(sorted(found))})" for name, found in strangers.items() if found]
     if taken:
-        return Check(
-            "package names",
-            False,
-            f"also owned by others: {'; '.join(taken)}",
-            "install into an environment of its own",
-        )
-    return Check("package names", True, "nobody else owns our package names")
+        message = f"also owned by others: {'; '.join(taken)}"
+        return Check(marked("package names"), False, message, "install into an environment of its own")
+    return Check(marked("package names"), True, "nobody else owns our package names")
 
 
 def _algorithms(at: datetime) -> Check:
     table = current_algorithms()
     fresh = at - table.issued < TABLE_AGE
     mend = "" if fresh else "look for a newer release: algorithm lifetimes may have changed"
-    return Check("algorithm table", fresh, f"{table.id}, issued {table.issued.date()}", mend)
+    return Check(marked("algorithm table"), fresh, f"{table.id}, issued {table.issued.date()}", mend)
+
+
+# -- the home ---------------------------------------------------------------------------------
 
 
 def _trust_files(home: Path) -> Iterator[Check]:
@@ -100,7 +115,9 @@ def _trust_files(home: Path) -> Iterator[Check]:
     for path in sorted(folder.glob("*key*")) if folder.is_dir() else []:
         mode = stat.S_IMODE(path.stat().st_mode)
         good = not mode & 0o077
-        yield Check("key file", good, f"{path.name} has mode {mode:04o}", "" if good else f"chmod 600 {path}")
+        yield Check(
+            marked("key file"), good, f"{path.name} has mode {mode:04o}", "" if good else f"run: chmod 600 {path}"
+        )
 
 
 def _disks(settings: ArchiveSettings) -> Iterator[Check]:
@@ -109,81 +126,139 @@ def _disks(settings: ArchiveSettings) -> Iterator[Check]:
         root = settings.home / store.root
         try:
             devices.setdefault(root.stat().st_dev, []).append(store.name)
-        except OSError as error:
-            yield Check("store", False, f"{store.name}: {error.strerror}", f"mount or restore {root}")
+            free = shutil.disk_usage(root).free
+        except OSError:
+            continue  # the check of the store itself says so
+        mend = "" if free >= SCARCE else f"make room on the disk of {root}"
+        yield Check(marked("free space"), free >= SCARCE, f"{store.name}: {free // 1024**2} MiB free", mend)
     for names in devices.values():
         if len(names) > 1:
             message = f"{', '.join(names)} lie on one file system: they fall together"
-            yield Check("independence of stores", True, message, "put them on different disks before real use")
+            yield Check(marked("independence of stores"), True, message, "put them on different disks before real use")
 
 
-def _catalogue(settings: ArchiveSettings) -> Check:
+# -- stores and catalogue ---------------------------------------------------------------------
+
+
+def _store(root: StorageRoot) -> Iterator[Check]:
+    name, folder = root.store.name, getattr(root.store, "root", None)
     try:
-        engine = open_engine(catalogue_url(settings))
-        try:
-            require_current(engine)
-        finally:
-            engine.dispose()
+        root.require_declaration()
+        objects = sum(1 for _ in root.object_ids())
+        left = len(root.store.leftovers())
     except ArchiveError as error:
-        return Check("catalogue", False, str(error), "`trusted-archive upgrade`, or `rebuild-catalogue --from STORE`")
-    return Check("catalogue", True, "its schema is current")
+        mend = f"mount or restore {folder}; then `trusted-archive audit` says what is left of it"
+        yield Check(marked("store"), False, f"{name}: {error}", mend)
+        return
+    if isinstance(folder, Path) and not os.access(folder, os.W_OK):
+        yield Check(marked("store"), False, f"{name}: cannot be written", f"make {folder} writable for this user")
+        return
+    mend = "`trusted-archive audit` clears what interrupted writes left" if left else ""
+    yield Check(marked("store"), True, f"{name}: {objects} objects, {left} leftovers of interrupted writes", mend)
 
 
-def _stores(archive: Archive) -> Iterator[Check]:
-    for root in archive.copies.roots:
-        name, folder = root.store.name, getattr(root.store, "root", None)
-        try:
-            root.require_declaration()
-            left = len(root.store.leftovers())
-        except ArchiveError as error:
-            yield Check("store", False, f"{name}: {error}", "look at the disk; `audit` says what is left of it")
-            continue
-        if isinstance(folder, Path) and not os.access(folder, os.W_OK):
-            yield Check("store", False, f"{name}: not writable", f"make {folder} writable for this user")
-        else:
-            mend = "`audit` clears them" if left else ""
-            yield Check("store", True, f"{name}: readable and writable, {left} leftovers of interrupted writes", mend)
+def _policies(settings: ArchiveSettings, copies: Copies) -> Iterator[Check]:
+    try:
+        missing = build_published(settings).missing(copies)
+    except ArchiveError as error:
+        yield Check(marked("published policies"), False, str(error), "see the fault of that store or setting")
+        return
+    if missing:
+        message = f"not on every store: {', '.join(missing)}"
+        yield Check(marked("published policies"), False, message, "run `trusted-archive upgrade`")
+    else:
+        yield Check(marked("published policies"), True, "every store holds them")
 
 
-def _authorities(archive: Archive) -> Iterator[Check]:
-    for name, authority in archive.authorities.items():
+def _with_catalogue(settings: ArchiveSettings, copies: Copies, at: datetime) -> Iterator[Check]:
+    try:
+        catalogue = open_catalogue(settings, create=False)
+    except ArchiveError as error:
+        mend = "as it says: `trusted-archive upgrade`, or `trusted-archive rebuild-catalogue`"
+        yield Check(marked("catalogue"), False, str(error), mend)
+        return
+    try:
+        counts = catalogue.count_states()
+        message = f"{counts.objects} objects, {counts.awaiting + counts.in_batch} versions wait for evidence"
+        checks = [Check(marked("catalogue"), True, message)]
+        checks += [_agreement(catalogue, root) for root in copies.roots]
+        checks.append(_clock(catalogue, at))
+    except ArchiveError as error:
+        checks = [Check(marked("catalogue"), False, str(error), "run `trusted-archive rebuild-catalogue`")]
+    finally:
+        catalogue.close()
+    yield from checks
+
+
+def _agreement(catalogue: Catalogue, root: StorageRoot) -> Check:
+    """The last batch and segment that the catalogue knows are the last ones that the store holds."""
+    batch, segment = catalogue.last_batch(), catalogue.last_segment()
+    marks = ((BATCH, "batch", batch.number if batch else 0), (TRAIL, "trail segment", segment.number if segment else 0))
+    name = root.store.name
+    try:
+        for kind, what, number in marks:
+            if number and not root.has_object(system_object(kind, number)):
+                message = f"{name} is behind: it lacks {what} {number}"
+                return Check(
+                    marked("agreement"), False, message, "run `trusted-archive audit`; it names what is missing"
+                )
+            if root.has_object(system_object(kind, number + 1)):
+                message = f"{name} holds {what} {number + 1}, which the catalogue does not know"
+                mend = "run `trusted-archive preserve`; after a restored catalogue, `trusted-archive rebuild-catalogue`"
+                return Check(marked("agreement"), False, message, mend)
+    except ArchiveError as error:
+        return Check(marked("agreement"), False, f"{name}: {error}", "see the fault of that store")
+    return Check(marked("agreement"), True, f"catalogue and {name} agree about the last batch and trail segment")
+
+
+def _clock(catalogue: Catalogue, at: datetime) -> Check:
+    last = catalogue.last_batch()
+    if last is not None and last.formed_at > at + timedelta(minutes=5):
+        message = f"the last batch was formed at {utc_text(last.formed_at)}, after now ({utc_text(at)})"
+        return Check(marked("clock"), False, message, "set the clock: one that went back makes time-stamps look wrong")
+    return Check(marked("clock"), True, utc_text(at))
+
+
+# -- seals and time-stamps --------------------------------------------------------------------
+
+
+def _authorities(signing: Signing) -> Iterator[Check]:
+    for name, authority in signing.authorities.items():
         taken, refused = [], []
         for algorithm in IMPRINTS:
-            imprint = Digest.of(algorithm, b"trusted-archive doctor")
-            try:
-                token = authority.timestamp(imprint)
-            except ArchiveError as error:
-                refused.append(f"{algorithm} ({error})")
-                continue
-            judged = archive.validator.assess(
-                token.der, at=archive.clock.now(), data=authority.validation_data(token.der)
-            )
-            if judged.verdict is Verdict.PASSED and judged.imprint == imprint:
-                taken.append(algorithm)
+            if trouble := _try_stamp(signing, authority, algorithm):
+                refused.append(f"{algorithm} ({trouble})")
             else:
-                refused.append(f"{algorithm} ({judged.verdict} {judged.message})")
+                taken.append(algorithm)
         kind = " (TEST TRUST)" if authority.test_trust else ""
         message = f"{name}{kind}: good stamps over {', '.join(taken) or 'nothing'}"
         if refused:
             message += f"; not over {', '.join(refused)}"
-        good = "sha512" in taken
-        yield Check("time-stamp authority", good, message, "" if good else "check its address, trust anchors and clock")
+        mend = "" if "sha512" in taken else "check its address, the trust anchors and the clock"
+        yield Check(marked("time-stamp authority"), "sha512" in taken, message, mend)
 
 
-def _sealing(archive: Archive) -> Check:
+def _try_stamp(signing: Signing, authority: TimestampAuthority, algorithm: str) -> str:
+    """What is wrong with a stamp over such a digest; empty when nothing is."""
+    imprint = Digest.of(algorithm, _TEST_OBJECT)
     try:
-        judged = archive.try_seal()
+        token = authority.timestamp(imprint)
+        data = authority.validation_data(token.der)
     except ArchiveError as error:
-        return Check("seal", False, str(error), "check the seal key's address and certificate")
+        return str(error)
+    judged = signing.validator.assess(token.der, at=SystemClock().now(), data=data)
+    if judged.verdict is Verdict.PASSED and judged.imprint == imprint:
+        return ""
+    return f"{judged.verdict} {judged.message}"
+
+
+def _sealing(signing: Signing, at: datetime) -> Check:
+    try:
+        seal = signing.sealer.seal(_TEST_OBJECT, at=at)
+    except ArchiveError as error:
+        return Check(marked("seal"), False, str(error), "check the seal key's address and certificate")
+    judged = signing.seal_validator.assess_seal(seal.der, _TEST_OBJECT, at=at, data=seal.validation_data)
     good = judged.verdict is Verdict.PASSED
     kind = " (TEST TRUST)" if judged.test_trust else ""
     mend = "" if good else "check the seal's certificate and the trust anchors"
-    return Check("seal", good, f"{judged.verdict}{kind}: {judged.message}", mend)
-
-
-def _clock(archive: Archive, at: datetime) -> Check:
-    last = archive.catalogue.last_batch()
-    if last is not None and last.formed_at > at + timedelta(minutes=5):
-        message = f"the last batch was formed at {utc_text(last.formed_at)}, after now ({utc_text(at)})"
-        return Check("clock", False, message, "set the clock; a clock that went back makes time-stamps look wrong")
-    return Check("clock", True, utc_text(at))
+    return Check(marked("seal"), good, f"{judged.verdict}{kind}: {judged.message}", mend)

@@ -18,7 +18,7 @@ from api.wiring import build_archive, build_copies, catalogue_file, catalogue_ur
 from archive_core.archive import Archive
 from archive_core.catalogue.schema import schema_revision
 from archive_core.catalogue.session import open_engine
-from archive_core.errors import CatalogueDamagedError, UnavailableError
+from archive_core.errors import ArchiveError, CatalogueDamagedError, UnavailableError
 from archive_core.identifiers import is_poid, object_name
 
 
@@ -28,7 +28,13 @@ def make_ready(home: Path, *, at: datetime) -> tuple[ArchiveSettings, Archive]:
     Raises `SettingsError`, `SchemaOutOfDateError`, `CatalogueDamagedError` or `UnavailableError`."""
     settings = initialise_home(home, at=at)
     if has_catalogue(settings):
-        return settings, build_archive(settings)
+        archive = build_archive(settings)
+        try:
+            archive.ready()
+        except ArchiveError:
+            archive.close()
+            raise
+        return settings, archive
     if holds_objects(settings):
         raise CatalogueDamagedError
     return settings, build_archive(settings, create=True)

@@ -9,6 +9,7 @@ Rules kept here
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -40,9 +41,10 @@ LOCAL = "local"
 def build_archive(settings: ArchiveSettings, *, clock: Clock | None = None, create: bool = False) -> Archive:
     """An archive over what the settings describe. With `create`, storage roots and catalogue are made
     where they are missing; without, what is missing is an error. Raises `SettingsError`,
-    `SchemaOutOfDateError` or `UnavailableError`."""
+    `SchemaOutOfDateError`, `CatalogueDamagedError` or `UnavailableError`."""
     clock = clock or SystemClock()
     published = build_published(settings)
+    signing = build_signing(settings, clock)
     copies = build_copies(settings, create=create)
     try:
         if create:
@@ -51,42 +53,52 @@ def build_archive(settings: ArchiveSettings, *, clock: Clock | None = None, crea
     except BaseException:
         copies.close()
         raise
-    trust = _local_trust(settings)
     return Archive(
         name=settings.name,
         clock=clock,
         catalogue=catalogue,
         copies=copies,
-        authorities={one.name: _authority(one, trust, clock) for one in settings.authorities},
+        authorities=signing.authorities,
         trust_classes={one.name: one.trust_class for one in settings.authorities},
-        validator=build_validator(settings),
-        sealer=_sealer(settings, trust),
-        seal_validator=_seal_validator(settings, trust),
+        validator=signing.validator,
+        sealer=signing.sealer,
+        seal_validator=signing.seal_validator,
         published=published,
     )
 
 
-def build_validator(settings: ArchiveSettings) -> TimestampValidator:
-    """The judge of time-stamps over the settings' trust anchors."""
-    anchors, test_anchors = _anchors(settings, _local_trust(settings))
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Who seals and stamps, and who judges that."""
 
-    def build() -> TimestampValidator:
+    authorities: dict[str, TimestampAuthority]
+    validator: TimestampValidator
+    sealer: Sealer
+    seal_validator: SealValidator
+
+
+def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
+    """Keys, certificates and trust anchors are read now, and `SettingsError` says which are wrong; the
+    libraries that work with them load when they are first used."""
+    trust = _local_trust(settings)
+    anchors, test_anchors = _anchors(settings, trust)
+
+    def validator() -> TimestampValidator:
         from signing.timestamp_validation import TokenValidator
 
         return TokenValidator(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
 
-    return DeferredTimestampValidator(build)
-
-
-def _seal_validator(settings: ArchiveSettings, trust: LocalTrust | None) -> SealValidator:
-    anchors, test_anchors = _anchors(settings, trust)
-
-    def build() -> SealValidator:
+    def seal_validator() -> SealValidator:
         from signing.seal_validation import SealVerifier
 
         return SealVerifier(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
 
-    return DeferredSealValidator(build)
+    return Signing(
+        authorities={one.name: _authority(one, trust, clock) for one in settings.authorities},
+        validator=DeferredTimestampValidator(validator),
+        sealer=_sealer(settings, trust),
+        seal_validator=DeferredSealValidator(seal_validator),
+    )
 
 
 def build_published(settings: ArchiveSettings) -> Published:

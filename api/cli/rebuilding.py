@@ -19,7 +19,7 @@ from api.cli.opening import settings_of
 from api.home import only_user
 from api.settings import ArchiveSettings
 from api.texts import text
-from api.wiring import build_copies, build_published, build_validator, catalogue_file, catalogue_url
+from api.wiring import build_copies, build_published, build_signing, catalogue_file, catalogue_url
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
 from archive_core.errors import ConflictError, UsageError
@@ -35,7 +35,8 @@ def rebuild_catalogue(arguments: argparse.Namespace, console: Console) -> int:
         copies = build_copies(settings, create=False)
         try:
             root = _store(arguments.store, settings, copies)
-            at = SystemClock().now()
+            clock = SystemClock()
+            at = clock.now()
             target = _Target(settings)
             catalogue = target.open()
             try:
@@ -43,7 +44,7 @@ def rebuild_catalogue(arguments: argparse.Namespace, console: Console) -> int:
                     root=root,
                     catalogue=catalogue,
                     published=build_published(settings),
-                    validator=build_validator(settings),
+                    validator=build_signing(settings, clock).validator,
                     progress=console.progress,
                 ).run(at=at)
             finally:

@@ -72,11 +72,14 @@ def mistake(message: str) -> str:
 
 def told(error: ArchiveError) -> str:
     """An error for people: in Czech the sentence of its code comes first, unless the message is one of
-    the command line's own, which are translated already."""
+    the command line's own, which are translated already. Facts that the message does not name follow."""
     message = str(error)
+    facts = ", ".join(f"{name} {value}" for name, value in error.facts.items() if str(value) not in message)
+    detail = f"{message} ({facts})" if facts else message
     if spoken() == "en" or isinstance(error, UsageError):
-        return message
+        return detail
     from api.problem_texts import text_of
 
     sentence = text_of(error.code, spoken())
-    return sentence if message == inspect.getdoc(type(error)) else f"{sentence} ({message})"
+    detail = facts if message == inspect.getdoc(type(error)) else detail
+    return f"{sentence} [{detail}]" if detail else sentence

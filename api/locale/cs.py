@@ -221,4 +221,21 @@ _ANSWERS = {
     "Backup: {path}": "Záloha: {path}",
 }
 
-TEXTS: dict[str, str] = {**_HELP, **_MISTAKES, **_STATES, **_PROGRESS, **_HEADS, **_ANSWERS}
+_DOCTOR = {
+    "settings": "nastavení",
+    "keys and trust anchors": "klíče a kotvy důvěry",
+    "package names": "názvy balíků",
+    "algorithm table": "tabulka algoritmů",
+    "key file": "soubor s klíčem",
+    "free space": "volné místo",
+    "independence of stores": "nezávislost úložišť kopií",
+    "store": "úložiště kopií",
+    "published policies": "vyhlášené profily a tabulky",
+    "catalogue": "katalog",
+    "agreement": "shoda katalogu s kopiemi",
+    "clock": "hodiny",
+    "time-stamp authority": "autorita časových razítek",
+    "seal": "pečeť",
+}
+
+TEXTS: dict[str, str] = {**_HELP, **_MISTAKES, **_STATES, **_PROGRESS, **_HEADS, **_ANSWERS, **_DOCTOR}

@@ -112,11 +112,15 @@ def test_errors_are_told_in_czech_with_their_detail() -> None:
     """The sentence of the code, then what exactly; a message of the command line itself comes alone."""
     with speaking("cs"):
         assert told(UnknownObjectError("there is no X")) == (
-            "Takový uchovávaný objekt, verze ani soubor, který smíte vidět, zde není. (there is no X)"
+            "Takový uchovávaný objekt, verze ani soubor, který smíte vidět, zde není. [there is no X]"
         )
         assert told(StoreUnavailableError()) == "Potřebné úložiště kopií neodpovídá nebo do něj nelze zapisovat."
+        assert told(StoreUnavailableError(store="two")).endswith("zapisovat. [store two]")
         assert told(UsageError("chybí: PATH")) == "chybí: PATH"
-    assert told(UnknownObjectError("there is no X")) == "there is no X"
+    with speaking("en"):
+        assert told(UnknownObjectError("there is no X")) == "there is no X"
+        assert told(StoreUnavailableError("store two is away", store="two")) == "store two is away"
+        assert told(StoreUnavailableError("a store is away", store="two")) == "a store is away (store two)"
 
 
 @pytest.mark.parametrize(
