@@ -62,6 +62,7 @@ class MultipartDecoder:
                 case _Place.BEFORE:
                     skipped, moving = self._up_to_delimiter()
                     self._ignore(len(skipped))
+                    self._outside = 0 if moving else self._outside
                 case _Place.HEADER:
                     headers = self._header_block()
                     moving = headers is not None
@@ -89,7 +90,7 @@ class MultipartDecoder:
             if after := _AFTER_BOUNDARY.match(buffer, end):
                 before = bytes(buffer[:found])
                 self._place = _Place.AFTER if after[1] else _Place.HEADER
-                self._searched = self._outside = 0
+                self._searched = 0
                 # The line end of the delimiter stays: a header block may be empty.
                 del buffer[: after.end() if after[1] else after.end() - 2]
                 return before, True

@@ -163,8 +163,8 @@ class _Search:
         """The first path that holds; else raises the `Judgement` of the one that came furthest."""
         furthest: tuple[int, Judgement] | None = None
         count = 0
-        paths = self._context(RecordingSignatureValidator()).path_builder.async_build_paths_lazy(signer)
         try:
+            paths = self._context(RecordingSignatureValidator()).path_builder.async_build_paths_lazy(signer)
             async for path in paths:
                 count += 1
                 stage = _Stage()

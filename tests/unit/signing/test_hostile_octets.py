@@ -6,11 +6,12 @@ import time
 from datetime import timedelta
 
 import pytest
-from asn1crypto import core
+from asn1crypto import core, x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive_core.findings import SubIndication, Verdict
+from archive_core.ports import ValidationData
 from policies.algorithms import current_algorithms
 from signing import ber
 from signing.seal_validation import SealVerifier
@@ -46,6 +47,27 @@ def test_mutated_tokens_never_raise(world: World, whole: bytes, data: st.DataObj
     found = world.validator.assess(bytes(token), at=NOW + timedelta(hours=1))
     assert found.message
     SealVerifier([world.root.der], algorithms=current_algorithms()).assess_seal(bytes(token), b"", at=NOW)
+
+
+def spoilt(der: bytes) -> bytes:
+    """A certificate whose public key is written as a SEQUENCE in the place of the BIT STRING."""
+    key = x509.Certificate.load(der).public_key["public_key"].dump()
+    changed = bytes([0x30, key[1], 0x04, key[1] - 2]) + key[4:]
+    assert (key[0], len(changed), der.count(key)) == (0x03, len(key), 1)
+    return der.replace(key, changed)
+
+
+def test_a_certificate_without_a_readable_key_never_ends_a_judgement(world: World, whole: bytes) -> None:
+    """Inside a token it makes the token malformed; beside one it is a finding; it is no anchor."""
+    bad = spoilt(world.root.der)
+    assert whole.count(world.root.der) == 1
+    inside = world.validator.assess(whole.replace(world.root.der, bad), at=NOW)
+    assert (inside.verdict, inside.sub_indication) == (Verdict.FAILED, SubIndication.FORMAT_FAILURE)
+    beside = world.validator.assess(whole, at=NOW, data=ValidationData(certificates=(bad,)))
+    assert beside.verdict is Verdict.PASSED
+    assert [finding.code for finding in beside.findings] == ["VALIDATION_DATA_UNREADABLE"]
+    with pytest.raises(ValueError, match="not a certificate"):
+        TokenValidator([bad], algorithms=current_algorithms())
 
 
 @pytest.fixture(scope="module")
