@@ -19,8 +19,8 @@ import pytest
 from tests.vectors import REPOSITORY
 
 ENVIRONMENT = Path(sys.executable).parent.parent
-PATIENCE = 60.0
-"""Seconds that the server may take to answer: start-up includes migrations and, the first time, key generation."""
+PATIENCE = 120.0
+"""Seconds for the server to answer (its first start makes keys), and for a block of commands (evidence takes 30)."""
 
 
 def block(after: str) -> str:
@@ -32,16 +32,18 @@ def block(after: str) -> str:
 
 
 def type_in(directory: Path, commands: str) -> subprocess.CompletedProcess[str]:
-    """Run `commands` as somebody who typed them there would, stopping at the first that fails."""
+    """Run `commands` as somebody who typed them there would, stopping at the first that fails.
+
+    Commands that take longer than PATIENCE end with code 124, as under timeout(1), and keep what they said.
+    """
     return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
+        ["timeout", str(PATIENCE), "bash", "-euo", "pipefail", "-c", commands],
         cwd=directory,
         env={name: value for name, value in os.environ.items() if not name.startswith("TRUSTED_ARCHIVE")},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
     )
 
 
