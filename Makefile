@@ -11,7 +11,7 @@ T ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench interop soak verifier lock clean
+.PHONY: help setup run test check format fuzz bench interop soak verifier lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
@@ -50,6 +50,9 @@ check: setup ## format, lint, types, imports
 format: setup ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+fuzz: setup ## fuzz every parser for SECONDS=20 each, or ARGS="TARGET --seconds 600"; atheris where there is a wheel
+	$(BIN)/python -m tests.fuzz $(or $(ARGS),all --seconds $(or $(SECONDS),20))
 
 interop: setup ## let programs that are not ours judge what we write (installs them: apt, Maven)
 	tests/interop/install.sh

@@ -1,0 +1,87 @@
+"""OCFL: inventories, sidecars, and a whole object of which one file is damaged."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from archive_core.errors import DamageError, InventoryCorruptError, UnknownObjectError
+from archive_core.ocfl.check import assess_object
+from archive_core.ocfl.inventory import Inventory, sidecar_digest
+from archive_core.ocfl.inventory_rules import read_inventory
+from tests.fuzz import corpus
+from tests.fuzz.mutation import MEMBER_MARK
+from tests.fuzz.target import target
+from tests.unit.ocfl.objects import FIRST, OBJECT, SECOND, root_with_two_versions
+
+CONTENTS = {1: FIRST, 2: SECOND}
+
+
+@cache
+def _object() -> tuple[str, dict[str, bytes]]:
+    """The path of a good object, and its files below that path."""
+    root, store = root_with_two_versions()
+    path = root.object_path(OBJECT)
+    return path, {
+        entry.key.removeprefix(f"{path}/"): store.open(entry.key).__enter__().read() for entry in store.list(path)
+    }
+
+
+def _inventories() -> dict[str, bytes]:
+    made = {name: data for name, data in _object()[1].items() if name.endswith("inventory.json")}
+    return made | corpus.vectors("ocfl-fixtures-1.1", "inventory.json", most=60)
+
+
+@target("inventory", _inventories, refusals=(InventoryCorruptError,), kind="json", tokens=(b"9" * 5000, b"[" * 2000))
+def inventory(data: bytes) -> None:
+    """All faults are found without an error; what has none is written and read the same."""
+    reading = read_inventory(data, "here")
+    read = Inventory.parse(data)
+    assert not reading.errors
+    for version in range(1, read.head_number + 1):
+        for path in read.state(version):
+            assert read.manifest[read.content_path(version, path)] == read.state(version)[path]
+    own = Inventory(read.object_id, read.manifest, read.versions, read.digest_algorithm, read.content_directory)
+    again = Inventory.parse(own.document)
+    assert (again.manifest, again.versions) == (read.manifest, read.versions)
+    assert sidecar_digest(own.sidecar) is not None
+
+
+@target(
+    "sidecar",
+    lambda: {"ours": _object()[1]["inventory.json.sha512"]},
+    kind="text",
+    tokens=(b"inventory.json", b"\t", b" " * 100),
+)
+def sidecar(data: bytes) -> bool:
+    """A sidecar gives one digest or none."""
+    found = sidecar_digest(data)
+    assert found is None or (found.isalnum() and found.isascii())
+    return found is not None
+
+
+def _files() -> dict[str, bytes]:
+    return {name: name.encode() + MEMBER_MARK + data for name, data in _object()[1].items()}
+
+
+@target("object", _files, kind="member")
+def damaged_object(data: bytes) -> bool:
+    """One file of an object changed: a finding, and no reader ever gets wrong bytes."""
+    raw_name, mark, content = data.partition(MEMBER_MARK)
+    name = raw_name.decode("utf-8", "replace")
+    path, files = _object()
+    if not mark or name not in files:
+        return False
+    root, store = root_with_two_versions()
+    store.damage(f"{path}/{name}", content)
+    changed = content != files[name]
+    findings = [finding for finding in assess_object(store, path) if finding.code.startswith("E")]
+    if name.endswith("sha512") and sidecar_digest(content) == sidecar_digest(files[name]):
+        changed = False  # white space in a sidecar says nothing else
+    assert changed == bool(findings), (name, findings)
+    for version, contents in CONTENTS.items():
+        for logical, expected in contents.items():
+            try:
+                assert root.read_file(OBJECT, version, logical, 1 << 20) == expected
+            except (DamageError, UnknownObjectError):
+                assert changed
+    return not changed
