@@ -34,6 +34,7 @@ DATA, METADATA, CHUNKS = "data/", "metadata.json", "chunks/"
 """Logical paths inside a package: deposited files, the metadata file, chunk digest lists."""
 
 MAX_KEY_BYTES = 255
+MAX_ORIGINATOR_BYTES = 255
 
 CONTENT_DIGEST = "sha512"
 """The digest that OCFL and every new record use (TS 119 312 V2.1.1 5.2.2)."""
@@ -48,6 +49,7 @@ def admit(
     if not profile.is_active(at):
         raise ProfileNotActiveError(f"the profile {profile.id} takes no submissions on {at.date()}", profile=profile.id)
     _verify_key(submission.key)
+    _verify_originator(submission.originator)
     if not submission.files:
         raise EmptySubmissionError
     if len(submission.files) > profile.limits.max_files:
@@ -119,6 +121,18 @@ def _verify_key(key: str | None) -> None:
         raise SubmissionError("the idempotency key is not valid Unicode") from None
     if not 0 < length <= MAX_KEY_BYTES:
         raise SubmissionError(f"the idempotency key has {length} bytes; 1 to {MAX_KEY_BYTES} of UTF-8 are taken")
+
+
+def _verify_originator(originator: str) -> None:
+    """It stands in descriptions and statements for ever, and in every list."""
+    try:
+        length = len(originator.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise SubmissionError("the organisation is not valid Unicode") from None
+    if not 0 < length <= MAX_ORIGINATOR_BYTES:
+        raise SubmissionError(f"the organisation has {length} bytes; 1 to {MAX_ORIGINATOR_BYTES} of UTF-8 are taken")
+    if not originator.isprintable():
+        raise SubmissionError("the organisation holds a character that cannot be printed")
 
 
 def _admit_file(file: SubmittedFile, profile: PreservationProfile, algorithms: tuple[str, ...]) -> list[AcceptedFile]:

@@ -58,10 +58,17 @@ def measure(source: Path | bytes, algorithms: Collection[str]) -> Measured:
         ]
     else:
         with open_regular(source) as stream:
-            while chunk := stream.read(CHUNK_SIZE):
+            while chunk := _read(stream, source):
                 hasher.update(chunk)
                 chunks.append(hash_bytes(CHUNK_DIGEST, chunk))
     return Measured(hasher.size, hasher.digests(), tuple(chunks) if hasher.size > CHUNK_SIZE else ())
+
+
+def _read(stream: BinaryIO, source: Path) -> bytes:
+    try:
+        return stream.read(CHUNK_SIZE)
+    except OSError as error:
+        raise SubmissionError(f"cannot read {source.name!a}: {error.strerror}", path=ascii(source.name)) from error
 
 
 def chunk_list(measured: Measured) -> bytes:

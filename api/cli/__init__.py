@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from api.cli.console import Console
-from api.texts import language, speaking, text
+from api.texts import language, speaking
 
 CANCELLED = 130
 
@@ -34,8 +34,8 @@ def _run(words: list[str], console: Console) -> int:
 
     try:
         return run(words, console)
-    except KeyboardInterrupt:
-        console.error("cancelled", text("cancelled; what was acknowledged is kept, the rest can be repeated"))
+    except KeyboardInterrupt as wish:
+        console.failure(wish)
         return CANCELLED
     except BrokenPipeError:
         # The reader went away: there is nobody left to tell.

@@ -44,6 +44,19 @@ def error_json(error: ArchiveError) -> dict[str, object]:
     return {"code": error.code, "message": str(error), **facts}
 
 
+def failure_json(error: BaseException) -> dict[str, object]:
+    """Why a command did not come to its end: an error of ours, a wish, or a fault of the program."""
+    if isinstance(error, ArchiveError):
+        return error_json(error)
+    if isinstance(error, KeyboardInterrupt):
+        said = text("cancelled; what was acknowledged is kept, the rest can be repeated")
+        return {"code": "cancelled", "message": said}
+    said = text(
+        "{what} (a fault of this program; --verbose says where it came from)", what=f"{type(error).__name__}: {error}"
+    )
+    return {"code": "internal", "message": said}
+
+
 class Console:
     def __init__(self, *, as_json: bool, verbose: bool, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.as_json = as_json
@@ -66,25 +79,17 @@ class Console:
         else:
             self._write(self._out, "".join(f"{line}\n" for line in lines))
 
-    def error(self, code: str, message: str, facts: dict[str, object] | None = None) -> None:
+    def failure(self, error: BaseException) -> None:
         """Why the command failed; with `--json` this is its one document, unless it has answered."""
         self._end_bar()
-        error = {"code": code, "message": message, **(facts or {})}
         if not self.as_json:
+            message = told(error) if isinstance(error, ArchiveError) else str(failure_json(error)["message"])
             self._write(self._err, f"{text('Error')}: {shown(message)}\n")
         elif self._answered:
-            self._line({"level": "error", **error})
+            self._line({"level": "error", **failure_json(error)})
         else:
             self._answered = True
-            self._document({"error": error})
-
-    def refusal(self, error: ArchiveError) -> None:
-        """An error of ours."""
-        if self.as_json:
-            said = error_json(error)
-            self.error(str(said.pop("code")), str(said.pop("message")), said)
-        else:
-            self.error(error.code, told(error))
+            self._document({"error": failure_json(error)})
 
     def _document(self, document: object) -> None:
         # Written as octets: the locale's encoding may not hold every name.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 
 from api.cli.answers import GOOD
-from api.cli.console import Console, error_json, path_text, shown
+from api.cli.console import Console, error_json, failure_json, path_text, shown
 from api.cli.opening import actor, opened, settings_of
 from api.cli.submissions import submission_of
 from api.cli.words import told
@@ -28,8 +28,8 @@ def deposit(arguments: argparse.Namespace, console: Console) -> int:
     with opened(arguments, console) as archive:
         try:
             work.run(archive)
-        except BaseException:
-            work.tell()  # what is safe is told; what went wrong follows on stderr
+        except BaseException as failure:
+            work.stopped_by(failure)
             raise
     work.tell()
     return work.exit_code
@@ -72,6 +72,12 @@ class _Deposit:
         self.exit_code = self.exit_code or error.exit_code
         self._answers.append({"path": path_text(path), "status": "refused", "error": told_error})
         self._lines.append(f"{shown(path_text(path))}: {text('REFUSED')}: {shown(told(error))}")
+
+    def stopped_by(self, failure: BaseException) -> None:
+        """What is safe already is told with the reason why the rest was not tried."""
+        if self._answers:
+            self._first_error = self._first_error or failure_json(failure)
+            self.tell()
 
     def tell(self) -> None:
         document: dict[str, object] = {"objects": self._answers}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from api.cli.console import Console
 from api.cli.parser import build_parser
-from api.texts import text
 from archive_core.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def run(words: Sequence[str], console: Console) -> int:
         arguments = build_parser().parse_args(words)
         return _command(arguments)(arguments, console)
     except ArchiveError as error:
-        console.refusal(error)
+        console.failure(error)
         return error.exit_code
     except SystemExit as leaving:  # --help, and a server that stopped
         return leaving.code if isinstance(leaving.code, int) else 0
@@ -33,10 +32,7 @@ def run(words: Sequence[str], console: Console) -> int:
     except Exception as error:  # noqa: BLE001 - the last place that can tell it in the asked form
         if console.verbose:
             traceback.print_exc()
-        what = f"{type(error).__name__}: {error}"
-        console.error(
-            "internal", text("{what} (a fault of this program; --verbose says where it came from)", what=what)
-        )
+        console.failure(error)
         return INTERNAL
 
 
