@@ -21,7 +21,8 @@ from typing import BinaryIO
 
 from archive_core.admission import DATA
 from archive_core.assessment import Assessment
-from archive_core.audit import Audit, AuditResult
+from archive_core.audit import Audit
+from archive_core.audit_result import AuditResult, brief, damage_events, damaged_objects
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import FileRow, JobRow, KeyRow, VersionRow
 from archive_core.content import Content
@@ -51,7 +52,7 @@ from archive_core.preservation import Preservation, Progress
 from archive_core.proofs import Proofs, evidence_files, receipt
 from archive_core.publishing import Published
 from archive_core.recovery import Recovery
-from archive_core.replication import Copies
+from archive_core.replication import Copies, about
 from archive_core.sequencer import Sequencer
 from archive_core.trail.events import EventType, Outcome
 from policies.profiles import PreservationProfile
@@ -307,12 +308,14 @@ class Archive:
     def audit(self, *, actor: Actor, progress: Progress = silent) -> AuditResult:
         """Every byte of every copy and all evidence."""
         result = self._audit.run(at=self.clock.now(), progress=progress)
+        known = self.catalogue.known_objects(poid for _, poid in damaged_objects(result))
+        self._sequencer.record_all(damage_events(result, known, at=self.clock.now(), actor=actor))
         self._sequencer.record(
             EventType.AUDIT,
             Outcome.FAILURE if result.findings else Outcome.SUCCESS,
             f"findings-{len(result.findings)}",
             actor=actor,
-            detail={"checked": result.checked, "findings": [entry.to_json() for entry in result.findings[:50]]},
+            detail={"checked": result.checked, "findings": brief(result.findings)},
         )
         return result
 
@@ -411,11 +414,14 @@ class Archive:
             raise
 
     def _on_damage(self, store: str, what: str, error: ArchiveError) -> None:
+        poid, version = about(what)
         self._sequencer.record(
             EventType.FIXITY_CHECK,
             Outcome.FAILURE,
             error.code,
             actor=SYSTEM,
+            poid=poid,
+            version=version,
             subject=f"store-{store}",
             detail={"what": what[:1000], "message": str(error)[:2000]},
         )

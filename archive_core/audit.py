@@ -15,10 +15,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from archive_core.assessment import Assessment
+from archive_core.audit_result import AuditEntry, AuditResult
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
 from archive_core.errors import ArchiveError, DamageError, EvidencePendingError, UnknownObjectError
@@ -35,6 +35,7 @@ from archive_core.identifiers import (
 )
 from archive_core.ocfl import leftovers
 from archive_core.ocfl.check_root import assess_root
+from archive_core.ocfl.own_form import assess_sidecars
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
 from archive_core.proofs import Proofs
@@ -47,37 +48,6 @@ from archive_core.trail.segments import Segment, assess_segments
 Progress = Callable[[str, int, int | None], None]
 
 PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """A finding or a note: in which store, at which path of it, under which code."""
-
-    store: str
-    path: str
-    code: str
-    message: str
-
-    def to_json(self) -> dict[str, str]:
-        return {"store": self.store, "path": self.path, "code": self.code, "message": self.message}
-
-
-@dataclass(slots=True)
-class AuditResult:
-    """What an audit found, what it mended of crashes, and how much it looked at."""
-
-    findings: list[AuditEntry] = field(default_factory=list)
-    notes: list[AuditEntry] = field(default_factory=list)
-    checked: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("stores", "objects", "files", "bytes", "versions", "events"), 0)
-    )
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "findings": [entry.to_json() for entry in self.findings],
-            "notes": [entry.to_json() for entry in self.notes],
-            "checked": self.checked,
-        }
 
 
 class Audit:
@@ -216,6 +186,12 @@ class Audit:
 
         examined = assess_root(root.store, progress=told, under_way=lambda path: self._under_way(root, path, at))
         found = [*root.assess_root_files(), *examined.findings]
+        found += [
+            finding
+            for path in root.object_paths()
+            if not self._under_way(root, path, at)
+            for finding in assess_sidecars(root, path)
+        ]
         result.findings += [_entry(root.store.name, finding) for finding in found]
         result.checked["stores"] += 1
         result.checked["objects"] += examined.objects

@@ -55,7 +55,8 @@ class StoredBatch:
 
 
 def read_batch(copies: Copies, number: int, on_damage: DamageListener, *, stamped: bool = False) -> StoredBatch:
-    """The batch from the first good copy; with `stamped` only from one that holds every token.
+    """The batch from the first good copy; with `stamped` (it was evidenced) only from one that holds
+    every token, and a store that lacks one is damaged.
 
     Raises `UnknownObjectError`, `FixityError` or `UnavailableError` as `Copies.read` does.
     """
@@ -66,7 +67,8 @@ def read_batch(copies: Copies, number: int, on_damage: DamageListener, *, stampe
             raise UnknownObjectError(f"the store {root.store.name} holds batch {number} without its time-stamps")
         return found
 
-    return copies.read(f"batch {number}", reader, on_damage)
+    read = copies.read_acknowledged if stamped else copies.read
+    return read(f"batch {number}", reader, on_damage)
 
 
 def read_batch_from(root: StorageRoot, number: int) -> StoredBatch:

@@ -50,7 +50,7 @@ class Content:
         self, row: VersionRow, file: FileRow, *, start: int = 0, stop: int | None = None
     ) -> Iterator[bytes]:
         """As `stream`, for a file that was found already."""
-        plan = self._copies.read(
+        plan = self._copies.read_acknowledged(
             f"{row.poid} v{row.version} {file.path}", lambda root: self._plan(root, row, file), self._on_damage
         )
         return stream(plan, self._copies, self._on_damage, start=start, stop=stop)
@@ -58,7 +58,7 @@ class Content:
     def _plan(self, root: StorageRoot, row: VersionRow, file: FileRow) -> ReadPlan:
         inventory = root.read_inventory(row.storage_object)
         if inventory is None:
-            raise FixityError(f"{row.storage_object} is missing in the store {root.store.name}")
+            raise UnknownObjectError(f"{row.storage_object} is not in the store {root.store.name}")
         if inventory.head_number < row.ocfl_version:
             raise FixityError(f"{row.storage_object} v{row.ocfl_version} is missing in the store {root.store.name}")
         state = inventory.state(row.ocfl_version)

@@ -77,7 +77,7 @@ def read_description(copies: Copies, row: VersionRow, on_damage: DamageListener)
             )
         return data
 
-    data = copies.read(f"{row.poid} v{row.version} {DESCRIPTION}", reader, on_damage)
+    data = copies.read_acknowledged(f"{row.poid} v{row.version} {DESCRIPTION}", reader, on_damage)
     return Description.parse(data), data
 
 

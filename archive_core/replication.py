@@ -11,6 +11,7 @@ Rules kept here
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +27,11 @@ from archive_core.errors import (
     DamageError,
     FixityError,
     InventoryCorruptError,
+    SettingsError,
     UnavailableError,
     UnknownObjectError,
 )
+from archive_core.identifiers import URN_PREFIX, is_poid
 from archive_core.ocfl.inventory import MAX_INVENTORY_BYTES, Inventory
 from archive_core.ocfl.package import ArchivalPackage, PackageFile
 from archive_core.ocfl.storage_root import StorageRoot
@@ -37,7 +40,18 @@ from archive_core.ocfl.vocabulary import INVENTORY
 T = TypeVar("T")
 
 DamageListener = Callable[[str, str, ArchiveError], None]
-"""Told the store's name, what was read, and what was wrong."""
+"""Told the store's name, what was read, and what was wrong. What was read begins with the object's id
+or POID and, where one was asked for, the version: `0199… v2 data/a.pdf`."""
+
+_ABOUT = re.compile(rf"(?:{URN_PREFIX})?([0-9a-f]{{32}})(?: v([1-9][0-9]{{0,8}})(?: |$))?")
+
+
+def about(what: str) -> tuple[str | None, int | None]:
+    """The POID and version of which a `DamageListener` was told; None for what it was not about."""
+    found = _ABOUT.match(what)
+    if found is None or not is_poid(found[1]):
+        return None, None
+    return found[1], int(found[2]) if found[2] else None
 
 
 def ignore_damage(store: str, what: str, error: ArchiveError) -> None:
@@ -79,11 +93,27 @@ class Copies:
         for root in self.roots:
             try:
                 return reader(root)
-            except (DamageError, UnavailableError, UnknownObjectError) as error:
+            except (DamageError, UnavailableError, UnknownObjectError, SettingsError) as found:
+                # A root that does not declare itself any more as it was made is a damaged copy.
+                error = FixityError(f"store {root.store.name}: {found}") if isinstance(found, SettingsError) else found
                 problems.append(error)
                 if not isinstance(error, UnknownObjectError):
                     on_damage(root.store.name, what, error)
         raise worst_of(problems, what)
+
+    def read_acknowledged(self, what: str, reader: Callable[[StorageRoot], T], on_damage: DamageListener) -> T:
+        """As `read`, of something that somebody was told is kept: where it is missing, that is damage.
+
+        Raises `FixityError` when no store has it whole, `UnavailableError` when none could be asked.
+        """
+
+        def strict(root: StorageRoot) -> T:
+            try:
+                return reader(root)
+            except UnknownObjectError as error:
+                raise FixityError(f"{what} is missing in the store {root.store.name}") from error
+
+        return self.read(what, strict, on_damage)
 
     def inventory(self, object_id: str, on_damage: DamageListener) -> Inventory:
         """The root inventory of an object, from the first store whose copy is sound."""

@@ -84,7 +84,12 @@ class Sequencer:
             subject=subject,
             detail=personal or None,
         )
-        self._catalogue.record_events([event_row(event, sidecar)])
+        self.record_all([event_row(event, sidecar)])
+
+    def record_all(self, rows: Sequence[EventRow]) -> None:
+        """Events in the catalogue now, in as few transactions as their number allows."""
+        for start in range(0, len(rows), SEGMENT_EVENTS):
+            self._catalogue.record_events(rows[start : start + SEGMENT_EVENTS])
 
     def flush(self, *, patience: float = PATIENCE) -> int:
         """Sequence every recorded event; returns how many. Another process that is doing so is waited

@@ -3,8 +3,9 @@
 Rules kept here
  * A piece (the chunk of a large file, or a whole small one) is read from one copy, hashed, compared
    with the digest in the verified description or chunk list, and only then handed on.
- * A piece that does not match is told to `on_damage` and read from the next copy; the reader of the
-   stream notices nothing. With no copy left the stream ends in `FixityError`, never in wrong bytes.
+ * A piece that does not match is read from the next copy; the reader of the stream notices nothing,
+   and `on_damage` is told once for each store, however many pieces are damaged there. With no copy left
+   the stream ends in `FixityError`, never in wrong bytes.
  * Memory is bounded by one piece: a file over 4 MiB without a chunk list is verified whole in a
    first pass, which yields the chunk digests for the second.
 """
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from archive_core.digests import Digest, MultiHasher
-from archive_core.errors import FixityError, UnknownObjectError
+from archive_core.errors import ArchiveError, FixityError
 from archive_core.measure import CHUNK_DIGEST, CHUNK_SIZE
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.replication import Copies, DamageListener
@@ -64,25 +65,28 @@ def stream(
     plan: ReadPlan, copies: Copies, on_damage: DamageListener, *, start: int = 0, stop: int | None = None
 ) -> Iterator[bytes]:
     """The bytes from `start` up to, not including, `stop`, each piece verified before it leaves."""
+    told: set[str] = set()
+
+    def once(store: str, what: str, error: ArchiveError) -> None:
+        if store not in told:
+            told.add(store)
+            on_damage(store, what, error)
+
     end = plan.size if stop is None else min(stop, plan.size)
     pieces = plan.pieces
     if len(pieces) == 1 and plan.size > CHUNK_SIZE:
-        pieces = copies.read(plan.what, lambda root: _pieces_of(root, plan), on_damage)
+        pieces = copies.read_acknowledged(plan.what, lambda root: _pieces_of(root, plan), once)
     for piece in pieces:
         first, last = max(start, piece.start), min(end, piece.start + piece.size)
         if first < last or not plan.size:
-            data = copies.read(plan.what, partial(_read_piece, plan=plan, piece=piece), on_damage)
+            data = copies.read_acknowledged(plan.what, partial(_read_piece, plan=plan, piece=piece), once)
             yield data[first - piece.start : last - piece.start]
 
 
 def _read_piece(root: StorageRoot, plan: ReadPlan, piece: Piece) -> bytes:
-    try:
-        with root.store.open(f"{root.object_path(plan.object_id)}/{plan.content_path}") as opened:
-            opened.seek(piece.start)
-            data = opened.read(piece.size)
-    except UnknownObjectError as error:
-        # The catalogue says that the file is there: a copy without it is a damaged copy.
-        raise FixityError(f"{plan.what} is missing in the store {root.store.name}") from error
+    with root.store.open(f"{root.object_path(plan.object_id)}/{plan.content_path}") as opened:
+        opened.seek(piece.start)
+        data = opened.read(piece.size)
     if len(data) != piece.size or Digest.of(piece.digest.algorithm, data) != piece.digest:
         raise FixityError(f"{plan.what} is damaged in the store {root.store.name} at byte {piece.start}")
     return data

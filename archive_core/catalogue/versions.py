@@ -121,6 +121,15 @@ class Versions(Part):
         with reading(self._engine) as connection:
             return to_rows(VersionRow, connection.execute(query.order_by(versions.c.poid).limit(limit)).mappings())
 
+    def known_objects(self, poids: Iterable[str]) -> set[str]:
+        """Those of the POIDs that objects have."""
+        found: set[str] = set()
+        with reading(self._engine) as connection:
+            for chunk in chunks(set(poids)):
+                query = select(versions.c.poid).where(versions.c.poid.in_(chunk)).distinct()
+                found.update(connection.execute(query).scalars())
+        return found
+
     def count_states(self, originator: str | None = None) -> StateCounts:
         """How many objects there are, and what is true of their versions."""
         query = select(

@@ -1,0 +1,367 @@
+"""Every file of a store harmed in every way: named by the audit, never served, told in the trace."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from archive_core.errors import ArchiveError, DamageError, FixityError
+from archive_core.findings import Verdict
+from archive_core.replication import about
+from tests.world import OPERATOR, World
+
+BIG = bytes(range(256)) * 4 * 1024 * 9 + b"the end"  # 9 MiB and a little: three chunks
+
+FIRST = {"a.txt": b"alpha", "sub/b.txt": b"beta", "big.bin": BIG}
+SECOND = {"a.txt": b"alpha", "sub/c.txt": b"gamma"}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with every kind of object: two versions with chunk lists, both profiles, trail, policies."""
+    world = World(tmp_path_factory.mktemp("sound"))
+    told = world.deposit(FIRST, metadata=b'{"title": "x"}')
+    world.preserve()
+    world.update(told.poid, SECOND)
+    world.deposit({"r.txt": b"redundant"}, profile="redundant-1")
+    world.preserve()
+    world.archive.flush_trail()
+    world.archive.close()
+    return world.folder
+
+
+@pytest.fixture
+def world(sound: Path, tmp_path: Path) -> Iterator[World]:
+    """A copy of the sound home."""
+    shutil.copytree(sound, tmp_path, dirs_exist_ok=True, symlinks=True)
+    made = World(tmp_path)
+    made.clock.advance(hours=1)
+    yield made
+    made.archive.close()
+
+
+# -- harm -------------------------------------------------------------------------------------
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def flip(path: Path, other: Path) -> Path:
+    """One bit of it."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    _write(path, bytes(content))
+    return path
+
+
+def truncate(path: Path, other: Path) -> Path:
+    """Its last byte is gone."""
+    _write(path, path.read_bytes()[:-1])
+    return path
+
+
+def swap(path: Path, other: Path) -> Path:
+    """It and another file have each other's contents."""
+    mine, its = path.read_bytes(), other.read_bytes()
+    _write(path, its)
+    _write(other, mine)
+    return path
+
+
+def delete(path: Path, other: Path) -> Path:
+    """It is gone."""
+    path.unlink()
+    return path
+
+
+def add(path: Path, other: Path) -> Path:
+    """A stranger lies beside it."""
+    stranger = path.with_name(f"{path.name}.stranger")
+    stranger.write_bytes(b"not ours")
+    return stranger
+
+
+HARMS: tuple[Callable[[Path, Path], Path], ...] = (flip, truncate, swap, delete, add)
+
+
+def kind_of(key: str) -> str:
+    """What kind of file that is, whichever object and version it is of."""
+    name = re.sub(r"^[0-9a-f]{64}\.", "X.", key.rpartition("/")[2])
+    return f"{name} {'in a version' if '/v' in key else 'in the root'}"
+
+
+def every_case(world: World, store: str) -> list[tuple[str, Callable[[Path, Path], Path]]]:
+    keys = [str(path.relative_to(world.store(store))) for path in world.files(store, "")]
+    return [(key, harm) for key in keys for harm in HARMS]
+
+
+def a_sample(world: World, store: str) -> list[tuple[str, Callable[[Path, Path], Path]]]:
+    """Each kind of file once, the harms in turn."""
+    kinds = {kind_of(key): key for key, _ in every_case(world, store)}
+    return list(zip(kinds.values(), itertools.cycle(HARMS), strict=False))
+
+
+def other_file(path: Path, root: Path) -> Path:
+    """Some other file with other content, of the same object when there is one."""
+    content = path.read_bytes()
+    top = path
+    while top.parent != root and not (top / "0=ocfl_object_1.1").exists():
+        top = top.parent
+    near = sorted(top.rglob("*")) if top.is_dir() else []
+    found = (one for one in itertools.chain(near, sorted(root.rglob("*"))) if one.is_file())
+    return next(one for one in found if one != path and one.read_bytes() != content)
+
+
+def _judge_audit(world: World, store: str, key: str, harm: Callable[[Path, Path], Path]) -> list[str]:
+    """What is wrong with the audit's answer to one harm; nothing is left of the harm afterwards."""
+    root = world.store(store)
+    path = root / key
+    other = other_file(path, root)
+    kept = {one: one.read_bytes() for one in (path, other)}
+    named = str(harm(path, other).relative_to(root))
+    try:
+        result = world.audit()
+    finally:
+        for one, content in kept.items():
+            _write(one, content)
+        path.with_name(f"{path.name}.stranger").unlink(missing_ok=True)
+    wrong = []
+    if {store} != {entry.store for entry in result.findings}:
+        wrong.append(f"stores named: {sorted({entry.store for entry in result.findings})}")
+    places = {entry.path for entry in result.findings if entry.code}
+    # The file itself, the object or directory in which it is missed; of an inventory and its sidecar, either.
+    pair = named.removesuffix(".sha512")
+    if not any(place and (place.startswith(pair) or named.startswith(f"{place}/")) for place in places):
+        wrong.append(f"places named: {sorted(places)}")
+    if result.notes:
+        wrong.append(f"taken for a crash: {[note.to_json() for note in result.notes]}")
+    return [f"{harm.__name__} {key}: {what}" for what in wrong]
+
+
+def _judge_all(world: World, store: str, cases: list[tuple[str, Callable[[Path, Path], Path]]]) -> None:
+    assert world.audit().findings == []
+    wrong = [line for key, harm in cases for line in _judge_audit(world, store, key, harm)]
+
+    assert not wrong, f"{len(wrong)} wrong of {len(cases)}:\n" + "\n".join(wrong)
+    assert world.audit().findings == []
+
+
+def test_each_kind_of_harm_and_file_is_named_by_the_audit(world: World) -> None:
+    """Store, path and code; the sound store is not blamed, and damage is never taken for a crash."""
+    _judge_all(world, "one", a_sample(world, "one"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("store", ["one", "two"])
+def test_every_harm_to_every_file_is_named_by_the_audit(world: World, store: str) -> None:
+    """The whole matrix."""
+    _judge_all(world, store, every_case(world, store))
+
+
+# -- reading ----------------------------------------------------------------------------------
+
+
+def _poid(world: World) -> str:
+    return world.archive.objects(actor=OPERATOR)[0].poid
+
+
+def _damage_in_trace(world: World, poid: str, store: str) -> list[dict[str, object]]:
+    return [
+        event
+        for event in world.archive.trace(poid, actor=OPERATOR)
+        if (event["type"], event["outcome"], event["subject"]) == ("fixity check", "failure", f"store-{store}")
+    ]
+
+
+def _reads_right(world: World, poid: str, out: Path) -> None:
+    for version, files in ((1, FIRST), (2, SECOND)):
+        for path, content in files.items():
+            assert world.read(poid, path, version) == content
+        folder = out / str(version)
+        world.archive.retrieve(poid, version, folder, actor=OPERATOR)
+        found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        assert files == found
+        assert Verdict.PASSED is world.archive.verify(poid, version, actor=OPERATOR).verdict
+        assert world.archive.evidence(poid, version, actor=OPERATOR)
+
+
+def _judge_reading(world: World, cases: list[tuple[str, Callable[[Path, Path], Path]]], tmp_path: Path) -> list[str]:
+    """Harm one file after the other in store one and read everything each time, as a new process does."""
+    poid, wrong = _poid(world), []
+    for number, (key, harm) in enumerate(cases):
+        path = world.store("one") / key
+        other = other_file(path, world.store("one"))
+        kept = {one: one.read_bytes() for one in (path, other)}
+        harm(path, other)
+        try:
+            world.restart()
+            _reads_right(world, poid, tmp_path / "out" / str(number))
+        except (AssertionError, ArchiveError) as error:
+            wrong.append(f"{harm.__name__} {key}: {type(error).__name__} {str(error)[:300]}")
+        finally:
+            for one, content in kept.items():
+                _write(one, content)
+            path.with_name(f"{path.name}.stranger").unlink(missing_ok=True)
+    return wrong
+
+
+def test_right_bytes_are_served_whatever_is_harmed_in_one_store(world: World, tmp_path: Path) -> None:
+    """Files, versions, records and verdicts, with each kind of file harmed in one way."""
+    cases = [case for case in a_sample(world, "one") if case[1] is not add]
+
+    assert _judge_reading(world, cases, tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_right_bytes_are_served_after_every_harm_to_every_file(world: World, tmp_path: Path) -> None:
+    """The whole matrix of one store."""
+    assert _judge_reading(world, every_case(world, "one"), tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", ["data/a.txt", "data/big.bin", "v1/content/description.json", "chunks/big.bin.json"])
+@pytest.mark.parametrize("harm", [flip, truncate, delete])
+def test_damage_met_while_reading_stands_in_the_objects_trace(
+    world: World, ending: str, harm: Callable[[Path, Path], Path]
+) -> None:
+    """With the store's name, once for each reading, also after the trail was sequenced and rebuilt."""
+    poid = _poid(world)
+    (path,) = [path for path in world.files("one", ending) if poid in str(path)]
+    harm(path, path)
+    list(world.archive.stream_file(poid, 1, "big.bin", actor=OPERATOR))
+    list(world.archive.stream_file(poid, 1, "a.txt", actor=OPERATOR))
+    world.archive.verify(poid, 1, actor=OPERATOR)
+    found = _damage_in_trace(world, poid, "one")
+    world.archive.flush_trail()
+    archive, report = world.rebuilt("two")
+    traced = archive.trace(poid, actor=OPERATOR)
+    archive.close()
+
+    assert 1 <= len(found) <= 3
+    assert {"fixity"} == {event["code"] for event in found}
+    assert report.findings == ()
+    assert traced == world.archive.trace(poid, actor=OPERATOR)
+
+
+def test_an_audits_findings_stand_in_the_trace_of_each_object(world: World) -> None:
+    """Also for files that no reader asks for, such as an old sidecar."""
+    poid = _poid(world)
+    (path,) = [path for path in world.files("two", "v1/inventory.json.sha512") if poid in str(path)]
+    path.unlink()
+    world.audit()
+    (event,) = _damage_in_trace(world, poid, "two")
+    others = [view.poid for view in world.archive.objects(actor=OPERATOR) if view.poid != poid]
+
+    assert re.fullmatch(r"E\d{3}", str(event["code"]))
+    assert all(not _damage_in_trace(world, other, "two") for other in others)
+
+
+def test_damage_in_the_middle_of_a_stream_is_healed_and_told_once(world: World) -> None:
+    """The first chunk has left when the second and third break; the reader gets right bytes."""
+    poid = _poid(world)
+    (path,) = world.files("one", "data/big.bin")
+    stream = world.archive.stream_file(poid, 1, "big.bin", actor=OPERATOR)
+    read = [next(stream)]
+    content = bytearray(path.read_bytes())
+    content[5 * 1024 * 1024] ^= 1
+    content[-1] ^= 1
+    _write(path, bytes(content))
+    read += list(stream)
+
+    assert b"".join(read) == BIG
+    assert len(_damage_in_trace(world, poid, "one")) == 1
+
+
+def test_a_copy_that_vanishes_in_mid_stream_is_replaced_by_the_other(world: World) -> None:
+    """The whole store is gone between two chunks."""
+    poid = _poid(world)
+    stream = world.archive.stream_file(poid, 1, "big.bin", actor=OPERATOR)
+    read = [next(stream)]
+    world.store("one").rename(world.store("one").with_name("unplugged"))
+    read += list(stream)
+
+    assert b"".join(read) == BIG
+
+
+def test_no_copy_in_mid_stream_ends_the_stream_with_a_precise_error(world: World) -> None:
+    """What has left was right; then an error that names the file, at once."""
+    poid = _poid(world)
+    stream = world.archive.stream_file(poid, 1, "big.bin", actor=OPERATOR)
+    read = [next(stream)]
+    for store in ("one", "two"):
+        (path,) = world.files(store, "data/big.bin")
+        content = bytearray(path.read_bytes())
+        content[5 * 1024 * 1024] ^= 1
+        _write(path, bytes(content))
+    started = time.monotonic()
+    with pytest.raises(FixityError, match=r"big\.bin.*store one.*store two"):
+        read += list(stream)
+
+    assert BIG.startswith(b"".join(read))
+    assert time.monotonic() - started < 10
+    for store in ("one", "two"):
+        assert len(_damage_in_trace(world, poid, store)) == 1
+
+
+@pytest.mark.parametrize("ending", ["data/a.txt", "data/big.bin", "content/description.json", "chunks/big.bin.json"])
+@pytest.mark.parametrize("harm", [flip, truncate, delete])
+def test_damage_of_all_copies_is_a_precise_error_and_a_failed_verification(
+    world: World, ending: str, harm: Callable[[Path, Path], Path], tmp_path: Path
+) -> None:
+    """Never wrong bytes, never a half-written folder, never a hang."""
+    poid = _poid(world)
+    for store in ("one", "two"):
+        for path in [path for path in world.files(store, ending) if poid in str(path) and "/v1/" in str(path)]:
+            harm(path, path)
+    world.restart()
+    started = time.monotonic()
+    with pytest.raises(DamageError, match=poid):
+        world.archive.retrieve(poid, 1, tmp_path / "out", actor=OPERATOR, whole=True)
+    report = world.archive.verify(poid, 1, actor=OPERATOR)
+    result = world.audit()
+
+    assert time.monotonic() - started < 20
+    assert not (tmp_path / "out").exists()
+    assert Verdict.FAILED is report.verdict
+    assert report.proof_of_existence is None
+    assert {"one", "two"} <= {entry.store for entry in result.findings}
+
+
+@pytest.mark.parametrize("file", ["token.tst", "statement.json", "members.txt", "tree.bin", "statement.json.p7s"])
+def test_damage_of_all_copies_of_a_batch_fails_every_object_in_it(world: World, file: str) -> None:
+    """The documents are still served; what is proven of them is not claimed any more."""
+    poid = _poid(world)
+    for store in ("one", "two"):
+        path = next(path for path in world.files(store, f"/{file}") if "%3aba0000000001" in str(path))
+        flip(path, path)
+    world.restart()
+
+    assert world.read(poid, "a.txt", 1) == FIRST["a.txt"]
+    assert Verdict.FAILED is world.archive.verify(poid, 1, actor=OPERATOR).verdict
+    assert Verdict.PASSED is world.archive.verify(poid, 2, actor=OPERATOR).verdict
+    with pytest.raises(DamageError):
+        world.archive.evidence(poid, 1, actor=OPERATOR)
+    with pytest.raises(DamageError):
+        world.archive.receipt(poid, 1, actor=OPERATOR)
+
+
+def test_a_damage_message_names_object_and_version() -> None:
+    """The strings that readers give as what was read, and what is understood of them."""
+    poid = "0199b0c27d3e7000800000000000000a"
+
+    assert about(f"urn:trusted-archive:{poid}") == (poid, None)
+    assert about(f"urn:trusted-archive:{poid} v2 description.json") == (poid, 2)
+    assert about(f"{poid} v12") == (poid, 12)
+    assert about(f"urn:trusted-archive:{poid} v1/content/data/a") == (poid, None)
+    assert about("batch 12") == (None, None)
+    assert about("urn:trusted-archive:ba0000000012 v1 members.txt") == (None, None)
+    assert about(f"x {poid} v1") == (None, None)
