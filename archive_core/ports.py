@@ -74,6 +74,15 @@ class NewHead:
     expected: Digest | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """An OCFL object of which nothing is there yet: its files, in the order in which they are to show,
+    all below `head.object_path`, and the head that makes them count (its `expected` is None)."""
+
+    files: Sequence[NewFile]
+    head: NewHead
+
+
 class ObjectStore(Protocol):
     """One storage root: bytes under keys that never change, but for object heads.
 
@@ -114,6 +123,16 @@ class ObjectStore(Protocol):
         """`replace_head` for many objects, sharing the durable steps; each head stands alone.
 
         Every `expected` is compared before any head is replaced; on an error some may be replaced.
+        """
+        ...
+
+    def put_objects(self, objects: Sequence[NewObject]) -> None:
+        """Keep new objects, sharing the durable steps: what `put_new` of their files and then
+        `replace_heads` of their heads promise, with the same errors.
+
+        A store that can do so shows each object whole or not at all; no store shows a head before
+        all files of its object are durable. Where something lies at an object's path already, that
+        object goes the way of the two verbs. On an error some of the objects may be there.
         """
         ...
 

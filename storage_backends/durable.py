@@ -24,6 +24,7 @@ GROUP = 4
 """From this number of files or directories on, one `syncfs` is cheaper than many `fsync`s."""
 
 _COPY = 1024 * 1024
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 
@@ -50,14 +51,14 @@ class DurableFiles:
 
     def write(self, path: str, source: bytes | Path) -> None:
         """Create a file that must not exist and write all of the source. Not yet durable."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-        with open(descriptor, "wb", buffering=0) as target:
+        target = os.open(path, _NEW, 0o644)
+        try:
             if isinstance(source, bytes):
-                _write_all(target.fileno(), source)
-                return
-            with open(source, "rb", buffering=0) as stream:
-                while chunk := stream.read(_COPY):
-                    _write_all(target.fileno(), chunk)
+                _write_all(target, source)
+            else:
+                _copy(source, target)
+        finally:
+            os.close(target)
 
     def make_directory(self, path: str) -> None:
         """Make one directory; raises FileExistsError. Durable only once its parent is synced."""
@@ -66,18 +67,35 @@ class DurableFiles:
     def publish(self, staged: str, final: str) -> None:
         """Give a staged file its final name; raises FileExistsError when the name is taken, by
         whomever. Not yet durable: both directories need a sync."""
-        if self._renameat2 is not None:
-            failed = self._renameat2(
-                _AT_FDCWD, os.fsencode(staged), _AT_FDCWD, os.fsencode(final), ctypes.c_uint(_RENAME_NOREPLACE)
-            )
-            if not failed:
-                return
-            code = ctypes.get_errno()
-            if code not in {errno.EINVAL, errno.ENOSYS}:
-                raise OSError(code, os.strerror(code), final)
-        # NFS and kernels without RENAME_NOREPLACE: a hard link refuses a taken name just as atomically.
-        os.link(staged, final)
-        os.unlink(staged)
+        if not self._rename_new(staged, final):
+            os.link(staged, final)  # refuses a taken name just as atomically
+            os.unlink(staged)
+
+    def publish_tree(self, staged: str, final: str) -> None:
+        """Give a staged directory, with all that is in it, its final name; raises FileExistsError when
+        anything has that name. Not yet durable: both parents need a sync."""
+        if self._rename_new(staged, final):
+            return
+        try:
+            os.rename(staged, final)  # refuses everything but an empty directory just as atomically
+        except OSError as error:
+            if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), final) from error
+            raise
+
+    def _rename_new(self, staged: str, final: str) -> bool:
+        """Rename unless the name is taken; False where that is not offered (NFS, other kernels)."""
+        if self._renameat2 is None:
+            return False
+        failed = self._renameat2(
+            _AT_FDCWD, os.fsencode(staged), _AT_FDCWD, os.fsencode(final), ctypes.c_uint(_RENAME_NOREPLACE)
+        )
+        if not failed:
+            return True
+        code = ctypes.get_errno()
+        if code in {errno.EINVAL, errno.ENOSYS}:
+            return False
+        raise OSError(code, os.strerror(code), final)
 
     def replace(self, staged: str, final: str) -> None:
         """Put a staged file in the place of whatever file has that name. Not yet durable."""
@@ -136,10 +154,19 @@ class SyncGroup:
             self._files.sync_path(path, directory=True)
 
 
+def _copy(source: Path, target: int) -> None:
+    descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while chunk := os.read(descriptor, _COPY):
+            _write_all(target, chunk)
+    finally:
+        os.close(descriptor)
+
+
 def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:  # a short write is legal
-        view = view[os.write(descriptor, view) :]
+    written = os.write(descriptor, data)
+    while written < len(data):  # a short write is legal
+        written += os.write(descriptor, memoryview(data)[written:])
 
 
 def _fsync(descriptor: int) -> None:

@@ -17,43 +17,24 @@ import os
 import stat as modes
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from archive_core.digests import Digest, digest_stream
 from archive_core.errors import (
     AlreadyExistsError,
     ConcurrentChangeError,
-    FixityError,
     SettingsError,
     UnknownObjectError,
 )
-from archive_core.ports import NewFile, NewHead, StoredEntry
-from storage_backends.durable import DurableFiles, SyncGroup
-from storage_backends.keys import check_key, check_new_key, check_new_keys, check_prefix
+from archive_core.ports import NewFile, NewHead, NewObject, StoredEntry
+from storage_backends.durable import DurableFiles
+from storage_backends.group import Staged, StagedTree, WriteGroup
+from storage_backends.keys import check_key, check_new_key, check_new_keys, check_new_objects, check_prefix
 from storage_backends.staging import Staging
 from storage_backends.tree import Tree
 
 INVENTORY = "inventory.json"
-
-
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    path: str
-    key: str
-    expected: Digest
-
-
-@dataclass
-class _Group:
-    """One group of writes: its syncs, the directories found real so far, and those whose names
-    changed (paths)."""
-
-    syncs: SyncGroup
-    known: set[str] = field(default_factory=set)
-    touched: set[str] = field(default_factory=set)
-    staged: list[_Staged] = field(default_factory=list)
 
 
 class FilesystemStore:
@@ -103,21 +84,21 @@ class FilesystemStore:
     def put_new(self, files: Sequence[NewFile]) -> None:
         check_new_keys(file.key for file in files)
         with self._group("put_new") as group:
-            settled = []
+            settled, staged = [], []
             for file in files:
                 if self._holds(file.key, file.expected, group):
                     settled.append(self._tree.path(file.key))
                 else:
-                    self._stage(file.source, file.key, file.expected, group)
+                    staged.append(group.stage(file.source, file.key, file.expected, file.size))
             # A file that was there may be the unsynced work of a writer that died: sync it too.
-            group.syncs.sync(files=[*(item.path for item in group.staged), *settled])
-            self._read_back(group.staged)
+            group.sync_contents(settled)
+            group.read_back()
             for path in settled:
                 group.touched.update(self._ways_to(path))
-            lost = [self._tree.path(item.key) for item in group.staged if not self._publish(item, group)]
+            lost = [self._tree.path(item.key) for item in staged if not self._publish(item, group)]
             self._sync_names(group, lost)
 
-    def _holds(self, key: str, expected: Digest, group: _Group) -> bool:
+    def _holds(self, key: str, expected: Digest, group: WriteGroup) -> bool:
         """Whether the key holds the expected bytes; raises when it holds anything else."""
         if self._tree.lstat(key, group.known) is None:
             return False
@@ -130,25 +111,7 @@ class FilesystemStore:
             raise AlreadyExistsError("that key holds other bytes", store=self._name, key=key)
         return True
 
-    def _stage(self, source: bytes | Path, key: str, expected: Digest, group: _Group) -> _Staged:
-        item = _Staged(self._staging.new_path(), key, expected)
-        group.staged.append(item)
-        self._files.write(item.path, source)
-        return item
-
-    def _read_back(self, items: Sequence[_Staged]) -> None:
-        for item in items:
-            with open(item.path, "rb", buffering=0) as stream:
-                if self._cold_read_back and hasattr(os, "posix_fadvise"):
-                    os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-                algorithm = item.expected.algorithm
-                found = digest_stream(cast(BinaryIO, stream), [algorithm])[0][algorithm]
-            if found != item.expected:
-                raise FixityError(
-                    "what was written does not read back with the expected digest", store=self._name, key=item.key
-                )
-
-    def _publish(self, item: _Staged, group: _Group) -> bool:
+    def _publish(self, item: Staged, group: WriteGroup) -> bool:
         """Name a staged file; False when another writer named the same bytes first."""
         self._make_parents(item.key, group)
         try:
@@ -157,9 +120,10 @@ class FilesystemStore:
             if self._holds(item.key, item.expected, group):
                 return False
             raise
+        group.named(item)
         return True
 
-    def _make_parents(self, key: str, group: _Group) -> None:
+    def _make_parents(self, key: str, group: WriteGroup) -> None:
         """Make the directories of a key that are missing; `touched` gets each one whose names change."""
         parts = key.split("/")[:-1]
         for depth in range(1, len(parts) + 1):
@@ -184,7 +148,7 @@ class FilesystemStore:
             path = os.path.dirname(path)
             yield path
 
-    def _sync_names(self, group: _Group, files: Sequence[str] = ()) -> None:
+    def _sync_names(self, group: WriteGroup, files: Sequence[str] = ()) -> None:
         """The names given so far are durable. A rename changes the directory that a file leaves as
         well, so the staging session is synced too."""
         if group.touched:
@@ -206,21 +170,20 @@ class FilesystemStore:
             changes = [self._head_is_to_change(head, group) for head in heads]
             inventories, sidecars = [], []
             for head, changed in zip(heads, changes, strict=True):
+                inventory, sidecar = _head_files(head)
                 if changed:
-                    inventories.append(self._stage_bytes(head.inventory, f"{head.object_path}/{INVENTORY}", group))
-                sidecars.append(self._stage_bytes(head.sidecar, f"{head.object_path}/{head.sidecar_name}", group))
-            group.syncs.sync(files=[item.path for item in group.staged])
-            self._read_back(group.staged)
+                    inventories.append(group.stage(inventory.source, inventory.key, inventory.expected, inventory.size))
+                sidecars.append(group.stage(sidecar.source, sidecar.key, sidecar.expected, sidecar.size))
+            group.sync_contents()
+            group.read_back()
             for items in (inventories, sidecars):  # the second only when the first is durable
                 for item in items:
                     self._make_parents(item.key, group)
                     self._files.replace(item.path, self._tree.path(item.key))
+                    group.named(item)
                 self._sync_names(group)
 
-    def _stage_bytes(self, data: bytes, key: str, group: _Group) -> _Staged:
-        return self._stage(data, key, Digest.of("sha512", data), group)
-
-    def _head_is_to_change(self, head: NewHead, group: _Group) -> bool:
+    def _head_is_to_change(self, head: NewHead, group: WriteGroup) -> bool:
         """Whether the root inventory must be written; raises when it is not the expected one."""
         try:
             with self._tree.open(f"{head.object_path}/{INVENTORY}", group.known) as stream:
@@ -237,6 +200,43 @@ class FilesystemStore:
                 expected=str(head.expected),
                 found=str(found),
             )
+        return True
+
+    # -- whole objects --------------------------------------------------------------------------
+
+    def put_objects(self, objects: Sequence[NewObject]) -> None:
+        check_new_objects(objects)
+        with self._group("put_objects") as group:
+            fresh: list[NewObject] = []
+            met: list[NewObject] = []
+            for item in objects:
+                there = self._tree.lstat(item.head.object_path, group.known) is not None
+                (met if there else fresh).append(item)
+            self._put_beside(met)
+            trees = [
+                (item, group.stage_tree(item.head.object_path, [*item.files, *_head_files(item.head)]))
+                for item in fresh
+            ]
+            group.sync_contents()
+            group.read_back()
+            lost = [item for item, tree in trees if not self._publish_tree(tree, group)]
+            self._sync_names(group)
+            self._put_beside(lost)
+
+    def _put_beside(self, objects: Sequence[NewObject]) -> None:
+        """Objects at whose path something lies: left by an interrupted write, or another writer's."""
+        if objects:
+            self.put_new([file for item in objects for file in item.files])
+            self.replace_heads([item.head for item in objects])
+
+    def _publish_tree(self, tree: StagedTree, group: WriteGroup) -> bool:
+        """Name a staged object; False when another writer was first."""
+        self._make_parents(tree.key, group)
+        try:
+            self._files.publish_tree(tree.path, self._tree.path(tree.key))
+        except FileExistsError:
+            return False
+        group.named(tree)
         return True
 
     # -- removal --------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ class FilesystemStore:
             self._prune(group)
             group.syncs.sync(directories=group.touched)
 
-    def _prune(self, group: _Group) -> None:
+    def _prune(self, group: WriteGroup) -> None:
         """Remove the touched directories that are empty now, and upwards."""
         waiting = sorted(group.touched, key=len)
         while waiting:
@@ -307,7 +307,7 @@ class FilesystemStore:
     # -- common -------------------------------------------------------------------------------
 
     @contextmanager
-    def _group(self, verb: str) -> Iterator[_Group]:
+    def _group(self, verb: str) -> Iterator[WriteGroup]:
         """One group of writes; the root and the staging area are there and on one file system, and
         nothing stays staged, however it ends."""
         with self._tree.errors(verb):
@@ -319,9 +319,18 @@ class FilesystemStore:
                     staging=str(self._staging.area),
                 )
             with self._files.group(self._tree.root) as syncs:
-                group = _Group(syncs)
+                group = WriteGroup(self._name, self._files, syncs, self._staging.new_path, cold=self._cold_read_back)
                 try:
                     yield group
                 finally:
-                    for item in group.staged:
-                        Path(item.path).unlink(missing_ok=True)
+                    group.discard()
+
+
+def _head_files(head: NewHead) -> tuple[NewFile, NewFile]:
+    """A head as its two files: the root inventory and its sidecar."""
+    first, second = f"{head.object_path}/{INVENTORY}", f"{head.object_path}/{head.sidecar_name}"
+    return _file(first, head.inventory), _file(second, head.sidecar)
+
+
+def _file(key: str, data: bytes) -> NewFile:
+    return NewFile(key, data, Digest.of("sha512", data), len(data))

@@ -24,8 +24,8 @@ from archive_core.errors import (
     StoreUnavailableError,
     UnknownObjectError,
 )
-from archive_core.ports import NewFile, NewHead, StoredEntry
-from storage_backends.keys import check_key, check_new_key, check_new_keys, check_prefix
+from archive_core.ports import NewFile, NewHead, NewObject, StoredEntry
+from storage_backends.keys import check_key, check_new_key, check_new_keys, check_new_objects, check_prefix
 
 INVENTORY = "inventory.json"
 
@@ -106,6 +106,12 @@ class MemoryStore:
             raise ConcurrentChangeError(
                 "the root inventory is not the one that was to be replaced", object_path=head.object_path
             )
+
+    def put_objects(self, objects: Sequence[NewObject]) -> None:
+        check_new_objects(objects)
+        with self._lock:
+            self.put_new([file for item in objects for file in item.files])
+            self.replace_heads([item.head for item in objects])
 
     def remove(self, keys: Sequence[str]) -> None:
         for key in keys:

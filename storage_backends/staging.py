@@ -13,6 +13,7 @@ import fcntl
 import itertools
 import os
 import secrets
+import shutil
 import threading
 import time
 import weakref
@@ -80,19 +81,22 @@ class Staging:
             os.close(lock)
 
     def leftovers(self) -> list[str]:
-        """`session/name` of every file in a session whose process is gone, sorted."""
+        """`session/name` of everything staged in a session whose process is gone, sorted."""
         found = []
         for session in self._dead_sessions():
             found += [f"{session.name}/{path.name}" for path in sorted(session.iterdir()) if path.name != _LOCK]
         return found
 
     def clear_leftovers(self) -> list[str]:
-        """Remove the dead sessions; the names of the files that were in them."""
+        """Remove the dead sessions; the names of what was in them."""
         removed = []
         for session in self._dead_sessions():
             for path in sorted(session.iterdir()):
                 if path.name != _LOCK:
-                    path.unlink()
+                    if path.is_dir() and not path.is_symlink():
+                        shutil.rmtree(path)
+                    else:
+                        path.unlink()
                     removed.append(f"{session.name}/{path.name}")
             (session / _LOCK).unlink(missing_ok=True)
             with suppress(FileNotFoundError):  # its process may be starting and begin anew

@@ -32,7 +32,7 @@ from archive_core.ocfl.layout import CONFIG_KEY, LAYOUT_KEY, HashAndIdLayout
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.reading import VerifyingStream
 from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY, is_object_root, shown, version_number
-from archive_core.ports import NewFile, NewHead, ObjectStore
+from archive_core.ports import NewFile, NewHead, NewObject, ObjectStore
 
 ROOT_DECLARATION = "0=ocfl_1.1"
 OBJECT_DECLARATION = "0=ocfl_object_1.1"
@@ -138,8 +138,18 @@ class StorageRoot:
         if len({package.object_id for package in packages}) != len(packages):
             raise UsageError("two packages of one object cannot be written together")
         self.require_declaration()
-        self.store.put_new([file for package in packages for file in self._files_of(package)])
-        self.store.replace_heads([self._head_of(package) for package in packages])
+        later = [package for package in packages if package.previous is not None]
+        if later:
+            self.store.put_new([file for package in later for file in self._files_of(package)])
+            self.store.replace_heads([self._head_of(package) for package in later])
+        if len(later) < len(packages):
+            self.store.put_objects(
+                [
+                    NewObject(list(self._files_of(package)), self._head_of(package))
+                    for package in packages
+                    if package.previous is None
+                ]
+            )
         return [package.inventory for package in packages]
 
     def _files_of(self, package: ArchivalPackage) -> Iterator[NewFile]:

@@ -6,6 +6,7 @@ outage is made.
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from archive_core.errors import (
     UnknownObjectError,
     UsageError,
 )
-from archive_core.ports import EntryKind, NewFile, NewHead, ObjectStore, StoredEntry
+from archive_core.ports import EntryKind, NewFile, NewHead, NewObject, ObjectStore, StoredEntry
 
 BAD_KEYS = ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b"]
 UNWRITABLE_KEYS = [*BAD_KEYS, "a/" + "x" * 256, "ž" * 128, "a\ud800"]
@@ -33,6 +34,15 @@ def new_file(key: str, data: bytes, algorithm: str = "sha512") -> NewFile:
 def head(path: str, inventory: bytes, sidecar: bytes, expected: bytes | None) -> NewHead:
     digest = None if expected is None else Digest.of("sha512", expected)
     return NewHead(path, inventory, sidecar, "inventory.json.sha512", digest)
+
+
+def new_object(path: str, number: int = 1, **files: bytes) -> NewObject:
+    """A whole object with two files, or the given ones, and a head that is unlike any other's."""
+    listed = files or {"v1/content/data/a": b"a %d" % number, "v1/inventory.json": b"inventory %d" % number}
+    return NewObject(
+        [new_file(f"{path}/{name}", data) for name, data in listed.items()],
+        head(path, b"inventory %d" % number, b"sidecar %d" % number, None),
+    )
 
 
 def content(store: ObjectStore, key: str) -> bytes:
@@ -132,6 +142,7 @@ class StoreSuite:
         """No files, no heads, no keys: no error, no change."""
         store.put_new([])
         store.replace_heads([])
+        store.put_objects([])
         store.remove([])
 
         assert keys(store) == []
@@ -275,6 +286,107 @@ class StoreSuite:
             assert sum(outcome is None for outcome in outcomes) == 1
             assert content(store, "o/inventory.json") == new[outcomes.index(None)]
 
+    # -- whole objects ------------------------------------------------------------------------
+
+    def test_new_objects_are_there_with_their_heads(self, store: ObjectStore) -> None:
+        """A group of objects is kept as its files and heads would be one after the other."""
+        store.put_objects([new_object(f"{n % 3}/o{n}", n) for n in range(20)])
+
+        assert len(keys(store)) == 80
+        for n in range(20):
+            assert content(store, f"{n % 3}/o{n}/v1/content/data/a") == b"a %d" % n
+            assert content(store, f"{n % 3}/o{n}/inventory.json") == b"inventory %d" % n
+            assert content(store, f"{n % 3}/o{n}/inventory.json.sha512") == b"sidecar %d" % n
+
+    def test_the_same_objects_again_are_success(self, store: ObjectStore) -> None:
+        """A retried group finds its own work, also when it had got half way."""
+        first, second, third = new_object("a/1", 1), new_object("a/2", 2), new_object("b/3", 3)
+        store.put_objects([first])
+        store.put_new(second.files[:1])
+        store.put_objects([first, second, third])
+        store.put_objects([third, second])
+
+        assert len(keys(store)) == 12
+        assert content(store, "a/2/inventory.json") == b"inventory 2"
+
+    def test_an_object_with_other_bytes_is_refused_and_nothing_shows(self, store: ObjectStore) -> None:
+        """The claim decides: what lies there stays, and no other object of the group is written."""
+        store.put_new([new_file("a/1/v1/inventory.json", b"another's")])
+        with pytest.raises(AlreadyExistsError):
+            store.put_objects([new_object("a/2", 2), new_object("a/1", 1)])
+
+        assert keys(store) == ["a/1/v1/inventory.json"]
+
+    def test_an_object_that_has_another_head_is_refused(self, store: ObjectStore) -> None:
+        """A head that is there already was not expected."""
+        store.replace_heads([head("a/1", b"another", b"s", None)])
+        with pytest.raises(ConcurrentChangeError):
+            store.put_objects([new_object("a/1")])
+
+        assert content(store, "a/1/inventory.json") == b"another"
+
+    def test_a_new_object_without_the_expected_digests_never_shows(self, store: ObjectStore) -> None:
+        """One wrong file keeps out its whole group."""
+        wrong = NewFile("a/2/v1/x", b"1", Digest.of("sha512", b"2"), 1)
+        with pytest.raises(FixityError):
+            store.put_objects([new_object("a/1"), NewObject([wrong], head("a/2", b"i", b"s", None))])
+
+        assert keys(store) == []
+        assert list(store.leftovers()) == []
+
+    @pytest.mark.parametrize(
+        "key", ["elsewhere/x", "o", "ox/y", "o/../x", "o/a//b", "o/inventory.json", "o/" + "x" * 256]
+    )
+    def test_the_files_of_a_new_object_lie_in_it(self, store: ObjectStore, key: str) -> None:
+        """Nothing is written beside the object, nor twice."""
+        with pytest.raises(UsageError):
+            store.put_objects([NewObject([new_file(key, b"1")], head("o", b"i", b"s", None))])
+
+        assert keys(store) == []
+
+    @pytest.mark.parametrize(
+        "objects",
+        [
+            [new_object("o", 1), new_object("o", 1)],
+            [new_object("o/p", 1), new_object("o", 2)],
+            [NewObject([], head("o", b"i", b"s", None))],
+            [NewObject([new_file("o/a", b"1")], head("o", b"i", b"s", b"an earlier one"))],
+        ],
+    )
+    def test_what_are_no_new_objects_is_refused(self, store: ObjectStore, objects: list[NewObject]) -> None:
+        """Twice the same, one in another, without files, or a later head."""
+        with pytest.raises(UsageError):
+            store.put_objects(objects)
+
+        assert keys(store) == []
+
+    def test_a_file_in_the_way_of_a_new_object_is_refused(self, store: ObjectStore) -> None:
+        """A file stands where the object's directory, or one above it or in it, is needed."""
+        store.put_new([new_file("a", b"1")])
+        for item in (new_object("a/1"), new_object("a"), new_object("o", 1, **{"v1": b"file", "v1/x": b"1"})):
+            with pytest.raises(AlreadyExistsError):
+                store.put_objects([item])
+
+        assert keys(store) in (["a"], ["a", "o/v1"])
+
+    def test_of_two_writers_of_one_object_one_wins_whole(self, store: ObjectStore) -> None:
+        """The loser is told, and none of its files lies in the winner's object."""
+        for number in range(10):
+            rivals = [new_object(f"claims/{number}", n) for n in range(3)]
+            outcomes = race(*(partial(store.put_objects, [rival]) for rival in rivals))
+            won = outcomes.index(None)
+
+            assert sum(outcome is None for outcome in outcomes) == 1
+            assert content(store, f"claims/{number}/inventory.json") == b"inventory %d" % won
+            assert content(store, f"claims/{number}/v1/content/data/a") == b"a %d" % won
+
+    def test_two_writers_of_the_same_object_both_succeed(self, store: ObjectStore) -> None:
+        """The same package may be written twice at once."""
+        for number in range(5):
+            put = partial(store.put_objects, [new_object(f"same/{number}")])
+
+            assert race(put, put) == [None, None]
+
     # -- reading ------------------------------------------------------------------------------
 
     def test_an_unknown_key_is_said_to_be_unknown(self, store: ObjectStore) -> None:
@@ -353,6 +465,7 @@ class StoreSuite:
         verbs: list[Callable[[], object]] = [
             lambda: store.put_new([new_file("b", b"2")]),
             lambda: store.replace_head("o", b"1", b"s", "inventory.json.sha512", expected=None),
+            lambda: store.put_objects([new_object("o")]),
             lambda: store.remove(["a"]),
             lambda: store.open("a"),
             lambda: store.stat("a"),

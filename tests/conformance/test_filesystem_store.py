@@ -21,7 +21,7 @@ from archive_core.ports import EntryKind, ObjectStore
 from storage_backends.durable import DurableFiles
 from storage_backends.filesystem import FilesystemStore
 from storage_backends.tree import StoredFile
-from tests.conformance.store_suite import StoreSuite, content, head, keys, new_file
+from tests.conformance.store_suite import StoreSuite, content, head, keys, new_file, new_object
 from tests.vectors import REPOSITORY, missing
 
 
@@ -75,6 +75,12 @@ class _Recorder(DurableFiles):
     def publish(self, staged: str, final: str) -> None:
         self._require_synced(staged)
         super().publish(staged, final)
+        self.steps.append(("name", str(final)))
+
+    def publish_tree(self, staged: str, final: str) -> None:
+        for path in [staged, *(str(path) for path in Path(staged).rglob("*"))]:
+            self._require_synced(path)
+        super().publish_tree(staged, final)
         self.steps.append(("name", str(final)))
 
     def replace(self, staged: str, final: str) -> None:
@@ -177,6 +183,10 @@ class _Failing(DurableFiles):
     def publish(self, staged: str, final: str) -> None:
         self._perhaps("publish")
         super().publish(staged, final)
+
+    def publish_tree(self, staged: str, final: str) -> None:
+        self._perhaps("publish_tree")
+        super().publish_tree(staged, final)
 
     def replace(self, staged: str, final: str) -> None:
         self._perhaps("replace")
@@ -289,6 +299,62 @@ def test_an_error_of_the_group_sync_is_an_outage(tmp_path: Path) -> None:
     assert keys(store) == []
 
 
+# -- whole objects --------------------------------------------------------------------------------
+
+
+def test_an_object_is_named_once_when_all_of_it_is_durable(tmp_path: Path, recorder: _Recorder) -> None:
+    """Every file and directory is synced before the object shows, and its name afterwards."""
+    store = FilesystemStore.create("disk", tmp_path / "root", files=recorder)
+    recorder.steps.clear()
+    store.put_objects([new_object("ab/o")])
+    final = str(store.root / "ab" / "o")
+
+    assert recorder.named() == [final]
+    assert {str(store.root), str(store.root / "ab"), *map(str, (tmp_path / "root.staging").glob("*[!k]"))} <= (
+        recorder.synced_after(final)
+    )
+
+
+def test_a_group_of_objects_costs_two_syncs(tmp_path: Path) -> None:
+    """However many objects, files and heads there are."""
+    files = _Watched()
+    if files._syncfs is None:
+        missing("syncfs that reports errors (Linux 5.8)")
+    store = FilesystemStore.create("disk", tmp_path / "root", files=files)
+    store.put_objects([new_object(f"{n % 9}/o{n}", n) for n in range(50)])
+
+    assert files.whole == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "at"), [("write", 2), ("write", 5), ("sync", 2), ("publish_tree", 1), ("publish_tree", 2)]
+)
+def test_a_failing_group_of_objects_shows_whole_objects_only(tmp_path: Path, step: str, at: int) -> None:
+    """Some of the objects may be there, none of them half, nothing is left aside, and the retry succeeds."""
+    root = tmp_path / "root"
+    FilesystemStore.create("disk", root)
+    objects = [new_object(f"ab/o{n}", n) for n in range(3)]
+    with pytest.raises(StoreUnavailableError):
+        FilesystemStore("disk", root, files=_Failing(step, at)).put_objects(objects)
+    store = FilesystemStore("disk", root)
+
+    assert {len(keys(store, f"ab/{name[:-1]}")) for name in store.children("ab")} <= {4}
+    assert {path.name for path in (tmp_path / "root.staging").rglob("*") if path.is_file()} <= {"lock", "heads.lock"}
+    store.put_objects(objects)
+    assert len(keys(store)) == 12
+
+
+def test_a_staged_object_that_a_killed_writer_left_is_cleared(store: FilesystemStore) -> None:
+    """A leftover may be a directory with files in it."""
+    with _writer(store.root, "die in tree") as writer:
+        assert writer.wait(timeout=60) == -signal.SIGKILL
+    (left,) = store.leftovers()
+
+    assert list(store.clear_leftovers()) == [left]
+    assert list(store.leftovers()) == []
+    assert [path.name for path in store.root.with_name("root.staging").rglob("*")] == []
+
+
 # -- links and odd things ---------------------------------------------------------------------------
 
 
@@ -381,11 +447,14 @@ _DYING = """
 import os, signal, sys
 from pathlib import Path
 from archive_core.digests import Digest
-from archive_core.ports import NewFile
+from archive_core.ports import NewFile, NewHead, NewObject
 from storage_backends.durable import DurableFiles
 from storage_backends.filesystem import FilesystemStore
 
 class Dying(DurableFiles):
+    def publish_tree(self, staged, final):
+        os.kill(os.getpid(), signal.SIGKILL)
+
     def publish(self, staged, final):
         if sys.argv[2] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -394,7 +463,10 @@ class Dying(DurableFiles):
         super().publish(staged, final)
 
 store = FilesystemStore("disk", Path(sys.argv[1]), files=Dying())
-store.put_new([NewFile("a/b", b"1", Digest.of("sha512", b"1"), 1)])
+file = NewFile("a/b", b"1", Digest.of("sha512", b"1"), 1)
+if sys.argv[2] == "die in tree":
+    store.put_objects([NewObject([file], NewHead("a", b"i", b"s", "inventory.json.sha512", None))])
+store.put_new([file])
 """
 
 

@@ -58,6 +58,7 @@ class _Change:
     added: str | None
     inode: _Inode | None  # None: a directory
     pending: set[str] = field(default_factory=set)
+    tree: bool = False  # a directory that took everything in it along
 
 
 class Journal:
@@ -82,6 +83,18 @@ class Journal:
         parents = {os.path.dirname(path) for path in (removed, added) if path}
         self._changes.append(_Change(removed, added, inode, parents))
 
+    def moved_tree(self, staged: str, final: str) -> None:
+        """Write down that a directory with everything in it has got another name."""
+        self._before.setdefault(staged, True)
+        self._before.setdefault(final, False)
+        for path in [path for path in self._inodes if path.startswith(f"{staged}/")]:
+            self._inodes[final + path[len(staged) :]] = self._inodes.pop(path)
+        for change in self._changes:
+            inner = {path for path in change.pending if f"{path}/".startswith(f"{staged}/")}
+            change.pending = (change.pending - inner) | {final + path[len(staged) :] for path in inner}
+        parents = {os.path.dirname(staged), os.path.dirname(final)}
+        self._changes.append(_Change(staged, final, None, parents, tree=True))
+
     def synced_file(self, path: str) -> None:
         if path in self._inodes:
             self._inodes[path].synced = True
@@ -104,12 +117,25 @@ class Journal:
             kept = not change.pending or loss is Loss.CONTENTS or (loss is Loss.SOME and chance.random() < 0.5)
             if not kept:
                 continue
+            if change.tree:
+                self._move(state, change)
+                continue
             if change.removed:
                 state[change.removed] = False
             if change.added and self._stands(os.path.dirname(change.added), state):
                 state[change.added] = True if change.inode is None else change.inode.after(loss, chance)
         for path, wanted in sorted(state.items()):
             _make(path, wanted if self._stands(os.path.dirname(path), state) else False)
+
+    def _move(self, state: Before, change: _Change) -> None:
+        """A tree has its new name, with what is left of its contents, or none at all."""
+        staged, final = str(change.removed), str(change.added)
+        if state[staged] is False:
+            return  # its own name was lost
+        inside = {path[len(staged) :]: state[path] for path in state if path.startswith(f"{staged}/")}
+        state.update({staged + rest: False for rest in inside}, **{staged: False})
+        if self._stands(os.path.dirname(final), state):
+            state.update({final + rest: held for rest, held in inside.items()}, **{final: True})
 
     def _stands(self, path: str, state: Before) -> bool:
         """Whether a directory and all above it have their names."""
@@ -145,6 +171,13 @@ class FaultyFiles(DurableFiles):
 
     def publish(self, staged: str, final: str) -> None:
         self._changing("publish", staged, final, lambda: super(FaultyFiles, self).publish(staged, final))
+
+    def publish_tree(self, staged: str, final: str) -> None:
+        def act() -> None:
+            super(FaultyFiles, self).publish_tree(staged, final)
+            self.journal.moved_tree(staged, final)
+
+        self._plan.do(self._step("publish tree", final), act)
 
     def replace(self, staged: str, final: str) -> None:
         self._changing("replace", staged, final, lambda: super(FaultyFiles, self).replace(staged, final))

@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 from archive_core.digests import Digest
 from archive_core.errors import StoreUnavailableError
-from archive_core.ports import NewFile, NewHead, ObjectStore, StoredEntry
+from archive_core.ports import NewFile, NewHead, NewObject, ObjectStore, StoredEntry
 from tests.fakes.faults import FaultPlan
 
-WRITING = frozenset({"put_new", "replace_head", "replace_heads", "remove", "clear_leftovers"})
+WRITING = frozenset({"put_new", "replace_head", "replace_heads", "put_objects", "remove", "clear_leftovers"})
 READING = frozenset({"name", "open", "stat", "list", "children", "leftovers"})
 
 
@@ -53,6 +53,11 @@ class FaultyStore:
 
     def replace_heads(self, heads: Sequence[NewHead]) -> None:
         self._plan.do(f"{self.name} replace_heads {heads[0].object_path}", lambda: self.real.replace_heads(heads))
+
+    def put_objects(self, objects: Sequence[NewObject]) -> None:
+        """Not whole, as a store may do it that has no better: all files, and then the heads."""
+        self.put_new([file for item in objects for file in item.files])
+        self.replace_heads([item.head for item in objects])
 
     def remove(self, keys: Sequence[str]) -> None:
         self._plan.do(f"{self.name} remove", lambda: self.real.remove(keys))
