@@ -14,7 +14,7 @@ import contextlib
 import filecmp
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -46,6 +46,7 @@ from archive_core.lifecycle import (
     VersionView,
 )
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.outages import Outage, Outages
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import Clock, SealAssessment, Sealer, SealValidator, TimestampAuthority, TimestampValidator
 from archive_core.preservation import Preservation, Progress
@@ -173,7 +174,9 @@ class Archive:
             return self._deposit.update(poid, submission, actor=actor)
 
     def preserve(self, *, actor: Actor, only_due: bool = False, progress: Progress = silent) -> list[BatchView]:
-        """Close and prove what awaits evidence; see `Preservation.preserve`."""
+        """Close and prove what awaits evidence; see `Preservation.preserve`. What deposits left that lost
+        their process is settled first, so that it needs nobody."""
+        self._recovery.settle_claims(at=self.clock.now())
         return self._preservation.preserve(actor=actor, only_due=only_due, progress=progress)
 
     def flush_trail(self) -> int:
@@ -333,6 +336,12 @@ class Archive:
         warnings += [
             f"batch {row.number} waits for its time-stamp since {utc_text(row.formed_at)}" for row in unfinished
         ]
+        outages = Outages(self.catalogue).all(self.authorities)
+        warnings += [
+            f"time-stamp authority {outage.tsa} gives no usable time-stamp since {utc_text(outage.since)} "
+            f"({outage.failures} tries): {outage.message}"
+            for outage in outages
+        ]
         warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
         return {
             "name": self.name,
@@ -345,6 +354,7 @@ class Archive:
             "batches": {"last": last.number if last else 0, "unfinished": [row.number for row in unfinished]},
             "trail": {"size": segment.size if segment else 0, "pending": len(self.catalogue.pending_events(1000))},
             "stores": stores,
+            "timestamp_authorities": _authority_status(self.authorities, outages),
             "default_profile": self.published.for_submission(None, self.clock.now()).id,
             "test_trust": self._test_trust,
             "warnings": warnings,
@@ -485,6 +495,26 @@ def _store_status(root: StorageRoot) -> dict[str, object]:
     except ArchiveError as problem:
         error = str(problem)
     return {"name": root.store.name, "ok": error is None, "error": error}
+
+
+def _authority_status(names: Iterable[str], outages: Sequence[Outage]) -> list[dict[str, object]]:
+    """Every authority, with its outage if it is in one: since when, how often it was asked in vain, why,
+    and from when on it is asked again."""
+    found = {outage.tsa: outage for outage in outages}
+    shown: list[dict[str, object]] = []
+    for name in names:
+        outage = found.get(name)
+        shown.append(
+            {
+                "name": name,
+                "ok": outage is None,
+                "since": utc_text(outage.since) if outage else None,
+                "failures": outage.failures if outage else 0,
+                "error": outage.message if outage else None,
+                "ask_again": utc_text(outage.ask_again) if outage else None,
+            }
+        )
+    return shown
 
 
 def _file_view(file: FileRow) -> FileView:

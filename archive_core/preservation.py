@@ -1,12 +1,11 @@
-"""Use case: gives evidence to what awaits it; batch, tree, statement, seal, stamp, commit B.
+"""Use case: gives evidence to what awaits it; batch, tree, statement, seal, and then a stamp (`stamping`).
 
 The rules preservation follows
  * The trail is sequenced first, so that its head in the statement covers the deposits of the batch.
  * A batch is on every store, sealed, before a TSA is asked; a batch that lost its process there is
    found again (in the catalogue, or in the stores under the number it claimed) and stamped.
  * A batch number is claimed by writing the batch object: put-if-absent decides between two processes.
- * No token becomes evidence that the validator does not call PASSED over exactly the root asked for.
- * Commit B writes the batch's row and its stamps, never a row per document.
+   While one waits for an authority that is away, no further batch is formed that needs it.
  * One process at a time forms and stamps (a lease); a lost lease stops it before the next durable step.
 """
 
@@ -16,33 +15,30 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from archive_core.admission import CONTENT_DIGEST
-from archive_core.batch import BatchLine, FormedBatch, formed_package, stamped_package, token_path
-from archive_core.batch_reading import StoredBatch, read_batch, read_batch_from
+from archive_core.batch import BatchLine, FormedBatch, formed_package
+from archive_core.batch_reading import read_batch_from
 from archive_core.catalogue.catalogue import Catalogue
-from archive_core.catalogue.rows import BatchRow, LineRow, StampRow, VersionRow
+from archive_core.catalogue.rows import BatchRow, LineRow, VersionRow
 from archive_core.digests import Digest
 from archive_core.errors import (
     AlreadyExistsError,
     ArchiveError,
     ConcurrentChangeError,
     SettingsError,
-    TimestampRefusedError,
-    UnknownObjectError,
 )
 from archive_core.evidence.derivation import DERIVATION_VERSION
 from archive_core.evidence.hash_tree import HashTree, group_leaf
-from archive_core.findings import Verdict
 from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, system_object
 from archive_core.lifecycle import Actor, BatchView
-from archive_core.ocfl.package import PackageFile
 from archive_core.packaging import read_description
-from archive_core.ports import Clock, Sealer, TimestampAuthority, TimestampToken, TimestampValidator, ValidationData
+from archive_core.ports import Clock, Sealer, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
 from archive_core.receipts import Named, Root, Statement
 from archive_core.replication import Copies, DamageListener
 from archive_core.sequencer import Sequencer
 from archive_core.settling import settle
+from archive_core.stamping import Round, Stamping
 from archive_core.trail.events import EventType, Outcome
 from policies.profiles import PreservationProfile, is_batch_due
 
@@ -79,12 +75,22 @@ class Preservation:
         self._copies = copies
         self._authorities = authorities
         self._trust_classes = trust_classes
-        self._validator = validator
         self._sealer = sealer
         self._sequencer = sequencer
         self._holder = holder
         self._published = published
         self._on_damage = on_damage
+        self._stamping = Stamping(
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            authorities=authorities,
+            validator=validator,
+            sequencer=sequencer,
+            holder=holder,
+            published=published,
+            on_damage=on_damage,
+        )
 
     def preserve(self, *, actor: Actor, only_due: bool, progress: Progress) -> list[BatchView]:
         """Stamp what is sealed, then close and stamp every open batch (with `only_due`, those that
@@ -92,26 +98,55 @@ class Preservation:
         what is due was asked for; raises `LeaseHeldError` when it takes too long.
 
         A batch that cannot be formed or stamped for now is reported with its error; the others go on.
+        With `only_due`, an authority that failed lately is left alone for a while, and so is what waits
+        for it.
         """
         with self._holder.hold("evidence", patience=0 if only_due else PATIENCE):
+            round_ = Round(patient=only_due)
             self._adopt_claimed()
-            views = [self._finish(row.number, actor, progress) for row in self._catalogue.unfinished_batches()]
-            failed: set[tuple[str, str | None]] = set()
-            while waiting := [one for one in self._open_batches(only_due) if (one[0].id, one[1]) not in failed]:
+            views = [self._finish(number, actor, round_, progress) for number in self._to_finish(round_)]
+            done: set[tuple[str, str | None]] = set()
+            while waiting := [one for one in self._open_batches(only_due) if (one[0].id, one[1]) not in done]:
                 profile, originator = waiting[0]
+                if self._is_held_back(profile, round_):
+                    done.add((profile.id, originator))
+                    continue
                 try:
                     number = self._form(profile, originator, progress)
                 except ArchiveError as problem:
-                    failed.add((profile.id, originator))
-                    self._failed(EventType.SEALING, problem, actor, subject=f"profile-{profile.id}")
+                    done.add((profile.id, originator))
+                    self._failed(problem, actor, profile)
                     views.append(BatchView(0, profile.id, 0, None, False, str(problem)))
                     continue
-                views.append(self._finish(number, actor, progress))
+                if number is not None:
+                    views.append(self._finish(number, actor, round_, progress))
         return views
 
-    def _failed(self, type_: EventType, problem: ArchiveError, actor: Actor, *, subject: str) -> None:
+    def _to_finish(self, round_: Round) -> list[int]:
+        numbers = [row.number for row in self._catalogue.unfinished_batches()]
+        return [number for number in numbers if not (round_.patient and self._stamping.is_waiting(number, round_))]
+
+    def _finish(self, number: int, actor: Actor, round_: Round, progress: Progress) -> BatchView:
+        progress("stamping", number, None)
+        return self._stamping.finish(number, actor, round_)
+
+    def _is_held_back(self, profile: PreservationProfile, round_: Round) -> bool:
+        """Whether a sealed batch waits already for an authority that this profile needs and that is away:
+        then what is deposited meanwhile goes into one batch later, and costs one time-stamp."""
+        away = set(self._stamping.away({line.tsa for line in profile.lines}, round_))
+        needed = (
+            line.tsa for row in self._catalogue.unfinished_batches() for line in self._catalogue.lines(row.number)
+        )
+        return bool(away) and not away.isdisjoint(needed)
+
+    def _failed(self, problem: ArchiveError, actor: Actor, profile: PreservationProfile) -> None:
         self._sequencer.record(
-            type_, Outcome.FAILURE, problem.code, actor=actor, subject=subject, detail={"message": str(problem)}
+            EventType.SEALING,
+            Outcome.FAILURE,
+            problem.code,
+            actor=actor,
+            subject=f"profile-{profile.id}",
+            detail={"message": str(problem)[:2000]},
         )
 
     # -- forming ------------------------------------------------------------------------------
@@ -131,21 +166,21 @@ class Preservation:
             if not only_due or is_batch_due(self._published.profile(profile_id), number, oldest, at)
         ]
 
-    def _form(self, profile: PreservationProfile, originator: str | None, progress: Progress) -> int:
-        """A sealed batch on every store and in the catalogue; its number."""
+    def _form(self, profile: PreservationProfile, originator: str | None, progress: Progress) -> int | None:
+        """A sealed batch on every store and in the catalogue; its number. None when another process
+        had taken that number: its batch was adopted, and who awaits evidence is another question now.
+        """
         rows = self._catalogue.awaiting_evidence(profile.id, originator, min(MAX_MEMBERS, profile.batch.close_at_count))
         # After the members are chosen, so that the trail's head covers the deposit of each of them.
         self._sequencer.flush()
-        while True:
-            batch = self._seal(profile, rows, progress)
-            self._holder.renew()
-            try:
-                self._copies.replicate(formed_package(batch, batch.statement.time))
-            except (AlreadyExistsError, ConcurrentChangeError):
-                if not self._adopt_claimed():
-                    raise
-                continue
-            break
+        batch = self._seal(profile, rows, progress)
+        self._holder.renew()
+        try:
+            self._copies.replicate(formed_package(batch, batch.statement.time))
+        except (AlreadyExistsError, ConcurrentChangeError):
+            if not self._adopt_claimed():
+                raise
+            return None
         self._enter(batch, originator)
         return batch.number
 
@@ -242,80 +277,6 @@ class Preservation:
         poid, version = batch.members[0]
         return self._catalogue.version(poid, version).originator
 
-    # -- stamping -----------------------------------------------------------------------------
-
-    def _finish(self, number: int, actor: Actor, progress: Progress) -> BatchView:
-        progress("stamping", number, None)
-        error = None
-        try:
-            settle(self._copies, system_object(BATCH, number))  # a token must not stay on one store alone
-            stored = read_batch(self._copies, number, self._on_damage)
-            stored = self._stamp(stored, actor)
-            self._complete(stored)
-        except ArchiveError as problem:
-            self._failed(EventType.TIMESTAMP_ACQUISITION, problem, actor, subject=f"batch-{number}")
-            error = str(problem)
-        row = self._catalogue.batch(number)
-        return BatchView(number, row.profile, row.leaf_count, row.evidenced_at, row.test_trust, error)
-
-    def _stamp(self, stored: StoredBatch, actor: Actor) -> StoredBatch:
-        """Ask for every missing token; keep those that came, and raise the first error afterwards."""
-        obtained: dict[str, tuple[TimestampToken, ValidationData]] = {}
-        problem: ArchiveError | None = None
-        for line in stored.unstamped:
-            self._holder.renew()
-            try:
-                obtained[line.line] = self._obtain(stored.formed, line)
-            except ArchiveError as error:
-                problem = problem or error
-        if obtained:
-            self._keep(stored, obtained)
-            for name, (token, _) in obtained.items():
-                self._sequencer.record(
-                    EventType.TIMESTAMP_ACQUISITION,
-                    Outcome.SUCCESS,
-                    f"line-{name}",
-                    actor=actor,
-                    subject=f"batch-{stored.formed.number}",
-                    detail={"tsa": token.tsa},
-                )
-        if problem:
-            raise problem
-        return read_batch(self._copies, stored.formed.number, self._on_damage, stamped=True)
-
-    def _obtain(self, batch: FormedBatch, line: BatchLine) -> tuple[TimestampToken, ValidationData]:
-        root = batch.stamped_root(line)
-        accepts_test = self._published.profile(batch.statement.profile.id).accepts_test_trust
-        authority = self._authorities.get(line.tsa)
-        if authority is None:
-            raise SettingsError(f"the TSA {line.tsa} is no longer in the settings")
-        token = authority.timestamp(root)
-        data = authority.validation_data(token.der)
-        assessed = self._validator.assess(token.der, at=self._clock.now(), data=data)
-        if assessed.test_trust and not accepts_test:
-            raise TimestampRefusedError(f"{line.tsa} gives test time-stamps, which the profile does not accept")
-        if assessed.verdict is not Verdict.PASSED or assessed.imprint != root:
-            raise TimestampRefusedError(
-                f"the time-stamp of {line.tsa} is not used: {assessed.verdict} {assessed.sub_indication or ''} "
-                f"{assessed.message}".strip()
-            )
-        return token, data
-
-    def _keep(self, stored: StoredBatch, obtained: Mapping[str, tuple[TimestampToken, ValidationData]]) -> None:
-        object_id = stored.formed.object_id
-        previous = self._copies.inventory(object_id, self._on_damage)
-        kept: dict[str, PackageFile] = {
-            path: PackageFile.of(
-                self._copies.read_file(object_id, previous.head_number, path, limit=2**32, on_damage=self._on_damage)
-            )
-            for path in previous.state(previous.head_number)
-        }
-        self._copies.replicate(stamped_package(previous, kept, obtained, at=self._clock.now()))
-
-    def _complete(self, stored: StoredBatch) -> None:
-        stamps = stamp_rows(stored, self._validator, at=self._clock.now())
-        self._catalogue.complete_batch(stored.formed.number, min(stamp.gen_time for stamp in stamps), stamps)
-
 
 def batch_rows(batch: FormedBatch, originator: str | None) -> tuple[BatchRow, list[LineRow]]:
     """The catalogue's rows of a formed batch: nothing in them that the stores do not say."""
@@ -337,31 +298,3 @@ def batch_rows(batch: FormedBatch, originator: str | None) -> tuple[BatchRow, li
         LineRow(batch=batch.number, line=line.line, digest=line.digest, tsa=line.tsa, trust_class=line.trust_class)
         for line in batch.lines
     ]
-
-
-def stamp_rows(stored: StoredBatch, validator: TimestampValidator, *, at: datetime) -> list[StampRow]:
-    """The rows of a batch's initial stamps; raises `UnknownObjectError` when a line has none and
-    `TimestampRefusedError` when a token cannot even be read."""
-    if stored.unstamped:
-        raise UnknownObjectError(f"batch {stored.formed.number} is not stamped on every line")
-    return [_stamp_row(stored, line, validator, at) for line in stored.formed.lines]
-
-
-def _stamp_row(stored: StoredBatch, line: BatchLine, validator: TimestampValidator, at: datetime) -> StampRow:
-    token = stored.tokens[line.line]
-    assessed = validator.assess(token, at=at, data=stored.token_data[line.line])
-    if assessed.gen_time is None:
-        raise TimestampRefusedError(f"the token of batch {stored.formed.number} cannot be read: {assessed.message}")
-    path = token_path(line.line)
-    return StampRow(
-        batch=stored.formed.number,
-        line=line.line,
-        chain=0,
-        position=0,
-        digest=line.digest,
-        gen_time=assessed.gen_time,
-        storage_object=stored.formed.object_id,
-        ocfl_path=stored.content_paths[path],
-        token_digest=Digest.of("sha512", token).hex,
-        trusted_until=assessed.trusted_until,
-    )

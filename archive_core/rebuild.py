@@ -32,9 +32,10 @@ from archive_core.journal import event_row
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import TimestampValidator
-from archive_core.preservation import batch_rows, stamp_rows
+from archive_core.preservation import batch_rows
 from archive_core.publishing import Published
 from archive_core.sequencer import read_segment, recorded_rows, segment_rows
+from archive_core.stamping import stamp_rows
 from archive_core.trail.events import deposit_event
 
 Progress = Callable[[str, int, int | None], None]

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from archive_core.catalogue.catalogue import Catalogue
-from archive_core.errors import ConcurrentChangeError, DamageError, UnknownObjectError
+from archive_core.catalogue.rows import Claim
+from archive_core.errors import ConcurrentChangeError, DamageError, UnavailableError, UnknownObjectError
 from archive_core.identifiers import storage_object_for
 from archive_core.ocfl import leftovers
 from archive_core.ocfl.storage_root import StorageRoot
@@ -69,19 +70,27 @@ class Recovery:
     def settle_claims(self, *, at: datetime) -> list[str]:
         """End claims whose process is gone: adopt what a store holds, forget what none does.
 
-        Returns a sentence for each; claims younger than `GRACE` are left to their process."""
+        Returns a sentence for each; claims younger than `GRACE` are left to their process, and one that
+        cannot be settled for now, because a store is away or damaged, stays and stops no other."""
         told = []
         for claim in self._catalogue.open_claims(at - GRACE):
-            object_id = storage_object_for(claim.poid)
-            if self._is_held(object_id, claim.version):
-                try:
-                    self.adopt(claim.poid, object_id)
-                    told.append(f"{claim.poid} v{claim.version} was stored but not entered: adopted")
-                except ConcurrentChangeError:
-                    told.append(f"{claim.poid} v{claim.version} was entered meanwhile")
-            elif self._catalogue.abandon_claim(claim):
-                told.append(f"{claim.poid} v{claim.version} was claimed but never stored: claim dropped")
+            try:
+                told.append(f"{claim.poid} v{claim.version} {self._settle(claim)}")
+            except (UnavailableError, DamageError) as error:
+                told.append(f"{claim.poid} v{claim.version} cannot be settled yet: {error}")
         return told
+
+    def _settle(self, claim: Claim) -> str:
+        object_id = storage_object_for(claim.poid)
+        try:
+            if self._is_held(object_id, claim.version):
+                self.adopt(claim.poid, object_id)
+                return "was stored but not entered: adopted"
+        except ConcurrentChangeError:
+            return "was entered meanwhile"
+        if self._catalogue.abandon_claim(claim):
+            return "was claimed but never stored: claim dropped"
+        return "was entered meanwhile"
 
     def _is_held(self, object_id: str, version: int) -> bool:
         """Whether a store holds that version whole. A store that does not answer may hold it: its

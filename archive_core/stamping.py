@@ -1,0 +1,253 @@
+"""Gets the time-stamps of a sealed batch, and keeps them: its version 2 on every store, commit B.
+
+The rules stamping follows
+ * A batch is brought to one state on all stores before it is stamped: a token that an interrupted round
+   left on one store alone goes to the others first, and is not asked for again.
+ * No token becomes evidence that the validator does not call PASSED over exactly the root asked for, nor
+   one whose genTime is not about now by our clock (RFC 3161 2.4.2): a wrong clock, theirs or ours, would
+   make wrong proof.
+ * Lines are independent: what one authority gave is kept while another is away.
+ * An authority that fails is left alone for a while (`outages`).
+ * Commit B writes the batch's row and its stamps, never a row per document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from archive_core.batch import BatchLine, FormedBatch, stamped_package, token_path
+from archive_core.batch_reading import StoredBatch, read_batch
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import StampRow
+from archive_core.digests import Digest
+from archive_core.errors import (
+    ArchiveError,
+    EvidenceBrokenError,
+    SettingsError,
+    TimestampAuthorityUnavailableError,
+    TimestampRefusedError,
+    UnavailableError,
+    UnknownObjectError,
+)
+from archive_core.findings import Verdict, utc_text
+from archive_core.holding import Holder
+from archive_core.identifiers import BATCH, system_object
+from archive_core.lifecycle import Actor, BatchView
+from archive_core.ocfl.package import PackageFile
+from archive_core.outages import Outages
+from archive_core.ports import Clock, TimestampAuthority, TimestampToken, TimestampValidator, ValidationData
+from archive_core.publishing import Published
+from archive_core.replication import Copies, DamageListener
+from archive_core.sequencer import Sequencer
+from archive_core.settling import settle
+from archive_core.trail.events import EventType, Outcome
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far a time-stamp's genTime may lie before the request or after the answer by our clock."""
+
+
+@dataclass(slots=True)
+class Round:
+    """One round of preservation. With `patient`, authorities in an outage are left alone until their wait
+    is over; `failed` are those that were asked in this round and gave nothing."""
+
+    patient: bool
+    failed: set[str] = field(default_factory=set)
+
+
+class Stamping:
+    """Tokens for sealed batches."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        catalogue: Catalogue,
+        copies: Copies,
+        authorities: Mapping[str, TimestampAuthority],
+        validator: TimestampValidator,
+        sequencer: Sequencer,
+        holder: Holder,
+        published: Published,
+        on_damage: DamageListener,
+    ) -> None:
+        self._clock = clock
+        self._catalogue = catalogue
+        self._copies = copies
+        self._authorities = authorities
+        self._validator = validator
+        self._sequencer = sequencer
+        self._holder = holder
+        self._published = published
+        self._on_damage = on_damage
+        self._outages = Outages(catalogue)
+        self._tried: set[int] = set()
+
+    # -- who may be asked ---------------------------------------------------------------------
+
+    def away(self, authorities: Collection[str], round_: Round) -> list[str]:
+        """Those of the authorities that are not to be asked now."""
+        at = self._clock.now()
+        return [
+            tsa
+            for tsa in authorities
+            if tsa in round_.failed
+            or (round_.patient and (outage := self._outages.of(tsa)) is not None and outage.waits(at))
+        ]
+
+    def is_waiting(self, number: int, round_: Round) -> bool:
+        """Whether there is nothing to be done for a batch but to wait: this process has asked whom it
+        could, and somebody it needs is to be left alone."""
+        return number in self._tried and bool(self.away(self._needed(number), round_))
+
+    def _needed(self, number: int) -> set[str]:
+        return {line.tsa for line in self._catalogue.lines(number)}
+
+    # -- one batch ----------------------------------------------------------------------------
+
+    def finish(self, number: int, actor: Actor, round_: Round) -> BatchView:
+        """Bring a sealed batch to commit B, or say in the view why that is not possible for now."""
+        error = None
+        try:
+            settle(self._copies, system_object(BATCH, number))
+            stored = read_batch(self._copies, number, self._on_damage)
+            self._complete(self._stamped(stored, actor, round_))
+            self._tried.discard(number)
+        except ArchiveError as problem:
+            self._tried.add(number)
+            self._sequencer.record(
+                EventType.TIMESTAMP_ACQUISITION,
+                Outcome.FAILURE,
+                problem.code,
+                actor=actor,
+                subject=f"batch-{number}",
+                detail={"message": str(problem)[:2000]},
+            )
+            error = str(problem)
+        row = self._catalogue.batch(number)
+        return BatchView(number, row.profile, row.leaf_count, row.evidenced_at, row.test_trust, error)
+
+    def _stamped(self, stored: StoredBatch, actor: Actor, round_: Round) -> StoredBatch:
+        """Ask for every missing token; keep those that came, and raise the first error afterwards."""
+        obtained: dict[str, tuple[TimestampToken, ValidationData]] = {}
+        problem: ArchiveError | None = None
+        for line in stored.unstamped:
+            self._holder.renew()
+            try:
+                obtained[line.line] = self._ask(stored.formed, line, round_)
+            except ArchiveError as error:
+                problem = problem or error
+        if obtained:
+            self._holder.renew()  # asking may have taken long
+            self._keep(stored, obtained)
+            for name, (token, _) in obtained.items():
+                self._sequencer.record(
+                    EventType.TIMESTAMP_ACQUISITION,
+                    Outcome.SUCCESS,
+                    f"line-{name}",
+                    actor=actor,
+                    subject=f"batch-{stored.formed.number}",
+                    detail={"tsa": token.tsa},
+                )
+        if problem:
+            raise problem
+        return read_batch(self._copies, stored.formed.number, self._on_damage, stamped=True)
+
+    def _ask(self, batch: FormedBatch, line: BatchLine, round_: Round) -> tuple[TimestampToken, ValidationData]:
+        if self.away([line.tsa], round_):
+            outage = self._outages.of(line.tsa)
+            why = f": {outage.message}" if outage else ""
+            raise TimestampAuthorityUnavailableError(f"{line.tsa} is not asked again yet{why}", tsa=line.tsa)
+        try:
+            obtained = self._obtain(batch, line)
+        except UnavailableError as error:
+            round_.failed.add(line.tsa)
+            self._outages.failed(line.tsa, error, self._clock.now())
+            raise
+        self._outages.answered(line.tsa)
+        return obtained
+
+    def _obtain(self, batch: FormedBatch, line: BatchLine) -> tuple[TimestampToken, ValidationData]:
+        root = batch.stamped_root(line)
+        accepts_test = self._published.profile(batch.statement.profile.id).accepts_test_trust
+        authority = self._authorities.get(line.tsa)
+        if authority is None:
+            raise SettingsError(f"the TSA {line.tsa} is no longer in the settings")
+        asked = self._clock.now()
+        token = authority.timestamp(root)
+        data = authority.validation_data(token.der)
+        answered = self._clock.now()
+        assessed = self._validator.assess(token.der, at=answered, data=data)
+        if assessed.test_trust and not accepts_test:
+            raise TimestampRefusedError(f"{line.tsa} gives test time-stamps, which the profile does not accept")
+        if assessed.verdict is not Verdict.PASSED or assessed.imprint != root:
+            raise TimestampRefusedError(
+                f"the time-stamp of {line.tsa} is not used: {assessed.verdict} {assessed.sub_indication or ''} "
+                f"{assessed.message}".strip()
+            )
+        _check_time(line.tsa, assessed.gen_time, asked, answered)
+        return token, data
+
+    def _keep(self, stored: StoredBatch, obtained: Mapping[str, tuple[TimestampToken, ValidationData]]) -> None:
+        object_id = stored.formed.object_id
+        previous = self._copies.inventory(object_id, self._on_damage)
+        kept: dict[str, PackageFile] = {
+            path: PackageFile.of(
+                self._copies.read_file(object_id, previous.head_number, path, limit=2**32, on_damage=self._on_damage)
+            )
+            for path in previous.state(previous.head_number)
+        }
+        self._copies.replicate(stamped_package(previous, kept, obtained, at=self._clock.now()))
+
+    def _complete(self, stored: StoredBatch) -> None:
+        at = self._clock.now()
+        for line in stored.formed.lines:  # some may come from the stores and not from this round
+            data = stored.token_data[line.line]
+            assessed = self._validator.assess(stored.tokens[line.line], at=at, data=data)
+            if assessed.verdict is not Verdict.PASSED or assessed.imprint != stored.formed.stamped_root(line):
+                raise EvidenceBrokenError(
+                    f"the time-stamp that is kept for the line {line.line} of batch {stored.formed.number} proves "
+                    f"nothing: {assessed.verdict} {assessed.message}"
+                )
+        stamps = stamp_rows(stored, self._validator, at=at)
+        self._catalogue.complete_batch(stored.formed.number, min(stamp.gen_time for stamp in stamps), stamps)
+
+
+def _check_time(tsa: str, gen_time: datetime | None, asked: datetime, answered: datetime) -> None:
+    """The time-stamp was made between question and answer, as far as two clocks agree."""
+    if gen_time is None or not asked - CLOCK_TOLERANCE <= gen_time <= answered + CLOCK_TOLERANCE:
+        stated = utc_text(gen_time) if gen_time else "no time"
+        raise TimestampRefusedError(
+            f"the time-stamp of {tsa} is not used: it states {stated}, but was given at {utc_text(answered)} by the "
+            "clock of this machine; one of the two clocks is wrong"
+        )
+
+
+def stamp_rows(stored: StoredBatch, validator: TimestampValidator, *, at: datetime) -> list[StampRow]:
+    """The rows of a batch's initial stamps; raises `UnknownObjectError` when a line has none and
+    `TimestampRefusedError` when a token cannot even be read."""
+    if stored.unstamped:
+        raise UnknownObjectError(f"batch {stored.formed.number} is not stamped on every line")
+    return [_stamp_row(stored, line, validator, at) for line in stored.formed.lines]
+
+
+def _stamp_row(stored: StoredBatch, line: BatchLine, validator: TimestampValidator, at: datetime) -> StampRow:
+    token = stored.tokens[line.line]
+    assessed = validator.assess(token, at=at, data=stored.token_data[line.line])
+    if assessed.gen_time is None:
+        raise TimestampRefusedError(f"the token of batch {stored.formed.number} cannot be read: {assessed.message}")
+    path = token_path(line.line)
+    return StampRow(
+        batch=stored.formed.number,
+        line=line.line,
+        chain=0,
+        position=0,
+        digest=line.digest,
+        gen_time=assessed.gen_time,
+        storage_object=stored.formed.object_id,
+        ocfl_path=stored.content_paths[path],
+        token_digest=Digest.of("sha512", token).hex,
+        trusted_until=assessed.trusted_until,
+    )
