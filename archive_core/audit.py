@@ -21,7 +21,7 @@ from archive_core.assessment import Assessment
 from archive_core.audit_result import AuditEntry, AuditResult
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
-from archive_core.errors import ArchiveError, DamageError, EvidencePendingError, UnknownObjectError
+from archive_core.errors import ArchiveError, DamageError, EvidencePendingError, UnavailableError, UnknownObjectError
 from archive_core.findings import Finding, Verdict
 from archive_core.identifiers import (
     BATCH,
@@ -49,6 +49,9 @@ Progress = Callable[[str, int, int | None], None]
 
 PAGE = 500
 
+ROOT = "."
+"""The path of a finding that is about a store as a whole."""
+
 
 class Audit:
     """Judges all stores against themselves, the catalogue and the evidence."""
@@ -74,23 +77,28 @@ class Audit:
         """Audit everything; raises only when the catalogue cannot be read."""
         result = AuditResult()
         self._proofs.forget()
-        result.notes += [AuditEntry("", "", "CLAIM_SETTLED", told) for told in self._recovery.settle_claims(at=at)]
+        with contextlib.suppress(UnavailableError):  # claims wait for a store that is away; it is a finding below
+            settled = self._recovery.settle_claims(at=at)
+            result.notes += [AuditEntry("", "", "CLAIM_SETTLED", told) for told in settled]
+        answering = []
         for root in self._copies.roots:
             try:
                 self._leftovers(root, result, at)
                 self._bytes(root, result, at, progress)
                 self._strangers(root, result, at)
+                answering.append(root)
             except ArchiveError as error:
-                result.findings.append(AuditEntry(root.store.name, "", _code(error), str(error)))
-        for root in self._copies.roots:
+                result.findings.append(AuditEntry(root.store.name, ROOT, _code(error), str(error)))
+        for root in answering:
             try:
                 self._compare(root, result, progress)
                 self._trail(root, result)
             except ArchiveError as error:
-                result.findings.append(AuditEntry(root.store.name, "", _code(error), str(error)))
+                result.findings.append(AuditEntry(root.store.name, ROOT, _code(error), str(error)))
         self._evidence(result, at, progress)
-        if not result.checked["objects"] or result.checked["stores"] != len(self._copies.roots):
-            result.findings.append(AuditEntry("", "", "NOTHING_CHECKED", "not every store could be looked at"))
+        if not result.checked["objects"]:
+            everywhere = ", ".join(self._copies.names)
+            result.findings.append(AuditEntry(everywhere, ROOT, "NOTHING_CHECKED", "no store held anything to look at"))
         return result
 
     # -- crash leftovers ----------------------------------------------------------------------
@@ -297,7 +305,8 @@ class Audit:
         assessed = assess_segments(((number, _segment(root, number)) for number in numbers), anchors=anchors)
         result.checked["events"] += assessed.events
         result.findings += [
-            AuditEntry(root.store.name, finding.where, finding.code, finding.message) for finding in assessed.findings
+            AuditEntry(root.store.name, finding.where or ROOT, finding.code, finding.message)
+            for finding in assessed.findings
         ]
 
     def _evidence(self, result: AuditResult, at: datetime, progress: Progress) -> None:
@@ -335,7 +344,7 @@ def _segment(root: StorageRoot, number: int) -> Segment | None:
 
 
 def _entry(store: str, finding: Finding) -> AuditEntry:
-    return AuditEntry(store, finding.where.removeprefix(f"{store}:"), finding.code, finding.message)
+    return AuditEntry(store, finding.where.removeprefix(f"{store}:") or ROOT, finding.code, finding.message)
 
 
 def _code(error: ArchiveError) -> str:

@@ -10,11 +10,13 @@ Rules kept here
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from api.cli.console import path_text
 from archive_core.errors import AlreadyExistsError, UsageError
 from archive_core.identifiers import new_token
 
@@ -25,17 +27,17 @@ def writing_to(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+        raise UsageError(f"cannot write {path_text(path)}: {error.strerror or error}") from error
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """A stream whose content takes the name `path` at the end of the block; after an error nothing is
     left. Raises `AlreadyExistsError` when the name is taken, `UsageError` when it cannot be written."""
-    if os.path.lexists(path):
-        raise AlreadyExistsError(f"{path} is there already: name another file")
-    aside = path.with_name(f".{new_token()}.part")
     with writing_to(path):
+        if is_taken(path):
+            raise AlreadyExistsError(f"{path} is there already: name another file")
+        aside = path.with_name(f".{new_token()}.part")
         try:
             with aside.open("xb") as stream:
                 yield stream
@@ -65,7 +67,19 @@ def write_file(path: Path, content: bytes) -> None:
 
 def holds(path: Path, content: bytes) -> bool:
     """Whether a regular file of that name has exactly these bytes."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size != len(content):
-        return False
     with writing_to(path):
-        return path.read_bytes() == content
+        if not is_taken(path):
+            return False
+        found = path.lstat()
+        return stat.S_ISREG(found.st_mode) and found.st_size == len(content) and path.read_bytes() == content
+
+
+def is_taken(path: Path) -> bool:
+    """Whether something has that name."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise UsageError(f"cannot write {path_text(path)}: {error.strerror or error}") from error
+    return True

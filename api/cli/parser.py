@@ -193,7 +193,13 @@ def _serve(parser: argparse.ArgumentParser) -> None:
 
 def _retrieve(parser: argparse.ArgumentParser) -> None:
     _one_version(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=text("a new or empty folder"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help=text("the folder to write to; nothing in it is overwritten"),
+    )
     parser.add_argument(
         "--whole", action="store_true", help=text("the whole package: description and metadata beside data/")
     )

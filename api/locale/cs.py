@@ -35,7 +35,7 @@ _HELP = {
     ),
     "the address to listen on": "adresa, na které se naslouchá",
     "the port to listen on (0: any free one)": "port, na kterém se naslouchá (0: kterýkoli volný)",
-    "a new or empty folder": "nová nebo prázdná složka",
+    "the folder to write to; nothing in it is overwritten": "složka, do které se zapíše; nic v ní se nepřepíše",
     "the whole package: description and metadata beside data/": "celý balíček: popis a metadata vedle data/",
     "where to write the record": "kam zapsat důkazní záznam",
     "every redundant record, as FILE.<line>.ers when several": (
