@@ -244,7 +244,7 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
 
 
 def _create_key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--label", metavar="TEXT", help=text("what the key is for"))
+    parser.add_argument("--label", type=_some, metavar="TEXT", help=text("what the key is for"))
     parser.add_argument(
         "--role", default=ROLES[0], choices=ROLES, help=text("what the key may do (default: depositor)")
     )
