@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import sysconfig
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -35,6 +36,9 @@ def migrations_folder() -> Path:
         if (folder / "env.py").is_file():
             return folder
     raise SettingsError("The migrations of the catalogue are not installed.", looked_in=[str(beside), str(installed)])
+
+
+_PARSING = Lock()
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -78,7 +82,9 @@ def _revisions() -> dict[str, str | None]:
     """Every migration's revision and the one before it, read from the scripts without running them."""
     found: dict[str, str | None] = {}
     for script in sorted((migrations_folder() / "versions").glob("*.py")):
-        said = _constants(ast.parse(script.read_bytes()))
+        # CPython 3.11 builds syntax trees of two threads with one counter of depth (gh-106905).
+        with _PARSING:
+            said = _constants(ast.parse(script.read_bytes()))
         revision, before = said.get("revision"), said.get("down_revision")
         if not isinstance(revision, str) or not isinstance(before, str | None):
             raise SettingsError(f"The migration {script.name} does not say what it follows.")
