@@ -23,6 +23,7 @@ from api.settings import ArchiveSettings
 from api.texts import marked
 from api.wiring import Signing, build_copies, build_published, build_signing, open_catalogue
 from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.session import weak_durability
 from archive_core.clock import SystemClock
 from archive_core.digests import Digest
 from archive_core.errors import ArchiveError, SettingsError
@@ -180,7 +181,7 @@ def _with_catalogue(settings: ArchiveSettings, copies: Copies, at: datetime) -> 
     try:
         counts = catalogue.count_states()
         message = f"{counts.objects} objects, {counts.awaiting + counts.in_batch} versions wait for evidence"
-        checks = [Check(marked("catalogue"), True, message)]
+        checks = [Check(marked("catalogue"), True, message), _durability(catalogue)]
         checks += [_agreement(catalogue, root) for root in copies.roots]
         checks.append(_clock(catalogue, at))
     except ArchiveError as error:
@@ -188,6 +189,14 @@ def _with_catalogue(settings: ArchiveSettings, copies: Copies, at: datetime) -> 
     finally:
         catalogue.close()
     yield from checks
+
+
+def _durability(catalogue: Catalogue) -> Check:
+    """What was committed survives a power cut."""
+    if weak := weak_durability(catalogue.engine):
+        mend = "change the settings of the database server: a power cut would lose what people were told is kept"
+        return Check(marked("durability of the catalogue"), False, "; ".join(weak), mend)
+    return Check(marked("durability of the catalogue"), True, "a commit is on disk before it is acknowledged")
 
 
 def _agreement(catalogue: Catalogue, root: StorageRoot) -> Check:

@@ -233,6 +233,7 @@ _DOCTOR = {
     "published policies": "vyhlášené profily a tabulky",
     "catalogue": "katalog",
     "agreement": "shoda katalogu s kopiemi",
+    "durability of the catalogue": "trvanlivost zápisů do katalogu",
     "clock": "hodiny",
     "time-stamp authority": "autorita časových razítek",
     "seal": "pečeť",

@@ -1,8 +1,9 @@
 """Engines and transactions: how the catalogue reaches its database.
 
 Rules kept here
- * One transaction per method of the catalogue; it is durable when the method returns
-   (SQLite: WAL with synchronous=FULL; PostgreSQL: its own synchronous commit).
+ * One transaction per method of the catalogue; it is durable when the method returns. SQLite: WAL with
+   synchronous=FULL. PostgreSQL: a server or role that switched synchronous commit off is overruled on
+   our connections; fsync and full-page writes cannot be, so `weak_durability` names them.
  * A SQLite writer takes the write lock at its first statement (BEGIN IMMEDIATE), so that what it
    read is still true when it writes; PostgreSQL writers rely on unique indexes and row locks.
  * No exception of SQLAlchemy or of a driver leaves this module: it becomes one of ours.
@@ -64,7 +65,9 @@ def open_engine(url: str) -> Engine:
         return engine
     if parsed.drivername in {"postgresql", "postgresql+psycopg"}:
         psycopg = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(psycopg, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=POOL_SIZE)
+        engine = create_engine(psycopg, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=POOL_SIZE)
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
     raise SettingsError(f"The catalogue runs on sqlite or postgresql+psycopg, not on {parsed.drivername}.")
 
 
@@ -78,6 +81,31 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         cursor.execute("PRAGMA foreign_keys = ON")
     finally:
         cursor.close()
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    # Within a transaction that is rolled back the setting would be too.
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        if cursor.execute("SHOW synchronous_commit").fetchone() == ("off",):
+            cursor.execute("SET SESSION synchronous_commit = on")
+    connection.autocommit = False
+
+
+def weak_durability(engine: Engine) -> list[str]:
+    """The settings of the database under which a power cut loses what was committed, with what they
+    should be; empty when a commit is durable. Raises `UnavailableError`."""
+    wanted: dict[str, tuple[str, ...]]
+    if engine.dialect.name == "postgresql":
+        wanted = dict.fromkeys(("fsync", "full_page_writes"), ("on",))
+        wanted["synchronous_commit"] = ("on", "local", "remote_write", "remote_apply")
+        ask = "SHOW {}"
+    else:
+        wanted = {"synchronous": ("2", "3"), "journal_mode": ("wal",)}
+        ask = "PRAGMA {}"
+    with reading(engine) as connection:
+        found = {name: str(connection.exec_driver_sql(ask.format(name)).scalar()) for name in wanted}
+    return [f"{name} is {found[name]}, not {good[0]}" for name, good in wanted.items() if found[name] not in good]
 
 
 def _begin_sqlite(connection: Connection) -> None:
