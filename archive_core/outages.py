@@ -23,6 +23,8 @@ from archive_core.findings import utc_text
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=5)
+MAX_MESSAGE = 500
+"""Characters that are kept of what an authority or the network said."""
 
 _MEMBERS = ("tsa", "since", "last", "failures", "code", "message")
 
@@ -68,7 +70,7 @@ class Outage:
             last=reading.instant(value["last"], "last"),
             failures=reading.integer(value["failures"], "failures", least=1),
             code=reading.text(value["code"], "code"),
-            message=reading.text(value["message"], "message", least=0),
+            message=reading.text(value["message"], "message", least=0, most=4 * MAX_MESSAGE),
         )
 
 
@@ -97,7 +99,7 @@ class Outages:
             last=at,
             failures=before.failures + 1 if before else 1,
             code=error.code,
-            message=str(error)[:500],
+            message=str(error)[:MAX_MESSAGE].encode("utf-8", "replace").decode("utf-8"),
         )
         self._catalogue.meta_set(_name(tsa), canonical.write(outage.to_json()).decode("utf-8"))
         return outage
