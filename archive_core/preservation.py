@@ -176,7 +176,7 @@ class Preservation:
         batch = self._seal(profile, rows, progress)
         self._holder.renew()
         try:
-            self._copies.replicate(formed_package(batch, batch.statement.time))
+            self._copies.replicate_in_turn(formed_package(batch, batch.statement.time))
         except (AlreadyExistsError, ConcurrentChangeError):
             if not self._adopt_claimed():
                 raise

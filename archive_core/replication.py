@@ -77,7 +77,18 @@ class Copies:
         """Write the package to every store; returns their names. Raises the first store's error
         after every store has finished, `ConflictError`s before others: a conflict is an answer,
         unavailability is not."""
-        futures = [self._pool.submit(root.write_version, package) for root in self.roots]
+        return self._write(self.roots, package)
+
+    def replicate_in_turn(self, package: ArchivalPackage) -> tuple[str, ...]:
+        """As `replicate`, but the first store decides: the others are written when it has taken the package.
+
+        For objects that are claimed by writing them. Of two processes that claim one number at once, the
+        loser has then written nothing anywhere; side by side, each could win on another store."""
+        self.roots[0].write_version(package)
+        return self._write(self.roots[1:], package)
+
+    def _write(self, roots: Sequence[StorageRoot], package: ArchivalPackage) -> tuple[str, ...]:
+        futures = [self._pool.submit(root.write_version, package) for root in roots]
         errors = [error for future in futures if (error := future.exception())]
         for error in sorted(errors, key=lambda error: isinstance(error, UnavailableError)):
             raise error

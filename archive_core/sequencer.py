@@ -125,7 +125,7 @@ class Sequencer:
         self._holder.renew()
         # The sidecar first: a segment whose committed details are on their way is complete when seen.
         if segment.details is not None:
-            self._copies.replicate(
+            self._copies.replicate_in_turn(
                 system_package(
                     system_object(TRAIL_DETAIL, number),
                     1,
@@ -135,7 +135,7 @@ class Sequencer:
                     at=at,
                 )
             )
-        self._copies.replicate(
+        self._copies.replicate_in_turn(
             system_package(system_object(TRAIL, number), 1, segment.files(), None, message="Trail segment", at=at)
         )
         self._enter(header, segment)

@@ -199,7 +199,7 @@ class Stamping:
             )
             for path in previous.state(previous.head_number)
         }
-        self._copies.replicate(stamped_package(previous, kept, obtained, at=self._clock.now()))
+        self._copies.replicate_in_turn(stamped_package(previous, kept, obtained, at=self._clock.now()))
 
     def _complete(self, stored: StoredBatch) -> None:
         at = self._clock.now()

@@ -294,6 +294,33 @@ def _child(folder: Path, told: Told, at: datetime, story: str, step: int, out: P
     trial.archive.close()
 
 
+def all_at_once(trial: Trial, story: Story, number: int) -> list[str]:
+    """Let several processes do what the story does at the same moment; what each of them came to: the POID
+    and version that it was told, `done`, or the error's code."""
+    trial.archive.close()
+    start, outs = CHILDREN.Barrier(number), [trial.folder / f"outcome-{index}" for index in range(number)]
+    arguments = (trial.folder, trial.told, trial.clock.now(), story.name, start)
+    children = [CHILDREN.Process(target=_beside_others, args=(*arguments, out)) for out in outs]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(120)
+    assert [child.exitcode for child in children] == [0] * number
+    return [out.read_text() for out in outs]
+
+
+def _beside_others(folder: Path, told: Told, at: datetime, story: str, start: Any, out: Path) -> None:
+    trial = Trial(folder, told, at)
+    start.wait(60)
+    try:
+        came = STORIES[story].act(trial)
+        outcome = f"{came.poid} {came.version}" if isinstance(came, Acknowledgement) else "done"
+    except ArchiveError as error:
+        outcome = error.code
+    out.write_text(outcome)
+    trial.archive.close()
+
+
 # -- judging ----------------------------------------------------------------------------------
 
 
