@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from archive_core.errors import NameNotAcceptedError
 
 MAX_PART_BYTES = 255
 MAX_PATH_BYTES = 1024
 
+_SEPARATOR_FIRST = str.maketrans({"/": "\0", "\0": "\1\1", "\1": "\1\2"})
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
@@ -56,7 +58,6 @@ def verify_distinct(paths: Iterable[str]) -> None:
     """Raises `NameNotAcceptedError` when two paths are the same, could become the same, or one is
     the folder of another."""
     seen: dict[str, str] = {}
-    folders: dict[str, str] = {}
     for path in paths:
         folded = _fold(path)
         if folded in seen:
@@ -65,15 +66,22 @@ def verify_distinct(paths: Iterable[str]) -> None:
                 path=ascii(path[:80]),
             )
         seen[folded] = path
-        parts = folded.split("/")
-        for depth in range(1, len(parts)):
-            folders.setdefault("/".join(parts[:depth]), path)
-    for folded, path in folders.items():
-        if folded in seen:
-            raise NameNotAcceptedError(
-                f"{seen[folded][:80]!a} is a file and also the folder of {path[:80]!a}",
-                path=ascii(path[:80]),
-            )
+    for file, below in files_that_are_folders(seen):
+        path = seen[below]
+        raise NameNotAcceptedError(
+            f"{seen[file][:80]!a} is a file and also the folder of {path[:80]!a}", path=ascii(path[:80])
+        )
+
+
+def files_that_are_folders(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each path that is also the folder of another, with one that lies below it.
+
+    No folder is remembered, of which a hostile list may have hundreds for each path: in an order in
+    which the separator stands before all other characters, what lies in a folder follows it at once.
+    """
+    for path, follower in pairwise(sorted(paths, key=lambda path: path.translate(_SEPARATOR_FIRST))):
+        if path and follower.startswith(f"{path}/"):
+            yield path, follower
 
 
 def _fold(path: str) -> str:

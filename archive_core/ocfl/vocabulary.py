@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from archive_core.names import files_that_are_folders
+
 SPEC_VERSIONS = ("1.0", "1.1")
 INVENTORY = "inventory.json"
 CONTENT_ALGORITHMS = ("sha512", "sha256")
@@ -113,13 +115,7 @@ def unsafe_parts(path: str) -> bool:
 
 def conflicts(paths: set[str]) -> list[str]:
     """The paths that are also the beginning of another path (E095, E101), sorted."""
-    directories: set[str] = set()
-    for path in paths:
-        end = path.rfind("/")
-        while end > 0 and path[:end] not in directories:
-            directories.add(path[:end])
-            end = path.rfind("/", 0, end)
-    return sorted(directories & paths)
+    return sorted(path for path, _ in files_that_are_folders(paths))
 
 
 def shown(text: object, longest: int = 200) -> str:
