@@ -61,8 +61,8 @@ class Console:
     def __init__(self, *, as_json: bool, verbose: bool, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.as_json = as_json
         self.verbose = verbose
-        self._out = out or sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed with the process
-        self._err = err or sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed with the process
+        self._out = _sturdy(out or sys.stdout, as_json)
+        self._err = _sturdy(err or sys.stderr, as_json)
         self._answered = False
         self._last = 0.0
         self._pace: Pace | None = None
@@ -92,17 +92,7 @@ class Console:
             self._document({"error": failure_json(error)})
 
     def _document(self, document: object) -> None:
-        # Written as octets: the locale's encoding may not hold every name.
-        octets = (json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n").encode(
-            "utf-8", "backslashreplace"
-        )
-        self._out.flush()
-        buffer = getattr(self._out, "buffer", None)
-        if isinstance(buffer, io.BufferedIOBase):
-            buffer.write(octets)
-        else:
-            self._out.write(octets.decode("utf-8"))
-        self._out.flush()
+        self._write(self._out, json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
 
     # -- on the way ---------------------------------------------------------------------------
 
@@ -146,6 +136,15 @@ class Console:
 
     @staticmethod
     def _write(stream: TextIO, said: str) -> None:
-        encoding = stream.encoding or "utf-8"
-        stream.write(said.encode(encoding, "backslashreplace").decode(encoding))
+        stream.write(said)
         stream.flush()
+
+
+def _sturdy(stream: TextIO | None, as_json: bool) -> TextIO:
+    """The stream, made to take every character: JSON is UTF-8 whatever the locale says, and people see
+    escaped what their terminal cannot show. A stream that was closed before we began takes everything."""
+    if stream is None:
+        return open(os.devnull, "w", encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8" if as_json else None, errors="backslashreplace")
+    return stream

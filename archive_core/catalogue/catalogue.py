@@ -11,6 +11,7 @@ Rules kept here
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 from sqlalchemy import Engine
@@ -35,15 +36,20 @@ class Catalogue(Claims, Versions, Batches, Events, Leases, Access):
     @classmethod
     def open(cls, url: str) -> Self:
         """An existing catalogue; raises SchemaOutOfDateError when its schema is another than ours."""
-        engine = open_engine(url)
-        require_current(engine)
-        return cls(engine)
+        return cls._over(open_engine(url), require_current)
 
     @classmethod
     def create(cls, url: str) -> Self:
         """A catalogue with the current schema, made or upgraded where needed."""
-        engine = open_engine(url)
-        upgrade(engine)
+        return cls._over(open_engine(url), upgrade)
+
+    @classmethod
+    def _over(cls, engine: Engine, prepare: Callable[[Engine], None]) -> Self:
+        try:
+            prepare(engine)
+        except BaseException:
+            engine.dispose()  # nobody else can: the engine goes no further
+            raise
         return cls(engine)
 
     def close(self) -> None:
