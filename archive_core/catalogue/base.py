@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table
@@ -34,17 +35,21 @@ def to_rows(kind: type[T], mappings: Iterable[Mapping[Any, Any]]) -> list[T]:
 
 def to_values(row: Any) -> dict[str, Any]:
     """Column values of a frozen row, shallow."""
-    return {name: getattr(row, name) for name in field_names(type(row))}
+    names = field_names(type(row))
+    return dict(zip(names, _GETTERS[type(row)](row), strict=True))
 
 
 def field_names(kind: type[Any]) -> tuple[str, ...]:
     names = _FIELD_NAMES.get(kind)
     if names is None:
-        names = _FIELD_NAMES[kind] = tuple(field.name for field in dataclasses.fields(kind))
+        names = tuple(field.name for field in dataclasses.fields(kind))
+        _GETTERS[kind] = attrgetter(*names)
+        _FIELD_NAMES[kind] = names
     return names
 
 
 _FIELD_NAMES: dict[type[Any], tuple[str, ...]] = {}
+_GETTERS: dict[type[Any], attrgetter[tuple[Any, ...]]] = {}
 
 
 def upsert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -11,14 +11,14 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, tuple_
 
-from archive_core.catalogue.base import Part, upsert
-from archive_core.catalogue.rows import Claim
+from archive_core.catalogue.base import Part, chunks, upsert
+from archive_core.catalogue.rows import Claim, ClaimRequest
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import claims, versions
 from archive_core.errors import ConcurrentChangeError, UnknownObjectError
@@ -42,27 +42,45 @@ class Claims(Part):
         Without a key (None) every call is a new claim. Raises ConcurrentChangeError when the
         version exists or is claimed under another key.
         """
+        request = ClaimRequest(
+            originator=originator,
+            key=key,
+            request_digest=request_digest,
+            poid=poid,
+            version=version,
+            description=description,
+            at=at,
+        )
+        (answer,) = self.claim_all([request])
+        if isinstance(answer, ConcurrentChangeError):
+            raise answer
+        return answer
+
+    def claim_all(self, requests: Sequence[ClaimRequest]) -> list[Claim | ConcurrentChangeError]:
+        """`claim` for many in one transaction, each answered for itself and in the order given: one
+        that cannot be had keeps no other from its claim."""
         with writing(self._engine) as connection:
-            mine = _insert(connection, poid, version, originator, key, request_digest, description, at)
-            if key is not None and (earlier := _by_key(connection, originator, key, mine=mine)):
-                if mine:
-                    # The key's version was entered, and its claim ended, while we waited to insert.
-                    connection.execute(_at(delete(claims), poid, version))
-                return earlier
-            if not mine:
-                raise ConcurrentChangeError(poid=poid, version=version)
-            _refuse_existing(connection, poid, version)
-            return Claim(
-                poid=poid,
-                version=version,
-                description=description,
-                request_digest=request_digest,
-                completed=False,
-                fresh=True,
-                originator=originator,
-                key=key,
-                claimed_at=at,
-            )
+            taken = _take(connection, requests)
+            earlier = _earlier(connection, requests)
+            entered = _entered(connection, taken)
+            given_up: list[tuple[str, int]] = []
+            answers: list[Claim | ConcurrentChangeError] = []
+            for request in requests:
+                wanted = request.poid, request.version
+                mine = taken.get(wanted) is request
+                known = None if request.key is None else earlier.get((request.originator, request.key))
+                if known is not None and (known.completed or not mine):
+                    answers.append(known)
+                elif mine and wanted not in entered:
+                    answers.append(_fresh(request))
+                    continue
+                else:
+                    answers.append(ConcurrentChangeError(poid=request.poid, version=request.version))
+                if mine:  # what we claimed was entered, and its claim ended, while we waited to insert
+                    given_up.append(wanted)
+            if given_up:
+                connection.execute(delete(claims).where(tuple_(claims.c.poid, claims.c.version).in_(given_up)))
+            return answers
 
     def claim_version(self, poid: str, version: int, description: bytes, at: datetime) -> None:
         """Claim (poid, version) for these description bytes; the same bytes may claim again.
@@ -71,11 +89,12 @@ class Claims(Part):
         not follow the newest one, and UnknownObjectError when there is no earlier version.
         """
         with writing(self._engine) as connection:
-            if not _insert(connection, poid, version, None, None, "", description, at):
+            if not _insert(connection, [_values(poid, version, None, None, "", description, at)]):
                 held = connection.execute(_at(select(claims.c.description), poid, version)).scalar_one_or_none()
                 if held is None or bytes(held) != description:
                     raise ConcurrentChangeError(poid=poid, version=version)
-            _refuse_existing(connection, poid, version)
+            if _entered(connection, [(poid, version)]):
+                raise ConcurrentChangeError(poid=poid, version=version)
             newest = connection.scalar(select(func.max(versions.c.version)).where(versions.c.poid == poid))
             if newest is None and version > 1:
                 raise UnknownObjectError(poid=poid)
@@ -85,7 +104,7 @@ class Claims(Part):
     def find_key(self, originator: str, key: str) -> Claim | None:
         """What an idempotency key stands for: a stored version (`completed`), an open claim, or nothing."""
         with reading(self._engine) as connection:
-            return _by_key(connection, originator, key)
+            return _by_key(connection, originator, {key}).get(key)
 
     def open_claim(self, poid: str, version: int) -> Claim | None:
         """The claim on a version that is not in the catalogue yet."""
@@ -109,8 +128,33 @@ class Claims(Part):
             return bool(connection.execute(statement).rowcount)
 
 
-def _insert(
-    connection: Connection,
+def _take(connection: Connection, requests: Sequence[ClaimRequest]) -> dict[tuple[str, int], ClaimRequest]:
+    """Insert the claims; those that came in, by what they claim. Of two for one version or one key the
+    first comes in."""
+    first: dict[tuple[str, int], ClaimRequest] = {}
+    keys: set[tuple[str, str]] = set()
+    for request in requests:
+        if request.key is not None and (request.originator, request.key) in keys:
+            continue
+        if first.setdefault((request.poid, request.version), request) is request and request.key is not None:
+            keys.add((request.originator, request.key))
+    values = [
+        _values(
+            request.poid,
+            request.version,
+            request.originator,
+            request.key,
+            request.request_digest,
+            request.description,
+            request.at,
+        )
+        for request in first.values()
+    ]
+    came_in = _insert(connection, values)
+    return {wanted: request for wanted, request in first.items() if wanted in came_in}
+
+
+def _values(
     poid: str,
     version: int,
     originator: str | None,
@@ -118,40 +162,81 @@ def _insert(
     request_digest: str,
     description: bytes,
     at: datetime,
-) -> bool:
-    statement = upsert(connection, claims).values(
-        poid=poid,
-        version=version,
-        originator=originator,
-        idempotency_key=key,
-        request_digest=request_digest,
-        description=description,
-        claimed_at=at,
+) -> dict[str, Any]:
+    return {
+        "poid": poid,
+        "version": version,
+        "originator": originator,
+        "idempotency_key": key,
+        "request_digest": request_digest,
+        "description": description,
+        "claimed_at": at,
+    }
+
+
+def _insert(connection: Connection, values: Sequence[dict[str, Any]]) -> set[tuple[str, int]]:
+    """Insert claims unless something stands in their way; which came in. In one order, so that two
+    transactions that want the same keys do not wait for each other in a circle."""
+    came_in: set[tuple[str, int]] = set()
+    statement = upsert(connection, claims).on_conflict_do_nothing().returning(claims.c.poid, claims.c.version)
+    ordered = sorted(
+        values, key=lambda one: (one["originator"] or "", one["idempotency_key"] or "", one["poid"], one["version"])
     )
-    returned = connection.execute(statement.on_conflict_do_nothing().returning(claims.c.poid))
-    return returned.scalar_one_or_none() is not None
+    for chunk in chunks(ordered, 200):
+        came_in.update((row.poid, row.version) for row in connection.execute(statement, chunk))
+    return came_in
 
 
-def _by_key(connection: Connection, originator: str, key: str, *, mine: bool = False) -> Claim | None:
-    """`mine`: the open claim under this key is the caller's own, so only a stored version counts."""
-    query = select(versions).where(versions.c.originator == originator, versions.c.idempotency_key == key)
-    if row := connection.execute(query).mappings().one_or_none():
-        return Claim(
-            poid=row["poid"],
-            version=row["version"],
-            description=b"",
-            request_digest=row["request_digest"],
-            completed=True,
-            fresh=False,
-            originator=originator,
-            key=key,
-            claimed_at=row["received"],
-        )
-    if mine:
-        return None
-    query = select(claims).where(claims.c.originator == originator, claims.c.idempotency_key == key)
-    row = connection.execute(query).mappings().one_or_none()
-    return _open(row) if row else None
+def _earlier(connection: Connection, requests: Sequence[ClaimRequest]) -> dict[tuple[str, str], Claim]:
+    """What the keys of the requests stand for, by originator and key."""
+    wanted: dict[str, set[str]] = {}
+    for request in requests:
+        if request.key is not None:
+            wanted.setdefault(request.originator, set()).add(request.key)
+    return {
+        (originator, key): claim
+        for originator, keys in wanted.items()
+        for key, claim in _by_key(connection, originator, keys).items()
+    }
+
+
+def _by_key(connection: Connection, originator: str, keys: set[str]) -> dict[str, Claim]:
+    """What an originator's keys stand for: a stored version before an open claim."""
+    found: dict[str, Claim] = {}
+    for chunk in chunks(sorted(keys)):
+        query = select(claims).where(claims.c.originator == originator, claims.c.idempotency_key.in_(chunk))
+        found.update((row["idempotency_key"], _open(row)) for row in connection.execute(query).mappings())
+        query = select(versions).where(versions.c.originator == originator, versions.c.idempotency_key.in_(chunk))
+        found.update((row["idempotency_key"], _completed(row)) for row in connection.execute(query).mappings())
+    return found
+
+
+def _fresh(request: ClaimRequest) -> Claim:
+    return Claim(
+        poid=request.poid,
+        version=request.version,
+        description=request.description,
+        request_digest=request.request_digest,
+        completed=False,
+        fresh=True,
+        originator=request.originator,
+        key=request.key,
+        claimed_at=request.at,
+    )
+
+
+def _completed(row: Mapping[Any, Any]) -> Claim:
+    return Claim(
+        poid=row["poid"],
+        version=row["version"],
+        description=b"",
+        request_digest=row["request_digest"],
+        completed=True,
+        fresh=False,
+        originator=row["originator"],
+        key=row["idempotency_key"],
+        claimed_at=row["received"],
+    )
 
 
 def _open(row: Mapping[Any, Any]) -> Claim:
@@ -168,10 +253,14 @@ def _open(row: Mapping[Any, Any]) -> Claim:
     )
 
 
-def _refuse_existing(connection: Connection, poid: str, version: int) -> None:
-    query = select(versions.c.poid).where(versions.c.poid == poid, versions.c.version == version)
-    if connection.execute(query).first():
-        raise ConcurrentChangeError(poid=poid, version=version)
+def _entered(connection: Connection, wanted: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of the versions that are in the catalogue."""
+    found: set[tuple[str, int]] = set()
+    for chunk in chunks(wanted, 250):
+        query = select(versions.c.poid, versions.c.version)
+        query = query.where(tuple_(versions.c.poid, versions.c.version).in_(chunk))
+        found.update((row.poid, row.version) for row in connection.execute(query))
+    return found
 
 
 def _at(statement: Any, poid: str, version: int) -> Any:

@@ -190,6 +190,20 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest:
+    """What is to be claimed: version `version` of `poid` with these description bytes, under an
+    idempotency key of the originator or none."""
+
+    originator: str
+    key: str | None
+    request_digest: str
+    poid: str
+    version: int
+    description: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The right to write one version of an object, taken before any store is written.
 

@@ -216,23 +216,31 @@ def _end_claims(connection: Connection, rows: Sequence[VersionRow]) -> None:
     claims the same version or key at this moment waits, and then finds the version.
     """
     for chunk in chunks(sorted(rows, key=lambda row: (row.poid, row.version)), 200):
-        mine = _claim_now(connection, chunk)
-        held = {(row.poid, row.version): row for row in chunk if (row.poid, row.version) not in mine}
-        query = select(claims.c.poid, claims.c.version, claims.c.description)
-        rightly = {
-            (found.poid, found.version)
-            for found in connection.execute(query.where(tuple_(claims.c.poid, claims.c.version).in_(held)))
-            if hashlib.sha512(bytes(found.description)).hexdigest()
-            == held[found.poid, found.version].description_digest
-        }
-        if wrongly := sorted(set(held) - rightly):
-            poid, version = wrongly[0]
-            raise ConcurrentChangeError(poid=poid, version=version)
-        ended = [(row.poid, row.version) for row in chunk]
-        connection.execute(delete(claims).where(tuple_(claims.c.poid, claims.c.version).in_(ended)))
+        digests = _end(connection, chunk)
+        unclaimed = [row for row in chunk if (row.poid, row.version) not in digests]
+        mine = _claim_now(connection, unclaimed)
+        # What came in between is ended like the others; what we claimed ourselves says nothing.
+        digests.update({at: digest for at, digest in _end(connection, unclaimed).items() if at not in mine})
+        digests.update(
+            {(row.poid, row.version): row.description_digest for row in unclaimed if (row.poid, row.version) in mine}
+        )
+        for row in chunk:
+            if digests.get((row.poid, row.version)) != row.description_digest:
+                raise ConcurrentChangeError(poid=row.poid, version=row.version)
+
+
+def _end(connection: Connection, rows: Sequence[VersionRow]) -> dict[tuple[str, int], str]:
+    """Delete the claims on versions; those that there were, with the sha512 (hex) of their description."""
+    if not rows:
+        return {}
+    statement = delete(claims).where(tuple_(claims.c.poid, claims.c.version).in_([(r.poid, r.version) for r in rows]))
+    returned = connection.execute(statement.returning(claims.c.poid, claims.c.version, claims.c.description))
+    return {(row.poid, row.version): hashlib.sha512(bytes(row.description)).hexdigest() for row in returned}
 
 
 def _claim_now(connection: Connection, rows: Sequence[VersionRow]) -> set[tuple[str, int]]:
+    if not rows:
+        return set()
     values = [
         {
             "poid": row.poid,
