@@ -28,10 +28,8 @@ from archive_core.identifiers import (
     TRAIL,
     TRAIL_DETAIL,
     is_poid,
-    named_object,
     number_of,
     object_name,
-    system_object,
 )
 from archive_core.ocfl import leftovers
 from archive_core.ocfl.check_root import assess_root
@@ -43,6 +41,7 @@ from archive_core.publishing import Published
 from archive_core.recovery import GRACE, Recovery
 from archive_core.replication import Copies
 from archive_core.sequencer import read_segment
+from archive_core.system_objects import Expected, expected_objects
 from archive_core.trail.segments import Segment, assess_segments
 
 Progress = Callable[[str, int, int | None], None]
@@ -244,12 +243,26 @@ class Audit:
         for done, head in enumerate(self._heads()):
             progress(f"comparing {root.store.name}", done, None)
             self._compare_object(root, self._catalogue.versions(head.poid), result)
-        for object_id in self._system_objects():
-            if not root.has_object(object_id):
-                message = f"{object_id} is not in this store"
-                result.findings.append(
-                    AuditEntry(root.store.name, root.object_path(object_id), "OBJECT_MISSING", message)
-                )
+        for expected in expected_objects(self._catalogue, self._published):
+            self._compare_system_object(root, expected, result)
+
+    def _compare_system_object(self, root: StorageRoot, expected: Expected, result: AuditResult) -> None:
+        path = root.object_path(expected.object_id)
+
+        def find(code: str, message: str) -> None:
+            result.findings.append(AuditEntry(root.store.name, path, code, message))
+
+        try:
+            inventory = root.read_inventory(expected.object_id)
+        except DamageError:
+            return None  # named by the OCFL check
+        if inventory is None:
+            return find("OBJECT_MISSING", f"{expected.object_id} is not in this store")
+        state = inventory.state(inventory.head_number)
+        for name, digest in expected.files.items():
+            if state.get(name) != digest:
+                find("CONTENT_DIFFERS", f"{name} of {expected.object_id} is missing or not what was written")
+        return None
 
     def _compare_object(self, root: StorageRoot, rows: list[VersionRow], result: AuditResult) -> None:
         object_id = rows[0].storage_object
@@ -279,15 +292,6 @@ class Audit:
         while page := self._catalogue.objects(after, PAGE):
             yield from page
             after = page[-1].poid
-
-    def _system_objects(self) -> Iterator[str]:
-        for batch in self._catalogue.batches():
-            yield system_object(BATCH, batch.number)
-        for segment in self._catalogue.segments():
-            yield system_object(TRAIL, segment.number)
-        for profile in self._published.profiles:
-            yield named_object(f"profile-{profile.id}")
-        yield named_object(self._published.algorithms.id)
 
     # -- trail and evidence -------------------------------------------------------------------
 

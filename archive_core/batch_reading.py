@@ -5,12 +5,14 @@ Rules kept here
    gives an older one, so the caller says which files it needs.
  * Trees are checked in length and by their root against the sealed statement, not node by node: a
    damaged inner node shows when a record is derived, because its root must meet the token.
+ * What the catalogue knows of a batch (`Known`) must be what a copy says. A copy that is sound in itself
+   and another batch, or has other tokens, is a damaged copy: the next one is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from archive_core.batch import (
     MEMBERS,
@@ -26,8 +28,11 @@ from archive_core.batch import (
     tree_path,
     validation_data,
 )
-from archive_core.errors import EvidenceBrokenError, UnknownObjectError
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.digests import Digest
+from archive_core.errors import EvidenceBrokenError, MalformedDocumentError, MalformedEvidenceError, UnknownObjectError
 from archive_core.evidence.hash_tree import HashTree
+from archive_core.evidence.token import parse_token
 from archive_core.identifiers import BATCH, system_object
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import ValidationData
@@ -54,7 +59,37 @@ class StoredBatch:
         return tuple(line for line in self.formed.lines if line.line not in self.tokens)
 
 
-def read_batch(copies: Copies, number: int, on_damage: DamageListener, *, stamped: bool = False) -> StoredBatch:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Digests (sha512, hex) of a batch's statement and, by line, of its initial tokens."""
+
+    statement: str
+    tokens: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, number: int) -> Known:
+        """What the catalogue entered; raises `NotFoundError` when it does not know the batch."""
+        initial = {
+            stamp.line: stamp.token_digest
+            for stamp in catalogue.stamps(number)
+            if (stamp.chain, stamp.position) == (0, 0)
+        }
+        return cls(catalogue.batch(number).statement_digest, initial)
+
+    def verify(self, found: StoredBatch, store: str) -> None:
+        """Raises `EvidenceBrokenError` when a copy is of another batch or has other tokens."""
+        if Digest.of("sha512", found.formed.statement_bytes).hex != self.statement:
+            raise EvidenceBrokenError(f"batch {found.formed.number} is another one in the store {store}")
+        for line, digest in self.tokens.items():
+            if line in found.tokens and Digest.of("sha512", found.tokens[line]).hex != digest:
+                raise EvidenceBrokenError(
+                    f"the line {line} of batch {found.formed.number} has another time-stamp in the store {store}"
+                )
+
+
+def read_batch(
+    copies: Copies, number: int, on_damage: DamageListener, *, known: Known, stamped: bool = False
+) -> StoredBatch:
     """The batch from the first good copy; with `stamped` (it was evidenced) only from one that holds
     every token, and a store that lacks one is damaged.
 
@@ -63,8 +98,11 @@ def read_batch(copies: Copies, number: int, on_damage: DamageListener, *, stampe
 
     def reader(root: StorageRoot) -> StoredBatch:
         found = read_batch_from(root, number)
+        known.verify(found, root.store.name)
         if stamped and found.unstamped:
             raise UnknownObjectError(f"the store {root.store.name} holds batch {number} without its time-stamps")
+        if stamped:
+            _verify_stamped_roots(found, root.store.name)
         return found
 
     read = copies.read_acknowledged if stamped else copies.read
@@ -89,6 +127,8 @@ def read_batch_from(root: StorageRoot, number: int) -> StoredBatch:
         seal = files[SEAL]
     except KeyError as error:
         raise EvidenceBrokenError(f"batch {number} lacks {error} in the store {root.store.name}") from error
+    except (MalformedDocumentError, MalformedEvidenceError) as error:
+        raise EvidenceBrokenError(f"batch {number} cannot be read in the store {root.store.name}: {error}") from error
     _verify(number, statement, len(members), lines, trees)
     tokens = {line.line: files[token_path(line.line)] for line in lines if token_path(line.line) in files}
     return StoredBatch(
@@ -122,3 +162,13 @@ def _verify(
         root = statement.roots[line.line]
         if (root.digest, root.value) != (line.digest, trees[line.line].root):
             raise EvidenceBrokenError(f"the tree of line {line.line} is not the one that batch {number} sealed")
+
+
+def _verify_stamped_roots(batch: StoredBatch, store: str) -> None:
+    """Each token is over the root that objects, statement and seal lead to."""
+    for line in batch.formed.lines:
+        info, root = parse_token(batch.tokens[line.line]), batch.formed.stamped_root(line)
+        if (info.imprint_algorithm, info.imprint) != (root.algorithm, root.value):
+            raise EvidenceBrokenError(
+                f"in the store {store} the line {line.line} of batch {batch.formed.number} does not lead to its time-stamp"
+            )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from archive_core.batch import BatchLine
-from archive_core.batch_reading import StoredBatch, read_batch
+from archive_core.batch_reading import Known, StoredBatch, read_batch
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
 from archive_core.description import Description
@@ -69,7 +69,8 @@ class Proofs:
             if number in self._batches:
                 self._batches.move_to_end(number)
                 return self._batches[number]
-        batch = read_batch(self._copies, number, self._on_damage, stamped=True)
+        known = Known.of(self._catalogue, number)
+        batch = read_batch(self._copies, number, self._on_damage, known=known, stamped=True)
         with self._lock:
             self._batches[number] = batch
             while len(self._batches) > CACHED_BATCHES:

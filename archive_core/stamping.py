@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from archive_core.batch import BatchLine, FormedBatch, stamped_package, token_path
-from archive_core.batch_reading import StoredBatch, read_batch
+from archive_core.batch_reading import Known, StoredBatch, read_batch
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import StampRow
 from archive_core.digests import Digest
@@ -112,7 +112,8 @@ class Stamping:
         error = None
         try:
             settle(self._copies, system_object(BATCH, number))
-            stored = read_batch(self._copies, number, self._on_damage)
+            known = Known.of(self._catalogue, number)
+            stored = read_batch(self._copies, number, self._on_damage, known=known)
             self._complete(self._stamped(stored, actor, round_))
             self._tried.discard(number)
         except ArchiveError as problem:
@@ -153,7 +154,8 @@ class Stamping:
                 )
         if problem:
             raise problem
-        return read_batch(self._copies, stored.formed.number, self._on_damage, stamped=True)
+        known = Known.of(self._catalogue, stored.formed.number)
+        return read_batch(self._copies, stored.formed.number, self._on_damage, known=known, stamped=True)
 
     def _ask(self, batch: FormedBatch, line: BatchLine, round_: Round) -> tuple[TimestampToken, ValidationData]:
         if self.away([line.tsa], round_):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, insert, select, update
 
 from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values, upsert
 from archive_core.catalogue.rows import EventRow, SegmentRow
@@ -110,6 +110,13 @@ class Events(Part):
             return [
                 _segment(row) for row in connection.execute(select(segments).order_by(segments.c.number)).mappings()
             ]
+
+    def segments_with_details(self) -> set[int]:
+        """The numbers of segments with an event whose detail is kept and was not erased."""
+        kept = (events.c.seq >= segments.c.first) & (events.c.seq < segments.c.size) & events.c.detail.is_not(None)
+        query = select(segments.c.number).where(exists().where(kept))
+        with reading(self._engine) as connection:
+            return set(connection.scalars(query))
 
 
 def insert_events(connection: Connection, rows: Sequence[EventRow]) -> list[EventRow]:

@@ -13,6 +13,7 @@ import pytest
 
 from archive_core.errors import ArchiveError, DamageError, FixityError
 from archive_core.findings import Verdict
+from archive_core.ocfl.package import ArchivalPackage, PackageFile
 from archive_core.replication import about
 from tests.world import OPERATOR, World
 
@@ -365,3 +366,92 @@ def test_a_damage_message_names_object_and_version() -> None:
     assert about("batch 12") == (None, None)
     assert about("urn:trusted-archive:ba0000000012 v1 members.txt") == (None, None)
     assert about(f"x {poid} v1") == (None, None)
+
+
+# -- objects that are sound in themselves -----------------------------------------------------
+
+
+def _directory(world: World, store: str, name: str) -> Path:
+    (path,) = [path.parent for path in world.files(store, "0=ocfl_object_1.1") if name in str(path)]
+    return path
+
+
+@pytest.mark.parametrize("name", ["ba0000000001", "ba0000000002", "tr0000000001", "td0000000002", "profile-basic-1"])
+def test_a_system_object_that_is_gone_as_a_whole_is_missed(world: World, name: str) -> None:
+    """Nothing is left that could be damaged; the catalogue knows that it must be there."""
+    shutil.rmtree(_directory(world, "one", name))
+
+    assert ("one", "OBJECT_MISSING") in {(entry.store, entry.code) for entry in world.audit().findings}
+
+
+@pytest.mark.parametrize("name", ["ba0000000001", "tr0000000002", "profile-basic-1"])
+def test_an_object_put_in_the_place_of_another_is_named_and_not_believed(
+    world: World, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The same object of another archive, every digest right: store one is blamed, store two is served."""
+    other = World(tmp_path_factory.mktemp("other"))
+    for number in range(3):
+        other.deposit({"x": b"%d" % number})
+        other.preserve()
+    if name.startswith("profile"):
+        root = other.archive.copies.roots[0]
+        inventory = root.read_inventory(f"urn:trusted-archive:{name}")
+        assert inventory is not None
+        shutil.rmtree(_directory(other, "one", name))
+        files = {"profile.toml": PackageFile.of(b"# anything is good enough\n")}
+        forged = ArchivalPackage(
+            inventory.object_id, 1, other.clock.now(), "Published", "trusted-archive", "urn:x:y", files
+        )
+        root.write_version(forged)
+    other.archive.close()
+    place = _directory(world, "one", name)
+    shutil.rmtree(place)
+    shutil.copytree(_directory(other, "one", name), place)
+    world.restart()
+    poid = _poid(world)
+    result = world.audit()
+    report = world.archive.verify(poid, 1, actor=OPERATOR)
+
+    assert ("one", "CONTENT_DIFFERS") in {(entry.store, entry.code) for entry in result.findings}
+    assert {"one"} == {entry.store for entry in result.findings}
+    assert Verdict.PASSED is report.verdict
+    assert world.archive.evidence(poid, 1, actor=OPERATOR)
+
+
+def test_a_batch_without_its_token_in_one_store_is_named_and_served_from_the_other(world: World) -> None:
+    """Set back to before the stamp, sound as it was then."""
+    poid = _poid(world)
+    place = _directory(world, "one", "ba0000000001")
+    shutil.rmtree(place / "v2")
+    for file in ("inventory.json", "inventory.json.sha512"):
+        shutil.copy(place / "v1" / file, place / file)
+    world.restart()
+    found = {(entry.store, entry.code) for entry in world.audit().findings}
+
+    assert found == {("one", "CONTENT_DIFFERS")}
+    assert Verdict.PASSED is world.archive.verify(poid, 1, actor=OPERATOR).verdict
+
+
+def test_a_batch_with_another_seal_in_one_store_is_served_from_the_other(world: World) -> None:
+    """Statement and tokens are right, every digest of the copy is; only the seal is another one."""
+    poid = _poid(world)
+    root = world.archive.copies.roots[0]
+    object_id = "urn:trusted-archive:ba0000000001"
+    place = _directory(world, "one", "ba0000000001")
+    head = root.read_inventory(object_id)
+    assert head is not None
+    states = [
+        {path: root.read_file(object_id, number, path, 2**20) for path in head.state(number)} for number in (1, 2)
+    ]
+    shutil.rmtree(place)
+    previous = None
+    for number, files in enumerate(states, 1):
+        forged = {path: PackageFile.of(data[::-1] if path.endswith(".p7s") else data) for path, data in files.items()}
+        package = ArchivalPackage(
+            object_id, number, world.clock.now(), "Sealed", "trusted-archive", "urn:x:y", forged, previous
+        )
+        previous = root.write_version(package)
+    world.restart()
+
+    assert Verdict.PASSED is world.archive.verify(poid, 1, actor=OPERATOR).verdict
+    assert world.archive.receipt(poid, 1, actor=OPERATOR)

@@ -14,13 +14,14 @@ import pytest
 
 from api.settings import SETTINGS_FILE, ArchiveSettings
 from archive_core.batch import stamped_package
+from archive_core.batch_reading import read_batch_from
 from archive_core.digests import Digest
 from archive_core.errors import EvidencePendingError, MalformedDocumentError, TimestampAuthorityUnavailableError
 from archive_core.findings import Verdict
 from archive_core.lifecycle import Status
 from archive_core.ocfl.package import PackageFile
 from archive_core.outages import FIRST_WAIT, LONGEST_WAIT, Outage, Outages
-from archive_core.ports import TimestampToken, ValidationData
+from archive_core.ports import ValidationData
 from tests.fakes.tsa import ANSWER, POLICY, Behaviour, HttpTsa, other_imprint, rejection
 from tests.world import OPERATOR, World
 
@@ -260,24 +261,29 @@ def test_a_round_during_the_wait_asks_nobody_and_reads_no_batch(
     assert remote.archive.catalogue.unfinished_batches()[0].number == number
 
 
-def test_a_token_that_somebody_put_into_a_store_is_not_believed(remote: Remote) -> None:
+@pytest.mark.parametrize(
+    ("whose", "said"), [("another root's", "does not lead to"), ("a stranger's", "proves nothing")]
+)
+def test_a_token_that_somebody_put_into_a_store_is_not_believed(remote: Remote, whose: str, said: str) -> None:
     """Tokens that come from the stores are judged like those that come from the authority."""
     remote.tsa.behaviour = LIES["503"](remote.tsa)
     told = remote.deposit({"a": b"1"})
     remote.round(only_due=False)
-    remote.tsa.behaviour = remote.tsa.honest
-    foreign = remote.archive.authorities["local-tsa-1"].timestamp(_some_imprint())
     root = remote.archive.copies.roots[0]
-    object_id = remote.archive.catalogue.batch(1).storage_object
+    stored = read_batch_from(root, 1)
+    remote.tsa.behaviour = remote.tsa.honest if whose == "another root's" else remote.tsa.stranger
+    imprint = _some_imprint() if whose == "another root's" else stored.formed.stamped_root(stored.formed.lines[0])
+    foreign = remote.archive.authorities["local-tsa-1"].timestamp(imprint)
+    object_id = stored.formed.object_id
     inventory = root.read_inventory(object_id)
     assert inventory is not None
     kept = {path: PackageFile.of(root.read_file(object_id, 1, path, 2**20)) for path in inventory.state(1)}
-    token = TimestampToken(foreign.der, foreign.imprint, foreign.gen_time, "x", False)
     at = remote.clock.now()
-    root.write_version(stamped_package(inventory, kept, {"sha512": (token, ValidationData())}, at=at))
+    root.write_version(stamped_package(inventory, kept, {"sha512": (foreign, ValidationData())}, at=at))
+    remote.tsa.behaviour = remote.tsa.honest
     (view,) = remote.round(only_due=False)
 
-    assert "proves nothing" in view.error
+    assert said in view.error
     assert Status.REPLICATED is remote.archive.show(told.poid, actor=OPERATOR).status
 
 

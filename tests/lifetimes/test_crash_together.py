@@ -130,7 +130,7 @@ def _sleepwalk(archive: Archive, order: tuple[str, str], written: dict[str, thre
                 written[order[0]].set()
             return done
 
-        root.write_version = write  # type: ignore[method-assign]
+        root.write_version = write  # type: ignore[assignment,method-assign]
 
 
 def test_two_processes_that_lost_their_leases_do_not_split_the_stores(fresh: Fresh) -> None:
