@@ -170,5 +170,5 @@ def _verify_stamped_roots(batch: StoredBatch, store: str) -> None:
         info, root = parse_token(batch.tokens[line.line]), batch.formed.stamped_root(line)
         if (info.imprint_algorithm, info.imprint) != (root.algorithm, root.value):
             raise EvidenceBrokenError(
-                f"in the store {store} the line {line.line} of batch {batch.formed.number} does not lead to its time-stamp"
+                f"the line {line.line} of batch {batch.formed.number} does not lead to its time-stamp in store {store}"
             )
