@@ -101,9 +101,14 @@ def process(words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,
-        "env": {**os.environ, "LANGUAGE": "en"},
+        "env": {**environment(), "LANGUAGE": "en"},
     }
     return subprocess.Popen([str(program), *words], **(given | options))
+
+
+def environment() -> dict[str, str]:
+    """That of this process, but compiled modules are kept: else each process compiles all of them again."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def overwrite(path: Path, content: bytes) -> None:

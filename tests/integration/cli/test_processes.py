@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import CommandLine, process
+from tests.command_line import CommandLine, environment, process
 
 LOADED = (
     "import sys; from api.cli import main; code = main(sys.argv[1:]); "
@@ -24,7 +24,9 @@ LOADED = (
 
 def loaded(*words: str) -> set[str]:
     """The top-level modules that a command loads."""
-    done = subprocess.run([sys.executable, "-c", LOADED, *words], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *words], capture_output=True, text=True, check=True, env=environment()
+    )
     return set(done.stderr.splitlines()[-1].split())
 
 
@@ -99,12 +101,12 @@ def test_names_that_the_terminal_cannot_show_are_no_error(line: CommandLine, tmp
     """People see them escaped; the JSON document is UTF-8 whatever the locale says."""
     path = tmp_path / "příloha-日本.txt"
     path.write_bytes(b"1")
-    environment = {**os.environ, "PYTHONIOENCODING": encoding, "LANGUAGE": "cs", "PYTHONUTF8": "0"}
+    given = {**environment(), "PYTHONIOENCODING": encoding, "LANGUAGE": "cs", "PYTHONUTF8": "0"}
     words = ["--home", str(line.home), "deposit", str(path)]
-    code, out, err = finish(process(words, env=environment))
+    code, out, err = finish(process(words, env=given))
     assert (code, err) == (0, "")
     assert "\\u65e5\\u672c" in out
-    code, out, err = finish(process(["--json", *words], env=environment))
+    code, out, err = finish(process(["--json", *words], env=given))
     assert code == 0
     assert json.loads(out)["objects"][0]["path"] == str(path)
 
@@ -148,7 +150,8 @@ def test_a_terminal_sees_a_bar_that_is_wiped_away(line: CommandLine, letter: Pat
 
 
 def test_ctrl_c_leaves_a_state_that_goes_on(line: CommandLine, tmp_path: Path) -> None:
-    """Exit 130, no traceback; what was acknowledged is told and kept, the rest is deposited afterwards."""
+    """Exit 130, no traceback; what was acknowledged is told and kept, the rest is deposited afterwards. The one that
+    was on its way may be kept although nobody was told of it."""
     paths = []
     for number in range(1000):
         paths.append(tmp_path / f"{number}.txt")
@@ -171,7 +174,9 @@ def test_ctrl_c_leaves_a_state_that_goes_on(line: CommandLine, tmp_path: Path) -
     answers = json.loads(out)["objects"]
     assert json.loads(out)["error"]["code"] == "cancelled"
     assert 0 < len(answers) < len(paths)
-    assert [answer["poid"] for answer in answers] == [view["poid"] for view in line.json("list")["objects"]]
+    held = [view["poid"] for view in line.json("list")["objects"]]
+    assert [answer["poid"] for answer in answers] == held[: len(answers)]
+    assert len(held) <= len(answers) + 1
     assert line.json("deposit", *paths[len(answers) :][:5])["objects"]
     assert line.json("audit")["findings"] == []
 
