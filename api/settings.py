@@ -22,6 +22,8 @@ SETTINGS_FILE = "trusted-archive.toml"
 FORMAT = 1
 """Version of the home's layout and settings; a newer one is refused, an older one upgraded."""
 
+MAX_CHARACTERS = 256 * 1024
+
 T = TypeVar("T")
 
 
@@ -168,6 +170,8 @@ def _mapping(value: object, where: str) -> Mapping[str, Any]:
 
 def parse_settings(text: str, home: Path) -> ArchiveSettings:
     """Parse the text of a settings file; see `ArchiveSettings`."""
+    if len(text) > MAX_CHARACTERS:
+        raise SettingsError(f"{SETTINGS_FILE} has more than {MAX_CHARACTERS} characters")
     try:
         top = _Table(tomllib.loads(text), SETTINGS_FILE)
     except (ValueError, RecursionError) as error:  # not TOML, a number too long, too deep

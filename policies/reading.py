@@ -15,6 +15,9 @@ from typing import Any
 
 from policies.errors import PolicyError
 
+MAX_BYTES = 256 * 1024
+"""Bytes of a policy that are read: reading TOML can take time that grows with the square of its length."""
+
 
 class Section:
     """One TOML table while it is being read: what was not asked for at the end is unknown."""
@@ -101,6 +104,8 @@ class Section:
 
 def read_toml(source: bytes, place: str) -> Section:
     """The top level of a TOML file; raises PolicyError when it is none."""
+    if len(source) > MAX_BYTES:
+        raise PolicyError(f"{place} has more than {MAX_BYTES} bytes.")
     try:
         return Section(tomllib.loads(source.decode("utf-8")), place)
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number too long, too deep

@@ -14,6 +14,7 @@ from archive_core.description import Description
 from archive_core.errors import EvidenceBrokenError, MalformedDocumentError, MalformedEvidenceError
 from archive_core.evidence.hash_tree import HashTree
 from archive_core.measure import ChunkList
+from archive_core.outages import Outage
 from archive_core.receipts import Receipt, Statement
 from archive_core.trail.events import Detail, Event, deposit_event
 from archive_core.trail.proofs import TrailProof
@@ -54,6 +55,19 @@ def _round_trip(name: str, parse: Callable[[bytes], Any], write: Callable[[Any],
 _round_trip("statement", Statement.parse, Statement.to_bytes, "statement.json")
 _round_trip("manifest", BundleManifest.parse, BundleManifest.to_bytes, "bundle.json")
 _round_trip("trail-proof", TrailProof.parse, TrailProof.to_bytes, "trail/proof.json")
+
+
+@target(
+    "outage",
+    lambda: {"one": canonical.write(Outage("tsa", corpus.AT, corpus.AT, 3, "timestamp-refused", "né").to_json())},
+    refusals=REFUSED,
+    kind="json",
+)
+def outage(data: bytes) -> None:
+    """An outage writes itself again and says when to ask."""
+    read = Outage.parse(data)
+    assert canonical.write(read.to_json()) == data
+    assert read.ask_again > read.last
 
 
 @target("description", lambda: corpus.parts("description.json"), refusals=REFUSED, kind="json")

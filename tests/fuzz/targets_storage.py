@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
-from archive_core.errors import DamageError, InventoryCorruptError, UnknownObjectError
+from archive_core.errors import DamageError, InventoryCorruptError, SettingsError, UnknownObjectError
 from archive_core.ocfl.check import assess_object
+from archive_core.ocfl.check_root import assess_root
 from archive_core.ocfl.inventory import Inventory, sidecar_digest
 from archive_core.ocfl.inventory_rules import read_inventory
+from archive_core.ocfl.layout import CONFIG_KEY, LAYOUT_KEY
+from archive_core.ocfl.storage_root import ROOT_DECLARATION, StorageRoot
 from tests.fuzz import corpus
 from tests.fuzz.mutation import MEMBER_MARK
 from tests.fuzz.target import target
@@ -85,3 +88,33 @@ def damaged_object(data: bytes) -> bool:
             except (DamageError, UnknownObjectError):
                 assert changed
     return not changed
+
+
+ROOT_FILES = (ROOT_DECLARATION, LAYOUT_KEY, CONFIG_KEY)
+
+
+def _root_files() -> dict[str, bytes]:
+    _, store = root_with_two_versions()
+    return {name: name.encode() + MEMBER_MARK + store.open(name).__enter__().read() for name in ROOT_FILES}
+
+
+@target("root-file", _root_files, kind="member", tokens=(b"9" * 5000, b"[" * 2000))
+def damaged_root_file(data: bytes) -> bool:
+    """A file of the storage root changed: every reader refuses or finds it, none stumbles."""
+    raw_name, _, content = data.partition(MEMBER_MARK)
+    name = raw_name.decode("utf-8", "replace")
+    if name not in ROOT_FILES:
+        return False
+    _, store = root_with_two_versions()
+    same = store.open(name).__enter__().read() == content
+    store.damage(name, content)
+    root = StorageRoot(store)
+    examined = assess_root(store)
+    try:
+        found = [*examined.errors, *root.assess_root_files()]
+        root.read_inventory(OBJECT)
+        list(root.object_ids())
+    except SettingsError:
+        return False
+    assert same == (not found), found
+    return same

@@ -39,3 +39,9 @@ def test_a_time_without_measure_is_refused(good: str, number: str) -> None:
     assert changed != good
     with pytest.raises(SettingsError, match="interval"):
         parse_settings(changed, Path("/home"))
+
+
+def test_settings_of_any_length_are_refused_quickly(good: str) -> None:
+    """What a parser would chew on for hours is not given to it."""
+    with pytest.raises(SettingsError, match="more than"):
+        parse_settings(f"{'a.' * 2_000_000}b = 1\n{good}", Path("/home"))

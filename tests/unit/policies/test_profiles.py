@@ -213,3 +213,9 @@ def test_toml_that_no_parser_gets_through_is_a_precise_refusal(source: bytes) ->
     """Nesting that exhausts the stack and numbers that are too long are no TOML of ours."""
     with pytest.raises(PolicyError, match="not TOML"):
         PreservationProfile.load(source)
+
+
+def test_a_policy_of_any_length_is_refused_quickly() -> None:
+    """What a parser would chew on for hours is not given to it."""
+    with pytest.raises(PolicyError, match="more than"):
+        PreservationProfile.load(b"a." * 2_000_000 + b"b = 1")
