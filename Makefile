@@ -35,7 +35,7 @@ $(STAMP): requirements-dev.txt setup.py
 	@touch $(STAMP)
 
 run: setup ## start the server on http://127.0.0.1:8080 (home: archive-home); ARGS="--port 9000"
-	@[ -e "$${TRUSTED_ARCHIVE_HOME:-archive-home}/trusted-archive.toml" ] || $(BIN)/trusted-archive init
+	@$(BIN)/trusted-archive init
 	@exec $(BIN)/trusted-archive serve $(ARGS)
 
 test: setup ## run the tests; T=tests/unit for a part, SLOW=1 for the slow ones too
@@ -62,9 +62,8 @@ bench: setup ## measure throughput (not built yet: says so)
 	@[ -d benchmarks ] || { echo "Not built yet: there is no benchmarks/ in this version." >&2; exit 1; }
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: setup ## run for hours under faults (not built yet: says so)
-	@[ -d benchmarks/soak ] || { echo "Not built yet: there is no benchmarks/soak in this version." >&2; exit 1; }
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+soak: setup ## every fault at every step, for hours; T=tests/lifetimes/test_crash_power.py for a part
+	$(BIN)/python -m pytest -n $(WORKERS) --soak -m soak $(or $(T),tests/lifetimes)
 
 verifier: setup ## build dist/trusted-archive-verify.pyz, the verifier that needs no server
 	$(BIN)/python tools/build_verifier.py

@@ -168,18 +168,6 @@ class Archive:
         with self._refusals(actor, "deposit"):
             return self._deposit.deposit(submission, actor=actor)
 
-    def deposit_many(
-        self, submissions: Iterable[SubmissionObject], *, actor: Actor
-    ) -> Iterator[Acknowledgement | ArchiveError]:
-        """A new preservation object for each submission, in groups that share the durable steps.
-
-        One answer for each, in their order: an acknowledgement, or the error that `deposit` would
-        have raised for it. A refusal is recorded like any other."""
-        for answer in self._deposit.deposit_many(submissions, actor=actor):
-            if isinstance(answer, ArchiveError):
-                self.record_refusal(answer, actor=actor, what="deposit")
-            yield answer
-
     def update(self, poid: str, submission: SubmissionObject, *, actor: Actor) -> Acknowledgement:
         """The complete new content of an object as its next version."""
         with self._refusals(actor, "update"):

@@ -3,7 +3,8 @@
 The rules this module keeps:
 
 * With CI=true a skip or an expected failure is a failure, wherever it was raised (test, set-up, collection).
-* With CI=true the slow tests run as well; elsewhere only with --slow.
+* With CI=true the slow tests run as well; elsewhere only with --slow. Soaks, which take hours, run only with
+  --soak (`make soak`), never as a part of anything else.
 * Elsewhere the run ends with a section that names what was not run, how often, and why.
 * A run in which nothing was tested fails, as pytest's exit code 5.
 """
@@ -21,6 +22,7 @@ _LEFT_OUT = "tests_left_out_because_slow"
 def add_options(parser: pytest.Parser) -> None:
     """Declare --slow."""
     parser.addoption("--slow", action="store_true", help="run the slow tests too (always so with CI=true)")
+    parser.addoption("--soak", action="store_true", help="run the soaks too, which take hours (make soak)")
 
 
 def fail_if_left_out(report: pytest.TestReport | pytest.CollectReport) -> None:
@@ -51,10 +53,14 @@ class Completeness:
         self._config = config
         self._ci = in_ci()
         self._with_slow = self._ci or bool(config.getoption("--slow"))
+        self._with_soak = bool(config.getoption("--soak"))
         self._left_out = 0
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out the slow tests unless they were asked for."""
+        """Leave out the slow tests unless they were asked for, and the soaks unless they were."""
+        if not self._with_soak and (soaks := [item for item in items if item.get_closest_marker("soak")]):
+            items[:] = [item for item in items if not item.get_closest_marker("soak")]
+            config.hook.pytest_deselected(items=soaks)
         if self._with_slow:
             return
         slow = [item for item in items if item.get_closest_marker("slow")]

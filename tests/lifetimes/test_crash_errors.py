@@ -49,7 +49,7 @@ def test_an_error_at_some_steps(name: str, most: int, fresh: Fresh, steps_of: St
     _failing(name, [(step, MOMENTS[index % 2]) for index, step in enumerate(chosen)], steps, fresh)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("name", STORIES)
@@ -59,7 +59,7 @@ def test_an_error_at_every_step(name: str, moment: Moment, fresh: Fresh, steps_o
     _failing(name, [(step, moment) for step in range(1, len(steps) + 1)], steps, fresh)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -99,11 +99,11 @@ def _store_steps(name: str, store: str, fresh: Fresh) -> list[str]:
     "name",
     [
         "keyed-deposit",
-        pytest.param("deposit", marks=pytest.mark.slow),
-        pytest.param("update", marks=pytest.mark.slow),
-        pytest.param("keyed-update", marks=pytest.mark.slow),
-        pytest.param("flush", marks=pytest.mark.slow),
-        pytest.param("preserve", marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+        pytest.param("deposit", marks=pytest.mark.soak),
+        pytest.param("update", marks=pytest.mark.soak),
+        pytest.param("keyed-update", marks=pytest.mark.soak),
+        pytest.param("flush", marks=pytest.mark.soak),
+        pytest.param("preserve", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
     ],
 )
 def test_one_store_fails_at_every_verb(name: str, fresh: Fresh) -> None:

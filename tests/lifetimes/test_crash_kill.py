@@ -39,7 +39,7 @@ def test_a_kill_at_some_steps(name: str, most: int, fresh: Fresh, steps_of: Step
     _killed(name, steps_of(name), sample(steps_of(name), most), fresh)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", STORIES)
 def test_a_kill_at_every_step(name: str, fresh: Fresh, steps_of: Steps) -> None:
@@ -48,7 +48,7 @@ def test_a_kill_at_every_step(name: str, fresh: Fresh, steps_of: Steps) -> None:
     _killed(name, steps, list(range(1, len(steps) + 2)), fresh)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("name", STORIES)

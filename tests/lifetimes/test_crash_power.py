@@ -31,7 +31,7 @@ def test_a_power_cut_at_some_steps(name: str, most: int, fresh: Fresh, steps_of:
     sweep(one, cases, steps_of(name))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("loss", Loss)
 @pytest.mark.parametrize("name", STORIES)

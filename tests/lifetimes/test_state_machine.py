@@ -487,7 +487,7 @@ def test_a_short_history_of_anything_leaves_the_archive_as_the_model_remembers()
     _run(6, 25, (Phase.explicit, Phase.reuse, Phase.generate))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_long_histories_of_anything_leave_the_archive_as_the_model_remembers() -> None:
     """Many and longer histories."""
