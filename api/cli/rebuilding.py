@@ -1,7 +1,8 @@
 """`rebuild-catalogue`: the catalogue again, from one store.
 
 Rules kept here
- * The old catalogue is kept beside the new one, which takes its name only when it is whole.
+ * The old catalogue is kept beside the new one, which takes its name only when it is whole, and in one
+   step: whatever stops the command, there is a whole catalogue under that name, the old or the new one.
  * Into a server database only when that is empty: nothing is overwritten there.
  * No server may run on the home meanwhile.
 """
@@ -9,7 +10,9 @@ Rules kept here
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -113,10 +116,13 @@ class _Target:
         aside = self._settings.home / self.ASIDE
         if left := [part.name for part in _parts(aside)[1:] if part.exists()]:
             raise ConflictError(f"the new catalogue is still in use ({left[0]} is there): nothing was changed")
-        kept = self._file.with_name(f"{self._file.stem}.{stamp}{self._file.suffix}") if self._file.exists() else None
-        for old in reversed(_parts(self._file)):
+        beside = self._file.with_name(f"{self._file.stem}.{stamp}{self._file.suffix}")
+        kept = beside if self._file.exists() else None
+        if kept:
+            _fold_in_log(self._file)
+            _name_too(self._file, kept)
+        for old in _parts(self._file)[1:]:  # of a database that could not be read, or is not there
             if old.exists():
-                beside = kept or self._file.with_name(f"{self._file.stem}.{stamp}{self._file.suffix}")
                 os.replace(old, beside.with_name(old.name.replace(self._file.name, beside.name, 1)))
         os.replace(aside, self._file)
         directory = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -125,6 +131,26 @@ class _Target:
         finally:
             os.close(directory)
         return kept
+
+
+def _fold_in_log(file: Path) -> None:
+    """Put what a killed server left in the write-ahead log into the database itself: moved one by one, the
+    database would for a moment stand there without its newest transactions."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        try:
+            in_use, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.DatabaseError:
+            return  # it is damaged, which may be why it is rebuilt: its parts are kept as they are
+    if in_use:
+        raise ConflictError("the old catalogue is in use by another process: nothing was changed")
+
+
+def _name_too(file: Path, kept: Path) -> None:
+    """A second name for the old catalogue, so that it keeps the first until the new one takes it."""
+    try:
+        os.link(file, kept)
+    except OSError:  # not every file system has hard links: then there is a moment without a catalogue
+        os.replace(file, kept)
 
 
 def _parts(file: Path) -> list[Path]:
