@@ -15,6 +15,8 @@ from tests.fuzz.engines import run_plain
 from tests.fuzz.target import targets
 from tests.vectors import in_ci
 
+pytestmark = pytest.mark.slow
+
 SECONDS = float(os.environ.get("FUZZ_SECONDS") or (2 if in_ci() else 0.4))
 SEED = int(os.environ.get("FUZZ_SEED") or (1 if in_ci() else random.SystemRandom().randrange(1, 2**31)))
 

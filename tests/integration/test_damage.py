@@ -17,6 +17,8 @@ from archive_core.ocfl.package import ArchivalPackage, PackageFile
 from archive_core.replication import about
 from tests.world import OPERATOR, World
 
+pytestmark = pytest.mark.slow
+
 BIG = bytes(range(256)) * 4 * 1024 * 9 + b"the end"  # 9 MiB and a little: three chunks
 
 FIRST = {"a.txt": b"alpha", "sub/b.txt": b"beta", "big.bin": BIG}

@@ -21,6 +21,8 @@ from api.wiring import build_archive
 from tests.integration.http_server import Server, launch, running_server
 from tests.integration.http_world import BOUNDARY, body_of, file, new_home
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 1.0
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 

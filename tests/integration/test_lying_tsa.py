@@ -25,6 +25,8 @@ from archive_core.ports import ValidationData
 from tests.fakes.tsa import ANSWER, POLICY, Behaviour, HttpTsa, other_imprint, rejection
 from tests.world import OPERATOR, World
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 0.5
 
 

@@ -18,6 +18,8 @@ import pytest
 
 from tests.vectors import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = Path(sys.executable).parent.parent
 PATIENCE = 120.0
 """Seconds for the server to answer (its first start makes keys), and for a block of commands (evidence takes 30)."""

@@ -13,6 +13,8 @@ import pytest
 from tests.command_line import CommandLine, run
 from tests.vectors import suite
 
+pytestmark = pytest.mark.slow
+
 SUITES = ("pdf-ordinary", "pdf-hostile", "cz-zfo", "cz-sip")
 
 

@@ -17,6 +17,8 @@ from tests.bundles import START, Workshop
 from tests.offline import flipped, members_of, packed
 from tests.vectors import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 PLAIN = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
 AT = START.replace(day=START.day + 1).isoformat()
 

@@ -14,6 +14,8 @@ from tests.fakes.stores import READING, WRITING, FaultyStore, unavailable
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import STORIES, Trial, break_files, fail, judge, sample, sweep
 
+pytestmark = pytest.mark.slow
+
 Steps = Callable[[str], list[str]]
 MOMENTS = list(Moment)
 

@@ -9,6 +9,8 @@ import pytest
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import STORIES, judge, kill_child, sample, sweep
 
+pytestmark = pytest.mark.slow
+
 Steps = Callable[[str], list[str]]
 
 

@@ -11,6 +11,8 @@ from tests.fakes.disk import Loss
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import STORIES, cut_power, judge, sample, sweep
 
+pytestmark = pytest.mark.slow
+
 Steps = Callable[[str], list[str]]
 
 

@@ -20,6 +20,8 @@ from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import CHILDREN, NEW, STORIES, Trial, judge, sample, sweep
 from tests.world import OPERATOR
 
+pytestmark = pytest.mark.slow
+
 
 def _child(home: Path, at: int | None, out: Path) -> None:
     """Rebuild in a process of its own; every commit and every change of a file's name is a step."""

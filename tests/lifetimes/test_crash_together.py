@@ -14,6 +14,8 @@ from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import NEW, STORIES, Trial, all_at_once, judge
 from tests.world import OPERATOR
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("prepared", ["sqlite", "postgresql"], indirect=True)
 PROCESSES = 3
 

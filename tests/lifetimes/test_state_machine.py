@@ -34,6 +34,8 @@ from archive_core.lifecycle import Actor, Status
 from tests.lifetimes.history import Files, HistoryWorld, Object, Request, Version, Wound
 from tests.world import OPERATOR, SwitchedAuthority
 
+pytestmark = pytest.mark.slow
+
 ORIGINATORS = ("00111111", "00222222")
 ACTORS = {name: Actor(f"key-{name}", "depositor", name) for name in ORIGINATORS}
 CONTENTS = (b"", b"alpha", b"beta\n", b"\x00" * 100, b"line\r\n" * 30, bytes(range(256)) * 20)

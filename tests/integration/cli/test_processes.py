@@ -16,6 +16,8 @@ import pytest
 
 from tests.command_line import CommandLine, environment, process
 
+pytestmark = pytest.mark.slow
+
 LOADED = (
     "import sys; from api.cli import main; code = main(sys.argv[1:]); "
     "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr); sys.exit(code)"
