@@ -63,7 +63,7 @@ bench: setup ## measure throughput (not built yet: says so)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: setup ## every fault at every step, for hours; T=tests/lifetimes/test_crash_power.py for a part
-	$(BIN)/python -m pytest -n $(WORKERS) --soak -m soak $(or $(T),tests/lifetimes)
+	$(BIN)/python -m pytest -n $(WORKERS) --soak -m soak $(or $(T),tests)
 
 verifier: setup ## build dist/trusted-archive-verify.pyz, the verifier that needs no server
 	$(BIN)/python tools/build_verifier.py

@@ -17,7 +17,7 @@ from archive_core.ocfl.package import ArchivalPackage, PackageFile
 from archive_core.replication import about
 from tests.world import OPERATOR, World
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 BIG = bytes(range(256)) * 4 * 1024 * 9 + b"the end"  # 9 MiB and a little: three chunks
 
@@ -162,7 +162,7 @@ def test_each_kind_of_harm_and_file_is_named_by_the_audit(world: World) -> None:
     _judge_all(world, "one", a_sample(world, "one"))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("store", ["one", "two"])
 def test_every_harm_to_every_file_is_named_by_the_audit(world: World, store: str) -> None:
@@ -224,7 +224,7 @@ def test_right_bytes_are_served_whatever_is_harmed_in_one_store(world: World, tm
     assert _judge_reading(world, cases, tmp_path) == []
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_right_bytes_are_served_after_every_harm_to_every_file(world: World, tmp_path: Path) -> None:
     """The whole matrix of one store."""

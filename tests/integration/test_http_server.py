@@ -21,7 +21,7 @@ from api.wiring import build_archive
 from tests.integration.http_server import Server, launch, running_server
 from tests.integration.http_world import BOUNDARY, body_of, file, new_home
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 PATIENCE = 1.0
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"

@@ -25,7 +25,7 @@ from archive_core.ports import ValidationData
 from tests.fakes.tsa import ANSWER, POLICY, Behaviour, HttpTsa, other_imprint, rejection
 from tests.world import OPERATOR, World
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 TIMEOUT = 0.5
 

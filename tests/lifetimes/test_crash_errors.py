@@ -14,7 +14,7 @@ from tests.fakes.stores import READING, WRITING, FaultyStore, unavailable
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import STORIES, Trial, break_files, fail, judge, sample, sweep
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 Steps = Callable[[str], list[str]]
 MOMENTS = list(Moment)

@@ -9,7 +9,7 @@ import pytest
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import STORIES, judge, kill_child, sample, sweep
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 Steps = Callable[[str], list[str]]
 

@@ -11,7 +11,7 @@ from tests.fakes.disk import Loss
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import STORIES, cut_power, judge, sample, sweep
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 Steps = Callable[[str], list[str]]
 

@@ -20,7 +20,7 @@ from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import CHILDREN, NEW, STORIES, Trial, judge, sample, sweep
 from tests.world import OPERATOR
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 def _child(home: Path, at: int | None, out: Path) -> None:

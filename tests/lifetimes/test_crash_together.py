@@ -14,7 +14,7 @@ from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import NEW, STORIES, Trial, all_at_once, judge
 from tests.world import OPERATOR
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 BOTH = pytest.mark.parametrize("prepared", ["sqlite", "postgresql"], indirect=True)
 PROCESSES = 3

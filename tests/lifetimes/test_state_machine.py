@@ -34,7 +34,7 @@ from archive_core.lifecycle import Actor, Status
 from tests.lifetimes.history import Files, HistoryWorld, Object, Request, Version, Wound
 from tests.world import OPERATOR, SwitchedAuthority
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 ORIGINATORS = ("00111111", "00222222")
 ACTORS = {name: Actor(f"key-{name}", "depositor", name) for name in ORIGINATORS}

@@ -16,7 +16,7 @@ import pytest
 
 from tests.command_line import CommandLine, environment, process
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 LOADED = (
     "import sys; from api.cli import main; code = main(sys.argv[1:]); "
