@@ -6,7 +6,8 @@ Rules kept here
    open claims.
  * Each method is one transaction, durable when it returns, and safe under several processes.
  * Bytes go to the stores first, then rows come here; reading goes the other way.
- * The methods of a subject are in its module: claims, versions, batches, events, leases, access.
+ * The methods of a subject are in its module: claims, versions, batches, renewals, events, leases,
+   access.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from archive_core.catalogue.batches import Batches
 from archive_core.catalogue.claims import Claims
 from archive_core.catalogue.events import Events
 from archive_core.catalogue.leases import Leases
+from archive_core.catalogue.renewals import Renewals
 from archive_core.catalogue.schema import require_current, upgrade
 from archive_core.catalogue.session import open_engine
 from archive_core.catalogue.versions import Versions
 
 
-class Catalogue(Claims, Versions, Batches, Events, Leases, Access):
+class Catalogue(Claims, Versions, Batches, Renewals, Events, Leases, Access):
     """All methods over one engine, whose schema is taken to be current."""
 
     @property

@@ -105,8 +105,9 @@ class StampRow:
     """An archive time-stamp over a line of a batch.
 
     `chain` and `position` count from 0; (0, 0) is the initial stamp. `token_digest` is the SHA-512
-    of the complete ContentInfo. `covers_renewal` names the renewal object when one token renewed
-    several batches. `trusted_until` is the end of the certificate path used, if it has one.
+    of the complete ContentInfo as the authority gave it. `covers_renewal` names the renewal object that
+    holds the token (an initial stamp has none). `trusted_until` is the end of the certificate path used,
+    if it has one; `facts` are what else is known of when the token ends (see `renewal/facts.py`).
     """
 
     batch: int
@@ -120,6 +121,57 @@ class StampRow:
     token_digest: str
     covers_renewal: str | None = None
     trusted_until: datetime | None = None
+    facts: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalRow:
+    """A renewal: one object on every store, one time-stamp over what it covers.
+
+    `kind` is `timestamp` or `hash-tree`; `covers` counts what it covers, `leaf_count` the leaves of its
+    tree; `files` maps its files to their sha512. `gen_time`, `token_digest` and `trusted_until` are set
+    once it is stamped; `abandoned` says why it never will be.
+    """
+
+    number: int
+    storage_object: str
+    kind: str
+    line: str
+    digest: str
+    tsa: str
+    formed_at: datetime
+    covers: int
+    leaf_count: int
+    document_digest: str
+    files: Mapping[str, str]
+    gen_time: datetime | None = None
+    token_digest: str | None = None
+    trusted_until: datetime | None = None
+    abandoned: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadRow:
+    """The newest stamp of one line of one evidenced batch, with what the batch says of that line.
+
+    `tsa` and `trust_class` are those that the batch was stamped by at first.
+    """
+
+    batch: int
+    line: str
+    chain: int
+    position: int
+    digest: str
+    gen_time: datetime
+    storage_object: str
+    ocfl_path: str
+    token_digest: str
+    profile: str
+    leaf_count: int
+    tsa: str
+    trust_class: str
+    trusted_until: datetime | None = None
+    facts: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

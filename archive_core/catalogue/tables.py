@@ -163,9 +163,38 @@ stamps = Table(
     Column("token_digest", code_point_text(128), nullable=False),
     Column("covers_renewal", code_point_text()),
     Column("trusted_until", UtcDateTime),
+    Column("facts", json_value()),
     ForeignKeyConstraint(["batch", "line"], ["lines.batch", "lines.line"]),
 )
 Index("ix_stamps_trusted_until", stamps.c.trusted_until)
+Index("ix_stamps_storage_object_line", stamps.c.storage_object, stamps.c.line)
+
+renewals = Table(
+    "renewals",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("storage_object", code_point_text(), nullable=False),
+    Column("kind", code_point_text(), nullable=False),
+    Column("line", code_point_text(), nullable=False),
+    Column("digest", code_point_text(), nullable=False),
+    Column("tsa", code_point_text(), nullable=False),
+    Column("formed_at", UtcDateTime, nullable=False),
+    Column("covers", BigInteger, nullable=False),
+    Column("leaf_count", BigInteger, nullable=False),
+    Column("document_digest", code_point_text(128), nullable=False),
+    Column("files", json_value(), nullable=False),
+    Column("gen_time", UtcDateTime),
+    Column("token_digest", code_point_text(128)),
+    Column("trusted_until", UtcDateTime),
+    Column("abandoned", Text),
+    CheckConstraint("(gen_time IS NULL) = (token_digest IS NULL)", name="stamped"),
+)
+Index(
+    "ix_renewals_unfinished",
+    renewals.c.number,
+    sqlite_where=renewals.c.gen_time.is_(None) & renewals.c.abandoned.is_(None),
+    postgresql_where=renewals.c.gen_time.is_(None) & renewals.c.abandoned.is_(None),
+)
 
 events = Table(
     "events",
@@ -190,6 +219,12 @@ events = Table(
     UniqueConstraint("poid", "object_event"),
     CheckConstraint("(poid IS NULL) = (object_event IS NULL)", name="numbered_per_object"),
     CheckConstraint("(seq IS NULL) = (leaf_hash IS NULL)", name="sequenced_with_leaf"),
+)
+Index(
+    "ix_events_subject",
+    events.c.subject,
+    sqlite_where=events.c.subject.is_not(None),
+    postgresql_where=events.c.subject.is_not(None),
 )
 Index(
     "ix_events_pending",

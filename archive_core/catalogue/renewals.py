@@ -1,0 +1,212 @@
+"""Renewals in the catalogue: which there are, and which stamp is the newest of each line of each batch.
+
+Rules kept here
+ * A renewal is entered when it lies on every store (formed) and completed when its time-stamp does; the
+   stamps that it brings to batches are entered in the same transaction.
+ * A renewal continues a chain at what it covers. It continues no chain that has gone on another way
+   meanwhile: only a line whose newest stamp lies in the covered object gets the new one.
+ * Stamps that a renewal abandons go from the catalogue; the renewal objects that hold them stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, literal, or_, select, update
+
+from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values
+from archive_core.catalogue.rows import HeadRow, RenewalRow
+from archive_core.catalogue.session import reading, writing
+from archive_core.catalogue.tables import batches, lines, renewals, stamps
+from archive_core.errors import AlreadyExistsError, NotFoundError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """The time-stamp of a renewal: `heads` are the storage objects whose lines it goes on with, or the
+    numbers of the batches that it begins a new chain for (`batches`), each continuing `heads` of the
+    same place. `abandons` are storage objects whose stamps no longer count for those lines."""
+
+    number: int
+    gen_time: datetime
+    token_digest: str
+    tsa: str
+    ocfl_path: str
+    trusted_until: datetime | None
+    facts: dict[str, Any] | None
+    heads: Sequence[str]
+    batches: Sequence[int] = ()
+    abandons: Sequence[str] = ()
+
+
+class Renewals(Part):
+    def next_renewal_number(self) -> int:
+        """One more than the highest number known here; the stores decide who gets it."""
+        with reading(self._engine) as connection:
+            return (connection.scalar(select(func.max(renewals.c.number))) or 0) + 1
+
+    def enter_renewal(self, row: RenewalRow) -> None:
+        """Enter a formed renewal. The same one may be entered again; raises AlreadyExistsError when its
+        number is taken by another."""
+        with writing(self._engine) as connection:
+            known = _find(connection, row.number)
+            if known is None:
+                connection.execute(insert(renewals).values(to_values(row)))
+            elif known.document_digest != row.document_digest:
+                raise AlreadyExistsError(renewal=row.number)
+
+    def abandon_renewal(self, number: int, reason: str) -> None:
+        """A formed renewal that will never be stamped; raises NotFoundError."""
+        with writing(self._engine) as connection:
+            _require(connection, number)
+            connection.execute(
+                update(renewals)
+                .where(renewals.c.number == number, renewals.c.gen_time.is_(None))
+                .values(abandoned=reason)
+            )
+
+    def complete_renewal(self, stamped: Stamped) -> int:
+        """Enter the time-stamp of a renewal and the stamps that it brings; how many lines of batches go on
+        with it. The same call again changes nothing. Raises NotFoundError, and AlreadyExistsError when the
+        renewal has another time-stamp."""
+        with writing(self._engine) as connection:
+            row = _require(connection, stamped.number)
+            if row.token_digest is not None:
+                if row.token_digest != stamped.token_digest:
+                    raise AlreadyExistsError(renewal=stamped.number)
+                return _count_of(connection, row)
+            connection.execute(
+                update(renewals)
+                .where(renewals.c.number == stamped.number)
+                .values(
+                    gen_time=stamped.gen_time,
+                    token_digest=stamped.token_digest,
+                    tsa=stamped.tsa,
+                    trusted_until=stamped.trusted_until,
+                    abandoned=None,
+                )
+            )
+            if stamped.abandons:
+                _forget_abandoned(connection, row.line, stamped)
+            _insert_following(connection, row, stamped)
+            return _count_of(connection, row)
+
+    def renewal(self, number: int) -> RenewalRow:
+        """A renewal by its number; raises NotFoundError."""
+        with reading(self._engine) as connection:
+            return _require(connection, number)
+
+    def renewals(self) -> list[RenewalRow]:
+        """All renewals, oldest first."""
+        with reading(self._engine) as connection:
+            return to_rows(RenewalRow, connection.execute(select(renewals).order_by(renewals.c.number)).mappings())
+
+    def unfinished_renewals(self) -> list[RenewalRow]:
+        """Renewals that are formed, not stamped and not abandoned, oldest first."""
+        query = select(renewals).where(renewals.c.gen_time.is_(None), renewals.c.abandoned.is_(None))
+        with reading(self._engine) as connection:
+            return to_rows(RenewalRow, connection.execute(query.order_by(renewals.c.number)).mappings())
+
+    def heads(self, line: str | None = None, numbers: Iterable[int] | None = None) -> list[HeadRow]:
+        """The newest stamp of every line of every evidenced batch, or of some, by batch and line."""
+        query = _heads()
+        if line is not None:
+            query = query.where(stamps.c.line == line)
+        with reading(self._engine) as connection:
+            if numbers is None:
+                return to_rows(HeadRow, connection.execute(query).mappings())
+            found = []
+            for chunk in chunks(sorted(set(numbers))):
+                found += to_rows(HeadRow, connection.execute(query.where(stamps.c.batch.in_(chunk))).mappings())
+            return found
+
+    def newest_stamp_time(self) -> datetime | None:
+        """The newest genTime that the archive holds."""
+        with reading(self._engine) as connection:
+            found = connection.scalar(select(stamps.c.gen_time).order_by(stamps.c.gen_time.desc()).limit(1))
+        return found if isinstance(found, datetime) else None
+
+
+def _find(connection: Connection, number: int) -> RenewalRow | None:
+    row = connection.execute(select(renewals).where(renewals.c.number == number)).mappings().one_or_none()
+    return to_row(RenewalRow, row) if row else None
+
+
+def _require(connection: Connection, number: int) -> RenewalRow:
+    found = _find(connection, number)
+    if found is None:
+        raise NotFoundError(f"There is no renewal {number}.")
+    return found
+
+
+def _count_of(connection: Connection, row: RenewalRow) -> int:
+    query = select(func.count()).where(stamps.c.storage_object == row.storage_object, stamps.c.line == row.line)
+    return connection.scalar(query) or 0
+
+
+def _has_later() -> Any:
+    """Whether a stamp has a later one in its line."""
+    later = stamps.alias("later")
+    return exists().where(
+        later.c.batch == stamps.c.batch,
+        later.c.line == stamps.c.line,
+        or_(
+            later.c.chain > stamps.c.chain,
+            and_(later.c.chain == stamps.c.chain, later.c.position > stamps.c.position),
+        ),
+    )
+
+
+def _heads() -> Select[Any]:
+    return (
+        select(stamps, batches.c.profile, batches.c.leaf_count, lines.c.tsa, lines.c.trust_class)
+        .join(batches, batches.c.number == stamps.c.batch)
+        .join(lines, and_(lines.c.batch == stamps.c.batch, lines.c.line == stamps.c.line))
+        .where(batches.c.evidenced_at.is_not(None), ~_has_later())
+        .order_by(stamps.c.batch, stamps.c.line)
+    )
+
+
+def _forget_abandoned(connection: Connection, line: str, stamped: Stamped) -> None:
+    """Take the abandoned stamps from the lines that go on at one of the heads."""
+    kept = stamps.alias("kept")
+    for abandoned in chunks(stamped.abandons):
+        statement = delete(stamps).where(
+            stamps.c.line == line,
+            stamps.c.storage_object.in_(abandoned),
+            exists().where(
+                kept.c.batch == stamps.c.batch, kept.c.line == line, kept.c.storage_object == bindparam("head_")
+            ),
+        )
+        for heads in chunks(stamped.heads, 10_000):
+            connection.execute(statement, [{"head_": head} for head in heads])
+
+
+def _insert_following(connection: Connection, row: RenewalRow, stamped: Stamped) -> None:
+    """One statement for each thing that is covered, however many batches stand behind it."""
+    fresh = row.kind == "hash-tree"
+    values = {
+        "chain": stamps.c.chain + 1 if fresh else stamps.c.chain,
+        "position": literal(0) if fresh else stamps.c.position + 1,
+        "digest": literal(row.digest),
+        "gen_time": literal(stamped.gen_time, stamps.c.gen_time.type),
+        "storage_object": literal(row.storage_object),
+        "ocfl_path": literal(stamped.ocfl_path),
+        "token_digest": literal(stamped.token_digest),
+        "covers_renewal": literal(row.storage_object),
+        "trusted_until": literal(stamped.trusted_until, stamps.c.trusted_until.type),
+        "facts": literal(stamped.facts, stamps.c.facts.type),
+    }
+    newest = and_(stamps.c.line == row.line, stamps.c.storage_object == bindparam("head_"), ~_has_later())
+    if fresh:
+        newest = and_(newest, stamps.c.batch == bindparam("batch_"))
+    source = select(stamps.c.batch, stamps.c.line, *values.values()).where(newest)
+    statement = insert(stamps).from_select(["batch", "line", *values], source)
+    given: list[dict[str, Any]] = [{"head_": head} for head in stamped.heads]
+    if fresh:
+        given = [{"head_": h, "batch_": b} for h, b in zip(stamped.heads, stamped.batches, strict=True)]
+    for some in chunks(given, 10_000):
+        connection.execute(statement, list(some))
