@@ -223,7 +223,10 @@ class TokenAssessment:
     """What a validator says of one token.
 
     `trusted_until`: the earliest end of validity on the certificate path used, if there is one.
-    `gen_time`, `imprint` and `digest_algorithm` are set whenever the token could be parsed.
+    `gen_time` and `imprint` are set whenever the token could be parsed. With a path, `signer_until` is the
+    end of the signer's certificate, `authority_until` the earliest end above it (None when the signer is the
+    anchor), and `digests` and `signatures` (scheme and key bits, as algorithm tables name them) are all that
+    token and path rest on.
     """
 
     verdict: Verdict
@@ -235,6 +238,10 @@ class TokenAssessment:
     trusted_until: datetime | None = None
     signer: str = ""
     findings: tuple[Finding, ...] = field(default=())
+    signer_until: datetime | None = None
+    authority_until: datetime | None = None
+    digests: tuple[str, ...] = ()
+    signatures: tuple[tuple[str, int], ...] = ()
 
 
 class TimestampValidator(Protocol):

@@ -3,9 +3,7 @@
 The rules stamping follows
  * A batch is brought to one state on all stores before it is stamped: a token that an interrupted round
    left on one store alone goes to the others first, and is not asked for again.
- * No token becomes evidence that the validator does not call PASSED over exactly the root asked for, nor
-   one whose genTime is not about now by our clock (RFC 3161 2.4.2): a wrong clock, theirs or ours, would
-   make wrong proof.
+ * No token becomes evidence that `obtaining` does not accept.
  * Lines are independent: what one authority gave is kept while another is away.
  * An authority that fails is left alone for a while (`outages`).
  * Commit B writes the batch's row and its stamps, never a row per document.
@@ -15,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from archive_core.batch import BatchLine, FormedBatch, stamped_package, token_path
 from archive_core.batch_reading import Known, StoredBatch, read_batch
@@ -31,21 +29,19 @@ from archive_core.errors import (
     UnavailableError,
     UnknownObjectError,
 )
-from archive_core.findings import Verdict, utc_text
+from archive_core.findings import Verdict
 from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, system_object
 from archive_core.lifecycle import Actor, BatchView
+from archive_core.obtaining import Obtained, obtain
 from archive_core.ocfl.package import PackageFile
 from archive_core.outages import Outages
-from archive_core.ports import Clock, TimestampAuthority, TimestampToken, TimestampValidator, ValidationData
+from archive_core.ports import Clock, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
 from archive_core.replication import Copies, DamageListener
 from archive_core.sequencer import Sequencer
 from archive_core.settling import settle
 from archive_core.trail.events import EventType, Outcome
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far a time-stamp's genTime may lie before the request or after the answer by our clock."""
 
 
 @dataclass(slots=True)
@@ -132,7 +128,7 @@ class Stamping:
 
     def _stamped(self, stored: StoredBatch, actor: Actor, round_: Round) -> StoredBatch:
         """Ask for every missing token; keep those that came, and raise the first error afterwards."""
-        obtained: dict[str, tuple[TimestampToken, ValidationData]] = {}
+        obtained: dict[str, Obtained] = {}
         problem: ArchiveError | None = None
         for line in stored.unstamped:
             self._holder.renew()
@@ -143,21 +139,21 @@ class Stamping:
         if obtained:
             self._holder.renew()  # asking may have taken long
             self._keep(stored, obtained)
-            for name, (token, _) in obtained.items():
+            for name, one in obtained.items():
                 self._sequencer.record(
                     EventType.TIMESTAMP_ACQUISITION,
                     Outcome.SUCCESS,
                     f"line-{name}",
                     actor=actor,
                     subject=f"batch-{stored.formed.number}",
-                    detail={"tsa": token.tsa},
+                    detail={"tsa": one.stamp.tsa},
                 )
         if problem:
             raise problem
         known = Known.of(self._catalogue, stored.formed.number)
         return read_batch(self._copies, stored.formed.number, self._on_damage, known=known, stamped=True)
 
-    def _ask(self, batch: FormedBatch, line: BatchLine, round_: Round) -> tuple[TimestampToken, ValidationData]:
+    def _ask(self, batch: FormedBatch, line: BatchLine, round_: Round) -> Obtained:
         if self.away([line.tsa], round_):
             outage = self._outages.of(line.tsa)
             why = f": {outage.message}" if outage else ""
@@ -171,28 +167,19 @@ class Stamping:
         self._outages.answered(line.tsa)
         return obtained
 
-    def _obtain(self, batch: FormedBatch, line: BatchLine) -> tuple[TimestampToken, ValidationData]:
-        root = batch.stamped_root(line)
-        accepts_test = self._published.profile(batch.statement.profile.id).accepts_test_trust
+    def _obtain(self, batch: FormedBatch, line: BatchLine) -> Obtained:
         authority = self._authorities.get(line.tsa)
         if authority is None:
             raise SettingsError(f"the TSA {line.tsa} is no longer in the settings")
-        asked = self._clock.now()
-        token = authority.timestamp(root)
-        data = authority.validation_data(token.der)
-        answered = self._clock.now()
-        assessed = self._validator.assess(token.der, at=answered, data=data)
-        if assessed.test_trust and not accepts_test:
-            raise TimestampRefusedError(f"{line.tsa} gives test time-stamps, which the profile does not accept")
-        if assessed.verdict is not Verdict.PASSED or assessed.imprint != root:
-            raise TimestampRefusedError(
-                f"the time-stamp of {line.tsa} is not used: {assessed.verdict} {assessed.sub_indication or ''} "
-                f"{assessed.message}".strip()
-            )
-        _check_time(line.tsa, assessed.gen_time, asked, answered)
-        return token, data
+        return obtain(
+            authority,
+            batch.stamped_root(line),
+            accepts_test=self._published.profile(batch.statement.profile.id).accepts_test_trust,
+            validator=self._validator,
+            clock=self._clock,
+        )
 
-    def _keep(self, stored: StoredBatch, obtained: Mapping[str, tuple[TimestampToken, ValidationData]]) -> None:
+    def _keep(self, stored: StoredBatch, obtained: Mapping[str, Obtained]) -> None:
         object_id = stored.formed.object_id
         previous = self._copies.inventory(object_id, self._on_damage)
         kept: dict[str, PackageFile] = {
@@ -201,7 +188,8 @@ class Stamping:
             )
             for path in previous.state(previous.head_number)
         }
-        self._copies.replicate_in_turn(stamped_package(previous, kept, obtained, at=self._clock.now()))
+        stamps = {line: (one.stamp, one.data) for line, one in obtained.items()}
+        self._copies.replicate_in_turn(stamped_package(previous, kept, stamps, at=self._clock.now()))
 
     def _complete(self, stored: StoredBatch) -> None:
         at = self._clock.now()
@@ -215,16 +203,6 @@ class Stamping:
                 )
         stamps = stamp_rows(stored, self._validator, at=at)
         self._catalogue.complete_batch(stored.formed.number, min(stamp.gen_time for stamp in stamps), stamps)
-
-
-def _check_time(tsa: str, gen_time: datetime | None, asked: datetime, answered: datetime) -> None:
-    """The time-stamp was made between question and answer, as far as two clocks agree."""
-    if gen_time is None or not asked - CLOCK_TOLERANCE <= gen_time <= answered + CLOCK_TOLERANCE:
-        stated = utc_text(gen_time) if gen_time else "no time"
-        raise TimestampRefusedError(
-            f"the time-stamp of {tsa} is not used: it states {stated}, but was given at {utc_text(answered)} by the "
-            "clock of this machine; one of the two clocks is wrong"
-        )
 
 
 def stamp_rows(stored: StoredBatch, validator: TimestampValidator, *, at: datetime) -> list[StampRow]:

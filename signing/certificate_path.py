@@ -55,6 +55,16 @@ class TrustedPath:
         """The earliest end of validity on the path."""
         return min(_end(certificate) for certificate in self.certificates)
 
+    @property
+    def signer_until(self) -> datetime:
+        """The end of the signer's certificate."""
+        return _end(self.certificates[0])
+
+    @property
+    def authority_until(self) -> datetime | None:
+        """The earliest end above the signer; None when the signer is the anchor."""
+        return min((_end(certificate) for certificate in self.certificates[1:]), default=None)
+
 
 class Trust:
     """Trust anchors with the certificates and revocation data that are known anyway.

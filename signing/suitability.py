@@ -71,9 +71,11 @@ class _Question(Protocol):
     def __call__(self, at: datetime, /) -> Suitability: ...
 
 
-def _questions(
-    table: Algorithms, signatures: Iterable[UsedSignature], digests: Iterable[str]
-) -> Iterator[tuple[_Question, str]]:
+def algorithms_of(
+    signatures: Iterable[UsedSignature], digests: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """The digests, and the schemes with their key bits, that signatures and digests amount to, as tables
+    name them, sorted."""
     names = set(digests)
     schemes: set[tuple[str, int]] = set()
     for algorithm, key in signatures:
@@ -83,9 +85,16 @@ def _questions(
             names.add(scheme.digest)
         if scheme.name == "rsa-pss":
             names.add(digest_name(algorithm["parameters"]["mask_gen_algorithm"]["parameters"]))
-    for name in sorted(names):
+    return tuple(sorted(names)), tuple(sorted(schemes))
+
+
+def _questions(
+    table: Algorithms, signatures: Iterable[UsedSignature], digests: Iterable[str]
+) -> Iterator[tuple[_Question, str]]:
+    names, schemes = algorithms_of(signatures, digests)
+    for name in names:
         yield (lambda at, name=name: table.digest(name, at=at)), name
-    for scheme_name, bits in sorted(schemes):
+    for scheme_name, bits in schemes:
         what = f"{scheme_name} with {bits} bits"
         yield (lambda at, s=scheme_name, b=bits: table.signature(s, b, at=at)), what
 

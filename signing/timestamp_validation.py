@@ -32,7 +32,7 @@ from signing.certificate_path import Trust, TrustedPath, check_signing_time
 from signing.certificates import load_certificate, name_of
 from signing.cms import CheckedSignature, SignedMessage, check_signed_message, parse_signed_message
 from signing.judgement import PARSER_ERRORS, Judgement, reading, unsupported
-from signing.suitability import Algorithms, check_algorithms
+from signing.suitability import Algorithms, UsedSignature, algorithms_of, check_algorithms
 from signing.tst_info import TstInfo, parse_tst_info, peek_gen_time
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -99,6 +99,7 @@ class TokenValidator:
             checked = _intact(message, info, self._more_certificates(data))
             known = replace(known, signer=name_of(checked.signature.certificate), findings=checked.findings)
             path, findings = self._trusted(checked, at, data)
+            digests, signatures = _rests_on(checked, path)
         except Judgement as judgement:
             return _said(judgement, known)
         return replace(
@@ -108,6 +109,10 @@ class TokenValidator:
             test_trust=path.test_trust,
             trusted_until=path.trusted_until,
             findings=checked.findings + findings,
+            signer_until=path.signer_until,
+            authority_until=path.authority_until,
+            digests=digests,
+            signatures=signatures,
         )
 
     def _more_certificates(self, data: ValidationData | None) -> list[x509.Certificate]:
@@ -143,16 +148,26 @@ class TokenValidator:
             signed=gen_time,
             at=control_time,
         )
-        own = (message_parts.signer["signature_algorithm"], checked.signature.certificate.public_key)
         with reading("the algorithms"):
             check_algorithms(
                 self._algorithms,
-                (own, *path.used),
+                _signatures(checked, path),
                 (checked.signature.digest, checked.info.imprint_algorithm),
                 used=gen_time,
                 at=control_time,
             )
         return path, findings
+
+
+def _signatures(checked: _Checked, path: TrustedPath) -> tuple[UsedSignature, ...]:
+    own = (checked.message.signer["signature_algorithm"], checked.signature.certificate.public_key)
+    return (own, *path.used)
+
+
+def _rests_on(checked: _Checked, path: TrustedPath) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """What the token and its path rest on, apart from the imprint's digest, which its tree answers for."""
+    with reading("the algorithms"):
+        return algorithms_of(_signatures(checked, path), (checked.signature.digest,))
 
 
 def _said(judgement: Judgement, known: TokenAssessment) -> TokenAssessment:

@@ -77,6 +77,12 @@ class Events(Part):
         with reading(self._engine) as connection:
             return to_rows(EventRow, connection.execute(query).mappings())
 
+    def events_about(self, subject: str) -> list[EventRow]:
+        """All events about another opaque thing, such as a renewal (`rn0000000001`), as they arrived."""
+        query = select(events).where(events.c.subject == subject).order_by(events.c.arrival)
+        with reading(self._engine) as connection:
+            return to_rows(EventRow, connection.execute(query).mappings())
+
     def events(self, after_seq: int = -1, limit: int = 1000) -> list[EventRow]:
         """Sequenced events behind a sequence number, in trail order."""
         query = select(events).where(events.c.seq > after_seq).order_by(events.c.seq).limit(limit)

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, literal, or_, select, update
 
 from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values
-from archive_core.catalogue.rows import HeadRow, RenewalRow
+from archive_core.catalogue.rows import HeadRow, RenewalRow, StampRow
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import batches, lines, renewals, stamps
 from archive_core.errors import AlreadyExistsError, NotFoundError
@@ -68,16 +68,15 @@ class Renewals(Part):
                 .values(abandoned=reason)
             )
 
-    def complete_renewal(self, stamped: Stamped) -> int:
-        """Enter the time-stamp of a renewal and the stamps that it brings; how many lines of batches go on
-        with it. The same call again changes nothing. Raises NotFoundError, and AlreadyExistsError when the
-        renewal has another time-stamp."""
+    def complete_renewal(self, stamped: Stamped) -> None:
+        """Enter the time-stamp of a renewal and the stamps that it brings. The same call again changes
+        nothing. Raises NotFoundError, and AlreadyExistsError when the renewal has another time-stamp."""
         with writing(self._engine) as connection:
             row = _require(connection, stamped.number)
             if row.token_digest is not None:
                 if row.token_digest != stamped.token_digest:
                     raise AlreadyExistsError(renewal=stamped.number)
-                return _count_of(connection, row)
+                return
             connection.execute(
                 update(renewals)
                 .where(renewals.c.number == stamped.number)
@@ -92,7 +91,6 @@ class Renewals(Part):
             if stamped.abandons:
                 _forget_abandoned(connection, row.line, stamped)
             _insert_following(connection, row, stamped)
-            return _count_of(connection, row)
 
     def renewal(self, number: int) -> RenewalRow:
         """A renewal by its number; raises NotFoundError."""
@@ -123,6 +121,38 @@ class Renewals(Part):
                 found += to_rows(HeadRow, connection.execute(query.where(stamps.c.batch.in_(chunk))).mappings())
             return found
 
+    def reach(self, storage_object: str, line: str) -> tuple[int, int]:
+        """How many batches have a stamp of that object in that line, and how many versions they hold."""
+        query = select(func.count(), func.coalesce(func.sum(batches.c.leaf_count), 0)).select_from(
+            stamps.join(batches, batches.c.number == stamps.c.batch)
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                query.where(stamps.c.storage_object == storage_object, stamps.c.line == line)
+            ).one()
+        return int(row[0]), int(row[1])
+
+    def stamp_in(self, storage_object: str, line: str) -> StampRow:
+        """A stamp whose token lies in that object for that line; raises NotFoundError."""
+        query = select(stamps).where(stamps.c.storage_object == storage_object, stamps.c.line == line).limit(1)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise NotFoundError("There is no stamp of that object.", object=storage_object, line=line)
+        return to_row(StampRow, row)
+
+    def newest_time_in(self, storage_objects: Iterable[str], line: str) -> datetime | None:
+        """The newest genTime of the tokens that these objects hold for a line."""
+        newest: datetime | None = None
+        with reading(self._engine) as connection:
+            for chunk in chunks(storage_objects):
+                query = select(func.max(stamps.c.gen_time)).where(
+                    stamps.c.storage_object.in_(chunk), stamps.c.line == line
+                )
+                found = connection.scalar(query)
+                newest = max((time for time in (newest, found) if time is not None), default=None)
+        return newest
+
     def newest_stamp_time(self) -> datetime | None:
         """The newest genTime that the archive holds."""
         with reading(self._engine) as connection:
@@ -140,11 +170,6 @@ def _require(connection: Connection, number: int) -> RenewalRow:
     if found is None:
         raise NotFoundError(f"There is no renewal {number}.")
     return found
-
-
-def _count_of(connection: Connection, row: RenewalRow) -> int:
-    query = select(func.count()).where(stamps.c.storage_object == row.storage_object, stamps.c.line == row.line)
-    return connection.scalar(query) or 0
 
 
 def _has_later() -> Any:

@@ -1,0 +1,90 @@
+"""Getting one time-stamp that is worth keeping.
+
+Rules kept here
+ * No token becomes evidence that the validator does not call PASSED over exactly the root asked for, nor
+   one whose genTime is not about now by our clock (RFC 3161 2.4.2): a wrong clock, theirs or ours, would
+   make wrong proof.
+ * Test trust is taken only where it is accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from archive_core.digests import Digest
+from archive_core.errors import TimestampRefusedError
+from archive_core.findings import Verdict, utc_text
+from archive_core.ports import (
+    Clock,
+    TimestampAuthority,
+    TimestampToken,
+    TimestampValidator,
+    TokenAssessment,
+    ValidationData,
+)
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far a time-stamp's genTime may lie before the request or after the answer by our clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """A token that was accepted, with its validation data and what the validator says of it."""
+
+    stamp: TimestampToken
+    data: ValidationData
+    assessed: TokenAssessment
+    gen_time: datetime
+
+
+def obtain(
+    authority: TimestampAuthority,
+    root: Digest,
+    *,
+    accepts_test: bool,
+    validator: TimestampValidator,
+    clock: Clock,
+) -> Obtained:
+    """Ask the authority; raises `TimestampAuthorityUnavailableError` or `TimestampRefusedError`."""
+    asked = clock.now()
+    stamp = authority.timestamp(root)
+    return accepted(authority, stamp, root, asked=asked, accepts_test=accepts_test, validator=validator, clock=clock)
+
+
+def accepted(
+    authority: TimestampAuthority,
+    stamp: TimestampToken,
+    root: Digest,
+    *,
+    asked: datetime | None,
+    accepts_test: bool,
+    validator: TimestampValidator,
+    clock: Clock,
+) -> Obtained:
+    """Judge a token that was obtained; `asked` is None for one that waited since, which may be older."""
+    tsa = authority.name
+    data = authority.validation_data(stamp.der)
+    answered = clock.now()
+    assessed = validator.assess(stamp.der, at=answered, data=data)
+    if assessed.test_trust and not accepts_test:
+        raise TimestampRefusedError(f"{tsa} gives test time-stamps, which the profile does not accept")
+    if assessed.verdict is not Verdict.PASSED or assessed.imprint != root:
+        raise TimestampRefusedError(
+            f"the time-stamp of {tsa} is not used: {assessed.verdict} {assessed.sub_indication or ''} "
+            f"{assessed.message}".strip()
+        )
+    gen_time = _checked_time(tsa, assessed.gen_time, asked, answered)
+    return Obtained(stamp, data, assessed, gen_time)
+
+
+def _checked_time(tsa: str, gen_time: datetime | None, asked: datetime | None, answered: datetime) -> datetime:
+    """The time-stamp was made between question and answer, as far as two clocks agree."""
+    early = asked is not None and gen_time is not None and gen_time < asked - CLOCK_TOLERANCE
+    if gen_time is None or early or gen_time > answered + CLOCK_TOLERANCE:
+        stated = utc_text(gen_time) if gen_time else "no time"
+        raise TimestampRefusedError(
+            f"the time-stamp of {tsa} is not used: it states {stated}, but was given at {utc_text(answered)} by the "
+            "clock of this machine; one of the two clocks is wrong"
+        )
+    return gen_time

@@ -1,0 +1,152 @@
+"""Makes tokens ready to be covered: judged now, and with everything inside that is needed to judge them later.
+
+Rules kept here
+ * What is covered must be good at this instant (RFC 4998 5.3(2)): a renewal that comes too late, or of a
+   token that was revoked, proves nothing and is not made.
+ * Chain and revocation data are fetched anew, once for each set of certificates, and the token is judged
+   with them. They are kept beside it in the renewal.
+ * A token that is good by what is inside it alone stays as it is. Any other gets the data put inside
+   (`evidence.material`), revocation lists first, OCSP responses only when lists are not enough. One that is
+   not good by itself even then is not covered: fetch, try again, alarm (RFC 4998 4.2, MUST).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from archive_core.batch import line_validation, validation_data
+from archive_core.catalogue.rows import HeadRow
+from archive_core.digests import hash_bytes
+from archive_core.errors import EvidenceBrokenError, UnavailableError, UnknownObjectError
+from archive_core.evidence.material import merged, with_inside
+from archive_core.evidence.token import read_signed_data
+from archive_core.findings import SubIndication, Verdict
+from archive_core.identifiers import BATCH, number_of, object_name
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ports import TokenAssessment, ValidationData
+from archive_core.renewal import form
+from archive_core.renewal.means import Means, Obstacle
+from archive_core.renewal.stored import MAX_FILE
+
+MAX_TOKEN = 64 * 1024**2
+"""Bytes of a stored token that are read."""
+
+_LAPSED = {
+    SubIndication.OUT_OF_BOUNDS_NO_POE,
+    SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE,
+    SubIndication.EXPIRED,
+}
+_REVOKED = {SubIndication.REVOKED, SubIndication.REVOKED_NO_POE, SubIndication.REVOKED_CA_NO_POE}
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A token as it is covered; `completed` says that its octets are not those that its object holds."""
+
+    head: str
+    octets: bytes
+    completed: bool
+
+
+class Covering:
+    """Tokens of one renewal; `data` collects what was fetched for them."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._fetched: dict[tuple[str, str], ValidationData] = {}
+
+    @property
+    def data(self) -> ValidationData:
+        """All validation data that was fetched."""
+        return merged(self._fetched.values())
+
+    def final(self, head: HeadRow, tsa: str) -> Final | Obstacle:
+        """The token that an object holds for a line, ready to be covered; `tsa` is the authority that gave
+        it. Raises `DamageError` or `UnavailableError` when it cannot be read."""
+        name = object_name(head.storage_object)
+        token = self._token(head)
+        fetched = self._fetch(tsa, token)
+        kept: ValidationData | None = None
+
+        def known() -> ValidationData:
+            nonlocal kept
+            kept = kept or self._kept(head)
+            return merged([fetched, kept])
+
+        assessed = self._assess(token, fetched)
+        if assessed.verdict is not Verdict.PASSED:
+            assessed = self._assess(token, known())
+        if assessed.verdict is not Verdict.PASSED:
+            return _obstacle(name, assessed)
+        octets = self._complete(token, known)
+        if octets is None:
+            message = "chain and revocation data that would make it last are missing: they are needed inside first"
+            return Obstacle(name, "validation-data", message)
+        return Final(name, octets, octets != token)
+
+    def _complete(self, token: bytes, known: Callable[[], ValidationData]) -> bytes | None:
+        if self._assess(token, None).verdict is Verdict.PASSED:
+            return token
+        data = known()
+        for part in (ValidationData(data.certificates, data.crls), data):
+            octets = with_inside(token, part)
+            if self._assess(octets, None).verdict is Verdict.PASSED:
+                return octets
+        return None
+
+    def _assess(self, token: bytes, data: ValidationData | None) -> TokenAssessment:
+        return self._means.validator.assess(token, at=self._means.clock.now(), data=data)
+
+    def _fetch(self, tsa: str, token: bytes) -> ValidationData:
+        certificates = read_signed_data(token).certificates
+        key = (tsa, hashlib.sha256(certificates.raw if certificates else b"").hexdigest())
+        if key not in self._fetched:
+            authority = self._means.authorities.get(tsa)
+            try:
+                self._fetched[key] = authority.validation_data(token) if authority else ValidationData()
+            except UnavailableError:
+                # What is inside or kept beside may do; if it does not, the token is not covered and that is said.
+                self._fetched[key] = ValidationData()
+        return self._fetched[key]
+
+    def _token(self, head: HeadRow) -> bytes:
+        def reader(root: StorageRoot) -> bytes:
+            data = root.read_optional(f"{root.object_path(head.storage_object)}/{head.ocfl_path}", MAX_TOKEN)
+            if data is None:
+                raise UnknownObjectError(f"{head.ocfl_path} is not in the store {root.store.name}")
+            if hash_bytes("sha512", data).hex() != head.token_digest:
+                raise EvidenceBrokenError(f"the store {root.store.name} has another {head.ocfl_path}")
+            return data
+
+        what = f"{head.storage_object} {head.ocfl_path}"
+        return self._means.copies.read_acknowledged(what, reader, self._means.on_damage)
+
+    def _kept(self, head: HeadRow) -> ValidationData:
+        """The validation data beside a token."""
+        folder = form.TOKEN_DATA if number_of(head.storage_object, BATCH) is None else line_validation(head.line)
+
+        def reader(root: StorageRoot) -> ValidationData:
+            inventory = root.read_inventory(head.storage_object)
+            if inventory is None:
+                raise UnknownObjectError(f"{head.storage_object} is not in the store {root.store.name}")
+            newest = inventory.head_number
+            paths = [path for path in inventory.state(newest) if path.startswith(folder)]
+            return validation_data(
+                folder,
+                {
+                    path: root.read_file(head.storage_object, newest, path, MAX_FILE, inventory=inventory)
+                    for path in paths
+                },
+            )
+
+        return self._means.copies.read_acknowledged(f"{head.storage_object} {folder}", reader, self._means.on_damage)
+
+
+def _obstacle(head: str, assessed: TokenAssessment) -> Obstacle:
+    why = assessed.sub_indication
+    code = "lapsed" if why in _LAPSED else "revoked" if why in _REVOKED else "validation-data"
+    if why not in _LAPSED | _REVOKED | {SubIndication.TRY_LATER, SubIndication.NO_CERTIFICATE_CHAIN_FOUND}:
+        code = str(why or assessed.verdict).lower().replace("_", "-")
+    return Obstacle(head, code, f"{assessed.verdict} {why or ''} {assessed.message}".replace("  ", " "))
