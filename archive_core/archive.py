@@ -53,6 +53,10 @@ from archive_core.preservation import Preservation, Progress
 from archive_core.proofs import Proofs, evidence_files, receipt
 from archive_core.publishing import Published
 from archive_core.recovery import Recovery
+from archive_core.renewal.means import Means
+from archive_core.renewal.running import RenewalRequest, RenewalResult, Renewing
+from archive_core.renewal.stored import Shelf
+from archive_core.renewal.tracing import renewal_events
 from archive_core.replication import Copies, about
 from archive_core.sequencer import Sequencer
 from archive_core.trail.events import EventType, Outcome
@@ -118,7 +122,8 @@ class Archive:
             published=published,
             on_damage=damage,
         )
-        self._proofs = Proofs(catalogue=catalogue, copies=copies, on_damage=damage)
+        shelf = Shelf(catalogue=catalogue, copies=copies, on_damage=damage)
+        self._proofs = Proofs(catalogue=catalogue, copies=copies, on_damage=damage, shelf=shelf)
         self._content = Content(catalogue=catalogue, copies=copies, on_damage=damage)
         self._assessment = Assessment(
             catalogue=catalogue,
@@ -137,6 +142,22 @@ class Archive:
             assessment=self._assessment,
             proofs=self._proofs,
             published=published,
+        )
+        self.renewing = Renewing(
+            Means(
+                clock=clock,
+                catalogue=catalogue,
+                copies=copies,
+                authorities=authorities,
+                trust_classes=trust_classes,
+                validator=validator,
+                sequencer=self._sequencer,
+                holder=holder,
+                published=published,
+                shelf=shelf,
+                on_damage=damage,
+                workspace=copies.scratch / "renewal",
+            )
         )
         self._keys = Keys(clock=clock, catalogue=catalogue, sequencer=self._sequencer)
         self._jobs = Jobs(
@@ -179,6 +200,10 @@ class Archive:
         self._recovery.settle_claims(at=self.clock.now())
         return self._preservation.preserve(actor=actor, only_due=only_due, progress=progress)
 
+    def renew(self, request: RenewalRequest, *, actor: Actor, progress: Progress = silent) -> RenewalResult:
+        """Renew evidence; see `Renewing.run`."""
+        return self.renewing.run(request, actor=actor, progress=progress)
+
     def flush_trail(self) -> int:
         """Put every recorded event into the trail, unless another process is doing it."""
         return self._sequencer.flush_if_free()
@@ -200,10 +225,12 @@ class Archive:
         return _file_view(self._content.find(self._row(poid, version, actor), path))
 
     def trace(self, poid: str, *, actor: Actor) -> list[dict[str, object]]:
-        """Every event of an object, in order, with the place in the trail of those that have one."""
+        """Every event of an object, in order, with the place in the trail of those that have one; then the
+        renewals that its evidence rests on."""
         self._row(poid, None, actor)
+        rows = [*self.catalogue.events_of(poid), *renewal_events(self.catalogue, poid)]
         shown = []
-        for row in self.catalogue.events_of(poid):
+        for row in rows:
             detail = detail_of(row)
             shown.append({**event_of(row).to_json(), "seq": row.seq, "detail": dict(detail.detail) if detail else None})
         return shown
@@ -343,6 +370,7 @@ class Archive:
             for outage in outages
         ]
         warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
+        warnings += self.renewing.warnings()
         return {
             "name": self.name,
             "objects": {

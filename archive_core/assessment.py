@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from archive_core.admission import CONTENT_DIGEST
-from archive_core.batch_reading import StoredBatch
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
 from archive_core.content import Content
@@ -68,6 +67,7 @@ class Assessment:
         steps.append(self._receipt_step(proof))
         findings = [
             *(finding for report in lines.values() for finding in report.findings),
+            *_dropped(proof),
             *(
                 Finding("LINE_NOT_PASSED", f"the evidence line {line} is {report.verdict}", line)
                 for line, report in lines.items()
@@ -91,7 +91,7 @@ class Assessment:
 
     def _data_objects(self, proof: Proof) -> list[DataObject]:
         """The group's members, hashed from the stores in every digest that the record asks for."""
-        algorithms = sorted({CONTENT_DIGEST} | {line.digest for line in proof.batch.formed.lines})
+        algorithms = sorted({CONTENT_DIGEST}.union(*(line.digests for line in proof.lines.values())))
         members: list[tuple[str, Mapping[str, Digest]]] = [
             (DESCRIPTION, {name: Digest.of(name, proof.description_bytes) for name in algorithms})
         ]
@@ -115,18 +115,18 @@ class Assessment:
             validator=self._validator,
             algorithms=self._algorithms,
             at=at,
-            validation_data=token_data(proof.batch),
+            validation_data=token_data(proof),
         )
 
     def _seal_steps(self, proof: Proof, best: Report, at: datetime) -> list[Step]:
         """The seal over the statement, and the records of the group of both; once per batch."""
         key = (proof.batch.formed.number, at)
         if key not in self._seal_reports:
-            self._seal_reports = {key: self._judge_seal(proof.batch, best.proof_of_existence or at, at)}
+            self._seal_reports = {key: self._judge_seal(proof, best.proof_of_existence or at, at)}
         return self._seal_reports[key]
 
-    def _judge_seal(self, batch: StoredBatch, sealed_by: datetime, at: datetime) -> list[Step]:
-        formed = batch.formed
+    def _judge_seal(self, proof: Proof, sealed_by: datetime, at: datetime) -> list[Step]:
+        formed = proof.batch.formed
         judged = self._seal_validator.assess_seal(
             formed.seal, formed.statement_bytes, at=sealed_by, data=formed.seal_data
         )
@@ -148,9 +148,9 @@ class Assessment:
                 validator=self._validator,
                 algorithms=self._algorithms,
                 at=at,
-                validation_data=token_data(batch),
+                validation_data=token_data(proof),
             )
-            for file in seal_evidence_files(batch)
+            for file in seal_evidence_files(proof)
         ]
         best = min(reports, key=_badness)
         steps.append(
@@ -204,6 +204,17 @@ def _hash_of(content: bytes) -> Callable[[str], bytes]:
 def _distinct(data: Sequence[DataObject], algorithm: str) -> list[DataObject]:
     """A data group is a set: of files with the same content one stands for all (RFC 4998 4.2)."""
     return list({item.digest(algorithm): item for item in reversed(data)}.values())
+
+
+def _dropped(proof: Proof) -> list[Finding]:
+    """Lines in which a hash-tree renewal left this version out: its proof ends with the chain before."""
+    return [
+        Finding(
+            "COVERAGE_ENDED", f"the line {name} ends before the hash-tree renewal {renewal}", name, "RFC 4998 5.2(2)"
+        )
+        for name, line in sorted(proof.lines.items())
+        if (renewal := line.dropped_from(proof.leaf)) is not None
+    ]
 
 
 def _badness(report: Report) -> int:

@@ -25,6 +25,7 @@ from archive_core.errors import ArchiveError, DamageError, EvidencePendingError,
 from archive_core.findings import Finding, Verdict
 from archive_core.identifiers import (
     BATCH,
+    RENEWAL,
     TRAIL,
     TRAIL_DETAIL,
     is_poid,
@@ -147,6 +148,10 @@ class Audit:
             found = [row for row in self._catalogue.batches() if row.number == number]
             # A batch gets a version per stamping; once it is evidenced all of them count.
             return sys.maxsize if found and found[0].evidenced_at else len(found)
+        if (number := number_of(object_id, RENEWAL)) is not None:
+            row = next((row for row in self._catalogue.renewals() if row.number == number), None)
+            ended = row is not None and (row.gen_time is not None or row.abandoned is not None)
+            return sys.maxsize if ended else int(row is not None)
         for kind in (TRAIL, TRAIL_DETAIL):
             if (number := number_of(object_id, kind)) is not None:
                 last = self._catalogue.last_segment()
@@ -177,9 +182,10 @@ class Audit:
             return False
         if object_id is None or poid:
             return object_id is not None and self._in_progress(object_id, at)
-        # A batch is stamped after it was entered; a segment is entered after it was written.
+        # A batch or renewal is stamped after it was entered; a segment is entered after it was written.
         known = self._acknowledged(object_id)
-        return known == 0 or (number_of(object_id, BATCH) is not None and known != sys.maxsize)
+        stamped = any(number_of(object_id, kind) is not None for kind in (BATCH, RENEWAL))
+        return known == 0 or (stamped and known != sys.maxsize)
 
     # -- bytes --------------------------------------------------------------------------------
 

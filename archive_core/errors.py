@@ -184,6 +184,14 @@ class LeaseHeldError(UnavailableError):
     """Another process is doing this just now."""
 
 
+class RenewalPausedError(UnavailableError):
+    """Renewal is paused: `trusted-archive renewal resume` lets it go on."""
+
+
+class ClockNotTrustedError(UnavailableError):
+    """The clock of this machine contradicts what is known of the time; nothing is renewed by it."""
+
+
 # -- whoever deploys --------------------------------------------------------------------------
 
 
@@ -195,6 +203,10 @@ class SettingsError(ArchiveError):
 
 class SchemaOutOfDateError(SettingsError):
     """The catalogue has another schema than this program; run `trusted-archive upgrade`."""
+
+
+class CatalogueUnfinishedError(SettingsError):
+    """A rebuild of the catalogue was broken off; run `trusted-archive rebuild-catalogue` again."""
 
 
 # -- the operator, now ------------------------------------------------------------------------

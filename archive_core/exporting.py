@@ -18,8 +18,9 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import FileRow, VersionRow
 from archive_core.content import Content
 from archive_core.errors import EvidencePendingError
+from archive_core.evidence.material import merged
 from archive_core.ports import ValidationData
-from archive_core.proofs import Proof, Proofs, evidence_files, receipt, seal_evidence_files
+from archive_core.proofs import Proof, Proofs, evidence_files, receipt, seal_evidence_files, token_data
 from archive_core.trail.merkle import Log
 from archive_core.trail.proofs import TrailProof
 
@@ -39,6 +40,7 @@ class Exporting:
         proof = self._proofs.proof(row)
         formed = proof.batch.formed
         events, trail = self._trail(row, formed.statement.trail_size)
+        earlier, known = self._earlier(proof)
         content = BundleContent(
             description=proof.description_bytes,
             content={file.path: self._source(row, file) for file in self._catalogue.files(row.poid, row.version)},
@@ -46,11 +48,11 @@ class Exporting:
             receipt=receipt(proof, self._catalogue).to_bytes(),
             statement=formed.statement_bytes,
             seal=formed.seal,
-            seal_evidence={file.line: file.der for file in seal_evidence_files(proof.batch)},
-            validation=_merged([*proof.batch.token_data.values(), formed.seal_data]),
+            seal_evidence={file.line: file.der for file in seal_evidence_files(proof)},
+            validation=merged([*token_data(proof).values(), formed.seal_data, *known]),
             events=events,
             proof=trail,
-            earlier=self._earlier(proof),
+            earlier=earlier,
         )
         write_bundle(out, content)
 
@@ -71,12 +73,14 @@ class Exporting:
             )
             return [line + b"\n" for _, line in covered], TrailProof.of(self._log, size, [seq for seq, _ in covered])
 
-    def _earlier(self, proof: Proof) -> dict[int, EarlierVersion]:
+    def _earlier(self, proof: Proof) -> tuple[dict[int, EarlierVersion], list[ValidationData]]:
         """Earlier versions with their records where they held one of the files, and the bare
-        descriptions between them, so that the chain of predecessors has no gap."""
+        descriptions between them, so that the chain of predecessors has no gap; and the validation data
+        of those records."""
         row = proof.row
         wanted = {file.content_digest for file in self._catalogue.files(row.poid, row.version)}
         chain: list[tuple[int, EarlierVersion]] = []
+        known: list[ValidationData] = []
         for older in sorted(self._catalogue.versions(row.poid), key=lambda version: -version.version):
             if older.version >= row.version:
                 continue
@@ -86,18 +90,8 @@ class Exporting:
                 break
             held = {file.content_digest for file in self._catalogue.files(older.poid, older.version)}
             records = {} if wanted.isdisjoint(held) else {file.line: file.der for file in evidence_files(earlier)}
+            known += token_data(earlier).values() if records else ()
             chain.append((older.version, EarlierVersion(earlier.description_bytes, records)))
         while chain and not chain[-1][1].evidence:
             chain.pop()
-        return dict(chain)
-
-
-def _merged(parts: Iterable[ValidationData]) -> ValidationData:
-    certificates: dict[bytes, None] = {}
-    crls: dict[bytes, None] = {}
-    ocsps: dict[bytes, None] = {}
-    for part in parts:
-        certificates.update(dict.fromkeys(part.certificates))
-        crls.update(dict.fromkeys(part.crls))
-        ocsps.update(dict.fromkeys(part.ocsps))
-    return ValidationData(tuple(certificates), tuple(crls), tuple(ocsps))
+        return dict(chain), known

@@ -5,12 +5,14 @@ Rules kept here
    a derivation whose version the batch names, so the same octets come out for decades.
  * A record is handed out only when its root meets the token (`derive_record` checks it).
  * The proof-of-existence time of a receipt is the earliest genTime of the batch's initial stamps.
+ * What renewals add to every record of a batch is put together once; the catalogue's stamps say whether
+   anything came since.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 
@@ -19,13 +21,14 @@ from archive_core.batch_reading import Known, StoredBatch, read_batch
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
 from archive_core.description import Description
-from archive_core.digests import hash_bytes
 from archive_core.errors import EvidenceBrokenError, EvidencePendingError
-from archive_core.evidence.derivation import StampInput, derive_record
+from archive_core.evidence.derivation import derive_record
 from archive_core.lifecycle import EvidenceFile
 from archive_core.packaging import read_description
 from archive_core.ports import ValidationData
 from archive_core.receipts import Receipt, ReceiptPath
+from archive_core.renewal.chains import Chains, LineEvidence, line_evidence
+from archive_core.renewal.stored import Shelf
 from archive_core.replication import Copies, DamageListener
 
 CACHED_BATCHES = 4
@@ -34,24 +37,28 @@ CACHED_BATCHES = 4
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Everything that proves one version: its batch, its leaf, its description."""
+    """Everything that proves one version: its batch, its leaf, its description, and by line what has come
+    to it since."""
 
     row: VersionRow
     leaf: int
     description: Description
     description_bytes: bytes
     batch: StoredBatch
+    lines: Mapping[str, LineEvidence]
 
 
 class Proofs:
     """Derivation on demand, with the last few batches at hand."""
 
-    def __init__(self, *, catalogue: Catalogue, copies: Copies, on_damage: DamageListener) -> None:
+    def __init__(self, *, catalogue: Catalogue, copies: Copies, on_damage: DamageListener, shelf: Shelf) -> None:
         self._catalogue = catalogue
         self._copies = copies
         self._on_damage = on_damage
+        self._shelf = shelf
         self._lock = Lock()
         self._batches: OrderedDict[int, StoredBatch] = OrderedDict()
+        self._lines: dict[int, tuple[object, dict[str, LineEvidence]]] = {}
 
     def proof(self, row: VersionRow) -> Proof:
         """Raises `EvidencePendingError` before commit B and `DamageError` when no copy is good."""
@@ -61,7 +68,25 @@ class Proofs:
         batch = self.batch(row.batch)
         if batch.formed.members[row.leaf] != (row.poid, row.version):
             raise EvidenceBrokenError(f"batch {row.batch} holds another object under leaf {row.leaf}")
-        return Proof(row, row.leaf, description, data, batch)
+        return Proof(row, row.leaf, description, data, batch, self.lines(batch))
+
+    def lines(self, batch: StoredBatch) -> Mapping[str, LineEvidence]:
+        """What proves the objects of a stamped batch, by line, with all renewals that the catalogue knows."""
+        number = batch.formed.number
+        stamps = self._catalogue.stamps(number)
+        state = tuple((stamp.line, stamp.chain, stamp.position, stamp.token_digest) for stamp in stamps)
+        with self._lock:
+            known = self._lines.get(number)
+        if known is not None and known[0] == state:
+            return known[1]
+        found = {
+            line.line: line_evidence(batch, line, [row for row in stamps if row.line == line.line], self._shelf)
+            for line in batch.formed.lines
+        }
+        with self._lock:
+            if number in self._batches:
+                self._lines[number] = (state, found)
+        return found
 
     def batch(self, number: int) -> StoredBatch:
         """A stamped batch, from memory or from the first store that holds it whole."""
@@ -74,13 +99,16 @@ class Proofs:
         with self._lock:
             self._batches[number] = batch
             while len(self._batches) > CACHED_BATCHES:
-                self._batches.popitem(last=False)
+                gone, _ = self._batches.popitem(last=False)
+                self._lines.pop(gone, None)
         return batch
 
     def forget(self) -> None:
-        """Read every batch from the stores again; an audit must not trust what memory holds."""
+        """Read every batch and renewal from the stores again; an audit must not trust what memory holds."""
         with self._lock:
             self._batches.clear()
+            self._lines.clear()
+        self._shelf.forget()
 
 
 def evidence_files(proof: Proof) -> list[EvidenceFile]:
@@ -93,28 +121,43 @@ def evidence_files(proof: Proof) -> list[EvidenceFile]:
 
 
 def _record_of(proof: Proof, line: BatchLine) -> bytes:
-    formed = proof.batch.formed
-    siblings = (*formed.trees[line.line].path(proof.leaf), formed.seal_leaf(line.digest))
-    return _derive(proof.batch, line, proof.description.group_digests(line.digest), siblings)
+    return _derived(proof, chains_of(proof, line))
 
 
-def seal_evidence_files(batch: StoredBatch) -> list[EvidenceFile]:
+def chains_of(proof: Proof, line: BatchLine) -> Chains:
+    """The chains of a version's record in one line, oldest first."""
+    return version_chains(proof.batch, proof.lines[line.line], proof.leaf, proof.description)
+
+
+def version_chains(batch: StoredBatch, line: LineEvidence, leaf: int, description: Description) -> Chains:
+    """The chains of the version under a leaf, from its description."""
+    formed, digest = batch.formed, line.line.digest
+    siblings = (*formed.trees[line.line.line].path(leaf), formed.seal_leaf(digest))
+    return line.chains(leaf, description.group_digests(digest), siblings)
+
+
+def seal_chains(batch: StoredBatch, line: LineEvidence) -> Chains:
+    """The chains of the group of statement and seal: the last data object of its batch."""
+    formed, digest = batch.formed, line.line.digest
+    return line.chains(len(formed.members), formed.seal_group(digest), (formed.trees[line.line.line].root,))
+
+
+def seal_evidence_files(proof: Proof) -> list[EvidenceFile]:
     """The records of the group of statement and seal."""
-    formed = batch.formed
+    formed = proof.batch.formed
     return [
         EvidenceFile(
             line.line,
             line.digest,
-            _derive(batch, line, formed.seal_group(line.digest), (formed.trees[line.line].root,)),
+            _derived(proof, seal_chains(proof.batch, proof.lines[line.line])),
             formed.statement.test_trust,
         )
         for line in sorted(formed.lines, key=lambda line: line.line)
     ]
 
 
-def _derive(batch: StoredBatch, line: BatchLine, members: Sequence[bytes], siblings: Sequence[bytes]) -> bytes:
-    stamp = StampInput(line.digest, tuple(members), tuple(siblings), batch.tokens[line.line])
-    return derive_record([[stamp]], version=batch.formed.statement.derivation_version)
+def _derived(proof: Proof, chains: Chains) -> bytes:
+    return derive_record(chains, version=proof.batch.formed.statement.derivation_version)
 
 
 def receipt(proof: Proof, catalogue: Catalogue) -> Receipt:
@@ -139,6 +182,6 @@ def receipt(proof: Proof, catalogue: Catalogue) -> Receipt:
     )
 
 
-def token_data(batch: StoredBatch) -> dict[str, ValidationData]:
+def token_data(proof: Proof) -> dict[str, ValidationData]:
     """Validation data by the sha512 (hex) of the token it belongs to."""
-    return {hash_bytes("sha512", token).hex(): batch.token_data[line] for line, token in batch.tokens.items()}
+    return {digest: data for line in proof.lines.values() for digest, data in line.data.items()}

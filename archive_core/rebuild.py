@@ -27,13 +27,15 @@ from archive_core.description import Description
 from archive_core.digests import Digest
 from archive_core.errors import ArchiveError, DamageError, MalformedDocumentError, UnknownObjectError
 from archive_core.findings import Finding
-from archive_core.identifiers import BATCH, TRAIL, is_poid, number_of, object_name, storage_object_for
+from archive_core.identifiers import BATCH, RENEWAL, TRAIL, is_poid, number_of, object_name, storage_object_for
 from archive_core.journal import event_row
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import TimestampValidator
 from archive_core.preservation import batch_rows
 from archive_core.publishing import Published
+from archive_core.renewal.finishing import stamped_of
+from archive_core.renewal.stored import read_renewal_from, renewal_row
 from archive_core.sequencer import read_segment, recorded_rows, segment_rows
 from archive_core.stamping import stamp_rows
 from archive_core.trail.events import deposit_event
@@ -51,6 +53,7 @@ class RebuildReport:
     objects: int
     versions: int
     batches: int
+    renewals: int
     segments: int
     events: int
     findings: tuple[Finding, ...]
@@ -60,6 +63,7 @@ class RebuildReport:
             "objects": self.objects,
             "versions": self.versions,
             "batches": self.batches,
+            "renewals": self.renewals,
             "segments": self.segments,
             "events": self.events,
             "findings": [finding.to_json() for finding in self.findings],
@@ -72,6 +76,7 @@ class _Inventory:
 
     poids: list[str] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
+    renewals: list[int] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
 
 
@@ -101,10 +106,12 @@ class Rebuild:
         events = self._enter_segments(held.segments)
         self._enter_objects(held.poids)
         self._enter_batches(held.batches, at)
+        self._enter_renewals(held.renewals)
         return RebuildReport(
             objects=len(held.poids),
             versions=self._versions,
             batches=len(held.batches),
+            renewals=len(held.renewals),
             segments=len(held.segments),
             events=events,
             findings=tuple(self._findings),
@@ -122,12 +129,16 @@ class Rebuild:
                 held.poids.append(name)
             elif (number := number_of(object_id, BATCH)) is not None:
                 held.batches.append(number)
+            elif (number := number_of(object_id, RENEWAL)) is not None:
+                held.renewals.append(number)
             elif (number := number_of(object_id, TRAIL)) is not None:
                 held.segments.append(number)
         held.poids.sort()
         held.batches.sort()
+        held.renewals.sort()
         held.segments.sort()
         self._name_gaps("BATCH_MISSING", "batch", held.batches)
+        self._name_gaps("RENEWAL_MISSING", "renewal", held.renewals)
         self._name_gaps("TRAIL_SEGMENT_MISSING", "trail segment", held.segments)
         return held
 
@@ -190,6 +201,18 @@ class Rebuild:
                     self._catalogue.complete_batch(number, min(stamp.gen_time for stamp in stamps), stamps)
             except ArchiveError as error:
                 self._find("BATCH_UNREADABLE", str(error), f"batch {number}")
+
+    def _enter_renewals(self, numbers: list[int]) -> None:
+        """In the order in which they were made: each goes on with what the ones before it left."""
+        for done, number in enumerate(numbers):
+            self._progress("renewals", done, len(numbers))
+            try:
+                stored = read_renewal_from(self._root, number)
+                self._catalogue.enter_renewal(renewal_row(stored))
+                if stored.token is not None:
+                    self._catalogue.complete_renewal(stamped_of(stored, self._validator))
+            except ArchiveError as error:
+                self._find("RENEWAL_UNREADABLE", str(error), f"renewal {number}")
 
     def _find(self, code: str, message: str, where: str) -> None:
         self._findings.append(Finding(code, message, f"{self._root.store.name}: {where}"))

@@ -70,6 +70,11 @@ class Copies:
         self._pool = ThreadPoolExecutor(len(self.roots), thread_name_prefix="store")
 
     @property
+    def scratch(self) -> Path:
+        """A folder on this machine for work that may be lost."""
+        return self._scratch
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(root.store.name for root in self.roots)
 

@@ -38,6 +38,7 @@ from archive_core.ocfl.package import PackageFile
 from archive_core.outages import Outages
 from archive_core.ports import Clock, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
+from archive_core.renewal.facts import facts_of
 from archive_core.replication import Copies, DamageListener
 from archive_core.sequencer import Sequencer
 from archive_core.settling import settle
@@ -218,6 +219,8 @@ def _stamp_row(stored: StoredBatch, line: BatchLine, validator: TimestampValidat
     assessed = validator.assess(token, at=at, data=stored.token_data[line.line])
     if assessed.gen_time is None:
         raise TimestampRefusedError(f"the token of batch {stored.formed.number} cannot be read: {assessed.message}")
+    # How long it is trusted follows from the token alone, whenever it is asked: as of its own time.
+    then = validator.assess(token, at=assessed.gen_time, data=stored.token_data[line.line])
     path = token_path(line.line)
     return StampRow(
         batch=stored.formed.number,
@@ -229,5 +232,6 @@ def _stamp_row(stored: StoredBatch, line: BatchLine, validator: TimestampValidat
         storage_object=stored.formed.object_id,
         ocfl_path=stored.content_paths[path],
         token_digest=Digest.of("sha512", token).hex,
-        trusted_until=assessed.trusted_until,
+        trusted_until=then.trusted_until,
+        facts=facts_of(then),
     )

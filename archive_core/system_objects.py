@@ -2,7 +2,8 @@
 
 Rules kept here
  * An object that is sound in itself and not the one that was written is found by its digests: statement
-   and tokens of a batch, the leaves of a trail segment, a published policy to the byte.
+   and tokens of a batch, everything that a renewal names, the leaves of a trail segment, a published policy
+   to the byte.
  * A sidecar with erasable details is only expected where the catalogue still holds such details.
 """
 
@@ -17,6 +18,7 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.digests import Digest
 from archive_core.identifiers import BATCH, TRAIL, TRAIL_DETAIL, named_object, system_object
 from archive_core.publishing import PROFILE_FILE, TABLE_FILE, Published
+from archive_core.renewal import form
 from archive_core.trail.segments import LEAVES
 
 
@@ -34,6 +36,11 @@ def expected_objects(catalogue: Catalogue, published: Published) -> Iterator[Exp
         known = Known.of(catalogue, batch.number)
         tokens = {token_path(line): digest for line, digest in known.tokens.items()}
         yield Expected(system_object(BATCH, batch.number), {STATEMENT: known.statement, **tokens})
+    for renewal in catalogue.renewals():
+        files = {**renewal.files, form.DOCUMENT: renewal.document_digest}
+        if renewal.token_digest is not None:
+            files[form.TOKEN] = renewal.token_digest
+        yield Expected(renewal.storage_object, files)
     detailed = catalogue.segments_with_details()
     for segment in catalogue.segments():
         leaves = b"".join(catalogue.leaf_hashes(segment.first, segment.count))

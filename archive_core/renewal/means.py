@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from archive_core.catalogue.catalogue import Catalogue
-from archive_core.errors import UnavailableError
+from archive_core.errors import RenewalPausedError
 from archive_core.findings import utc_text
 from archive_core.holding import Holder
 from archive_core.ports import Clock, TimestampAuthority, TimestampValidator
@@ -40,10 +40,6 @@ class Means:
     shelf: Shelf
     on_damage: DamageListener
     workspace: Path
-
-
-class RenewalPausedError(UnavailableError):
-    """Renewal is paused: `trusted-archive renewal resume` lets it go on."""
 
 
 def pause(catalogue: Catalogue, *, paused: bool, at: datetime) -> None:

@@ -1,0 +1,268 @@
+"""Use case: renewals, asked for by an operator or due by themselves; and how they are.
+
+The rules it follows
+ * What is due is decided by `policies` from what the catalogue knows; here it is only carried out.
+ * Before anything is renewed, the clock is judged by the newest time-stamp held, and where that is long ago
+   by a fresh one.
+ * What is due by mistake is due all at once: above a share of the holding, only what cannot wait runs unasked
+   (`policies.renewal_guard`). An operator's `--all` is the confirmation.
+ * A round that was missed is made up for by the next one: needs do not go away by themselves.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from archive_core.catalogue.rows import HeadRow, RenewalRow
+from archive_core.digests import Digest
+from archive_core.errors import ArchiveError, ClockNotTrustedError, UnavailableError
+from archive_core.evidence.token import parse_token
+from archive_core.findings import utc_text
+from archive_core.lifecycle import Actor
+from archive_core.preservation import Progress
+from archive_core.renewal import form
+from archive_core.renewal.facts import chain_facts
+from archive_core.renewal.finishing import Finishing
+from archive_core.renewal.means import Means, RenewalView, Target, pause, paused_since, require_not_paused
+from archive_core.renewal.timestamps import Group, TimestampRenewal
+from archive_core.trail.events import EventType, Outcome
+from policies.clock_sanity import ClockState, judge_clock
+from policies.renewal import due_needs, needs
+from policies.renewal_guard import guarded
+from policies.renewal_values import ChainFacts, RenewalKind, RenewalNeed, RenewalPolicy
+
+DUE, ALL = "due", "all"
+SHOWN = 20
+"""Needs that are shown one by one; more are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalRequest:
+    """What to renew. `kind` None means whatever is due; `which` is `due` or `all` (the confirmation of an
+    operator). `algorithm` is the digest to move to in a hash-tree renewal; `tsa` an authority to take."""
+
+    kind: RenewalKind | None = None
+    which: str = DUE
+    algorithm: str | None = None
+    tsa: str | None = None
+    dry_run: bool = False
+    patient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalResult:
+    """What came of it: renewals made (or that would be), needs that are blocked, and the question that waits
+    for an operator, if so much is due that it is not done unasked."""
+
+    views: tuple[RenewalView, ...] = ()
+    blocked: tuple[RenewalNeed, ...] = ()
+    question: str | None = None
+    waiting: int = 0
+    dry_run: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing that was asked for is left."""
+        return not self.blocked and self.question is None and all(view.error is None for view in self.views)
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "dry_run": self.dry_run,
+            "renewals": [view.to_json() for view in self.views],
+            "blocked": [need_json(need) for need in self.blocked],
+            "question": self.question,
+            "waiting": self.waiting,
+        }
+
+
+def need_json(need: RenewalNeed) -> dict[str, object]:
+    """A need as documents show it."""
+    return {
+        "batch": need.batch,
+        "line": need.line,
+        "kind": str(need.kind),
+        "documents": need.documents,
+        "due": utc_text(need.due),
+        "ends": utc_text(need.ends) if need.ends else None,
+        "reason": need.reason.code,
+        "because": str(need.reason),
+        "digest": need.digest,
+        "blocked": str(need.blocked) if need.blocked else None,
+        "blocked_because": str(need.blocked_because) if need.blocked_because else None,
+    }
+
+
+class Renewing:
+    """Renewals of the whole holding."""
+
+    def __init__(self, means: Means, policy: RenewalPolicy | None = None) -> None:
+        self._means = means
+        self._policy = policy or RenewalPolicy()
+        self._finishing = Finishing(means)
+        self._timestamps = TimestampRenewal(means, self._finishing)
+
+    # -- doing --------------------------------------------------------------------------------
+
+    def run(self, request: RenewalRequest, *, actor: Actor, progress: Progress) -> RenewalResult:
+        """Renew what is asked for. Raises `RenewalPausedError`, `ClockNotTrustedError`, `LeaseHeldError` and
+        `SettingsError`; what could not be renewed is told in the result."""
+        if not request.dry_run:
+            require_not_paused(self._means.catalogue)
+        self._require_clock(request.tsa)
+        if request.which == ALL:
+            return self._run_all(request, actor, progress)
+        return self._run_due(request, actor, progress)
+
+    def _run_all(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
+        reason = f"ordered by an operator on {self._means.clock.now():%Y-%m-%d}"
+        targets = [Target(head.batch, head.line, reason) for head in self._means.catalogue.heads()]
+        return RenewalResult(tuple(self._renew(request, targets, actor, progress)), dry_run=request.dry_run)
+
+    def _run_due(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
+        at = self._means.clock.now()
+        heads = self._means.catalogue.heads()
+        due = [need for need in self._due(heads, at) if request.kind in (None, need.kind)]
+        allowed = guarded(due, holding=len(heads), policy=self._policy, at=at)
+        stamped = [need for need in allowed.run if need.kind is RenewalKind.TIMESTAMP]
+        targets = [Target(need.batch, need.line, str(need.reason), need.restart_from) for need in stamped]
+        views = self._renew(request, targets, actor, progress)
+        if allowed.question is not None and not request.dry_run:
+            self._alarm("mass-renewal", str(allowed.question), actor)
+        return RenewalResult(
+            views=tuple(views),
+            blocked=tuple(need for need in due if need.blocked is not None),
+            question=str(allowed.question) if allowed.question else None,
+            waiting=len(allowed.ask),
+            dry_run=request.dry_run,
+        )
+
+    def _renew(
+        self, request: RenewalRequest, targets: Sequence[Target], actor: Actor, progress: Progress
+    ) -> list[RenewalView]:
+        if request.dry_run:
+            groups, problems = self._timestamps.plan(targets, tsa=request.tsa)
+            return [*problems, *(planned(group) for group in groups)]
+        return self._timestamps.run(targets, actor=actor, progress=progress, tsa=request.tsa, patient=request.patient)
+
+    def _alarm(self, code: str, message: str, actor: Actor) -> None:
+        """An alarm is an event, once for as long as it stands."""
+        if self._means.catalogue.meta_get(f"alarm:{code}") == message:
+            return
+        self._means.sequencer.record(
+            EventType.TIMESTAMP_RENEWAL, Outcome.FAILURE, code, actor=actor, detail={"message": message[:2000]}
+        )
+        self._means.catalogue.meta_set(f"alarm:{code}", message)
+
+    # -- what is due --------------------------------------------------------------------------
+
+    def chains(self, heads: Sequence[HeadRow] | None = None) -> list[ChainFacts]:
+        """The newest chain of every line of every batch, as policies see it."""
+        return chain_facts(self._means.catalogue, self._means.catalogue.heads() if heads is None else heads)
+
+    def _due(self, heads: Sequence[HeadRow], at: datetime) -> list[RenewalNeed]:
+        return due_needs(self.chains(heads), table=self._means.published.algorithms, policy=self._policy, at=at)
+
+    # -- the clock ----------------------------------------------------------------------------
+
+    def _require_clock(self, tsa: str | None) -> None:
+        now, last = self._means.clock.now(), self._means.catalogue.newest_stamp_time()
+        judged = judge_clock(now, last_known=last)
+        if judged.state is ClockState.AHEAD:
+            judged = judge_clock(now, last_known=last, fresh=self._fresh_time(tsa))
+        if not judged.good:
+            raise ClockNotTrustedError(judged.message, state=str(judged.state))
+
+    def _fresh_time(self, tsa: str | None) -> datetime:
+        """The genTime of a time-stamp over nothing, of the first authority that answers."""
+        names = [tsa] if tsa else sorted(self._means.authorities)
+        problem: UnavailableError | None = None
+        for name in names:
+            authority = self._means.authorities.get(name)
+            if authority is None:
+                continue
+            try:
+                token = authority.timestamp(Digest.of("sha512", secrets.token_bytes(32)))
+            except UnavailableError as error:
+                problem = error
+                continue
+            return parse_token(token.der).gen_time
+        raise problem or ClockNotTrustedError("no time-stamp authority is there to confirm the clock")
+
+    # -- how it is ----------------------------------------------------------------------------
+
+    def pause(self, *, paused: bool, actor: Actor) -> None:
+        """Let renewals stop at their next step, or go on."""
+        pause(self._means.catalogue, paused=paused, at=self._means.clock.now())
+        self._means.sequencer.record(
+            EventType.SETTINGS_CHANGE, Outcome.SUCCESS, f"renewal-{'paused' if paused else 'resumed'}", actor=actor
+        )
+
+    def status(self) -> dict[str, object]:
+        """How renewals are, for people and machines."""
+        at = self._means.clock.now()
+        heads = self._means.catalogue.heads()
+        found = list(needs(self.chains(heads), table=self._means.published.algorithms, policy=self._policy, at=at))
+        due = [need for need in found if need.is_due(at)]
+        later = min((need for need in found if not need.is_due(at)), key=lambda need: need.due, default=None)
+        rows = self._means.catalogue.renewals()
+        return {
+            "paused_since": paused_since(self._means.catalogue),
+            "chains": len(heads),
+            "renewals": len([row for row in rows if row.gen_time is not None]),
+            "unfinished": [_row_json(row) for row in rows if row.gen_time is None and row.abandoned is None],
+            "last": _row_json(rows[-1]) if rows else None,
+            "due": {
+                str(kind): len([need for need in due if need.kind is kind and need.blocked is None])
+                for kind in RenewalKind
+            },
+            "blocked": [need_json(need) for need in due if need.blocked is not None][:SHOWN],
+            "next": need_json(later) if later else None,
+        }
+
+    def warnings(self) -> list[str]:
+        """What an operator should look at."""
+        try:
+            found = self.status()
+        except ArchiveError as error:
+            return [f"renewal: {error}"]
+        said = [f"renewal is paused since {found['paused_since']}"] if found["paused_since"] else []
+        unfinished, blocked = found["unfinished"], found["blocked"]
+        assert isinstance(unfinished, list)
+        assert isinstance(blocked, list)
+        said += [f"renewal {row['renewal']} waits for its time-stamp since {row['formed_at']}" for row in unfinished]
+        said += [
+            f"batch {need['batch']}, line {need['line']} cannot be renewed: {need['blocked_because']}"
+            for need in blocked
+        ]
+        return said
+
+
+def planned(group: Group) -> RenewalView:
+    """What would be renewed."""
+    rows = group.rows
+    return RenewalView(
+        number=0,
+        kind=form.TIMESTAMP,
+        line=group.line,
+        digest=group.digest,
+        tsa=group.tsa,
+        batches=len(rows),
+        tokens=len(group.points),
+        documents=sum(row.leaf_count for row in rows),
+    )
+
+
+def _row_json(row: RenewalRow) -> dict[str, object]:
+    return {
+        "renewal": row.number,
+        "kind": row.kind,
+        "line": row.line,
+        "digest": row.digest,
+        "tsa": row.tsa,
+        "covers": row.covers,
+        "formed_at": utc_text(row.formed_at),
+        "gen_time": utc_text(row.gen_time) if row.gen_time else None,
+    }
