@@ -101,6 +101,16 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlgorithmSettings:
+    """Which list of algorithms is in force. `table` is a file (our TOML, DSSC XML or JSON), empty for the newest one
+    that comes with the program; `signers` are PEM files with the certificates that may have signed it."""
+
+    table: str = ""
+    signers: tuple[str, ...] = ()
+    require_signature: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveSettings:
     home: Path
     name: str
@@ -113,6 +123,7 @@ class ArchiveSettings:
     anchors: tuple[str, ...]
     server: ServerSettings
     staging: Path
+    algorithms: AlgorithmSettings = AlgorithmSettings()
 
     @classmethod
     def load(cls, home: Path) -> ArchiveSettings:
@@ -192,6 +203,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         anchors=tuple(str(name) for name in top.take("trust_anchors", list, [])),
         server=top.take_table("server", _server),
         staging=home / top.take("staging", str, "staging/deposits"),
+        algorithms=top.take_table("algorithms", _algorithms),
     )
     top.done()
     _verify(settings)
@@ -228,6 +240,16 @@ def _authority(table: _Table) -> AuthoritySettings:
 
 def _seal(table: _Table) -> SealSettings:
     settings = SealSettings(table.take("key", str, "local:"))
+    table.done()
+    return settings
+
+
+def _algorithms(table: _Table) -> AlgorithmSettings:
+    settings = AlgorithmSettings(
+        table=table.take("table", str, ""),
+        signers=tuple(str(name) for name in table.take("signers", list, [])),
+        require_signature=table.take("require_signature", bool, False),
+    )
     table.done()
     return settings
 

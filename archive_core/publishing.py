@@ -18,7 +18,12 @@ from archive_core.replication import Copies
 from policies.algorithms import AlgorithmTable
 from policies.profiles import PreservationProfile
 
-PROFILE_FILE, TABLE_FILE = "profile.toml", "algorithms.toml"
+PROFILE_FILE = "profile.toml"
+
+
+def table_file(table: AlgorithmTable) -> str:
+    """The file that holds a table in its object: `algorithms.toml`, or as the list in force is written."""
+    return f"algorithms.{table.form}"
 
 
 class Published:
@@ -56,7 +61,7 @@ class Published:
         for profile in self.profiles:
             self._keep(copies, f"profile-{profile.id}", PROFILE_FILE, profile.source, profile.valid_from)
         table = self.algorithms
-        self._keep(copies, table.id, TABLE_FILE, table.source, table.issued)
+        self._keep(copies, table.id, table_file(table), table.source, table.issued)
 
     def missing(self, copies: Copies) -> list[str]:
         """The names of published policies that some store lacks."""

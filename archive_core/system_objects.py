@@ -17,7 +17,7 @@ from archive_core.batch_reading import Known
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.digests import Digest
 from archive_core.identifiers import BATCH, TRAIL, TRAIL_DETAIL, named_object, system_object
-from archive_core.publishing import PROFILE_FILE, TABLE_FILE, Published
+from archive_core.publishing import PROFILE_FILE, Published, table_file
 from archive_core.renewal import form
 from archive_core.trail.segments import LEAVES
 
@@ -51,4 +51,4 @@ def expected_objects(catalogue: Catalogue, published: Published) -> Iterator[Exp
         digest = Digest.of("sha512", profile.source).hex
         yield Expected(named_object(f"profile-{profile.id}"), {PROFILE_FILE: digest})
     table = published.algorithms
-    yield Expected(named_object(table.id), {TABLE_FILE: Digest.of("sha512", table.source).hex})
+    yield Expected(named_object(table.id), {table_file(table): Digest.of("sha512", table.source).hex})

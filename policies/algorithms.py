@@ -59,6 +59,8 @@ class AlgorithmRow:
     bits: int = 0
     min_bits: int | None = None
     max_bits: int | None = None
+    since: datetime | None = None
+    """When it became suitable, where a list says so (RFC 5698 3.2, Start)."""
 
     @property
     def name(self) -> str:
@@ -88,7 +90,8 @@ class LongTermRule:
 
 @dataclass(frozen=True, slots=True)
 class AlgorithmTable:
-    """A published table. `source` is the file's bytes, which are kept as a storage object."""
+    """A published table. `source` is the file's bytes, which are kept as a storage object; `form` is what it is
+    written in: `toml`, `xml` or `json` (see `policies.tables`)."""
 
     id: str
     issued: datetime
@@ -97,10 +100,11 @@ class AlgorithmTable:
     signatures: tuple[AlgorithmRow, ...]
     long_term: LongTermRule
     source: bytes = field(repr=False)
+    form: str = "toml"
 
     @classmethod
     def load(cls, source: bytes) -> Self:
-        """Read a table; raises PolicyError, naming the place, for anything that is not one."""
+        """Read a table in TOML; raises PolicyError, naming the place, for anything that is not one."""
         top = read_toml(source, "The algorithm table")
         top.choice("format", (FORMAT,))
         sources = _sources(top.sections("source"))
@@ -190,6 +194,8 @@ def _is_table(name: str) -> bool:
 
 
 def _judged(row: AlgorithmRow, what: str, at: datetime) -> Suitability:
+    if row.since is not None and aware(at) < row.since:
+        return Suitability(False, row.until, f"{what} is suitable only since {row.since.date()}.", row.source)
     if row.until is None:
         return Suitability(True, None, f"{what} is {row.status}, without a known end.", row.source)
     day = row.until.date()
