@@ -18,7 +18,7 @@ from archive_core.admission import CONTENT_DIGEST
 from archive_core.batch import BatchLine, FormedBatch, formed_package
 from archive_core.batch_reading import read_batch_from
 from archive_core.catalogue.catalogue import Catalogue
-from archive_core.catalogue.rows import BatchRow, LineRow, VersionRow
+from archive_core.catalogue.rows import BatchRow, LineRow
 from archive_core.digests import Digest
 from archive_core.errors import (
     AlreadyExistsError,
@@ -27,11 +27,11 @@ from archive_core.errors import (
     SettingsError,
 )
 from archive_core.evidence.derivation import DERIVATION_VERSION
-from archive_core.evidence.hash_tree import HashTree, group_leaf
+from archive_core.evidence.hash_tree import HashTree
 from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, system_object
+from archive_core.leaves import READ_BACK, Leaves, from_catalogue, from_stores, may_come_from_catalogue
 from archive_core.lifecycle import Actor, BatchView
-from archive_core.packaging import read_description
 from archive_core.ports import Clock, Sealer, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
 from archive_core.receipts import Named, Root, Statement
@@ -170,10 +170,12 @@ class Preservation:
         """A sealed batch on every store and in the catalogue; its number. None when another process
         had taken that number: its batch was adopted, and who awaits evidence is another question now.
         """
-        rows = self._catalogue.awaiting_evidence(profile.id, originator, min(MAX_MEMBERS, profile.batch.close_at_count))
+        at = self._clock.now()
+        lines = self._lines(profile, at)
+        leaves = self._leaves(profile, originator, lines, progress)
         # After the members are chosen, so that the trail's head covers the deposit of each of them.
         self._sequencer.flush()
-        batch = self._seal(profile, rows, progress)
+        batch = self._seal(profile, lines, leaves, at)
         self._holder.renew()
         try:
             self._copies.replicate_in_turn(formed_package(batch, batch.statement.time))
@@ -184,23 +186,32 @@ class Preservation:
         self._enter(batch, originator)
         return batch.number
 
-    def _seal(self, profile: PreservationProfile, rows: Sequence[VersionRow], progress: Progress) -> FormedBatch:
-        at = self._clock.now()
-        lines = self._lines(profile, at)
-        leaves: dict[str, list[bytes]] = {line.line: [] for line in lines}
-        for done, row in enumerate(rows):
-            description, _ = read_description(self._copies, row, self._on_damage)
-            for line in lines:
-                leaves[line.line].append(group_leaf(line.digest, description.group_digests(line.digest)))
-            if done % 100 == 0:
-                progress("collecting", done, len(rows))
-        trees = {line.line: HashTree.build(line.digest, leaves[line.line]) for line in lines}
-        statement = self._statement(profile, lines, trees, len(rows), at)
+    def _leaves(
+        self,
+        profile: PreservationProfile,
+        originator: str | None,
+        lines: Sequence[BatchLine],
+        progress: Progress,
+    ) -> Leaves:
+        limit = min(MAX_MEMBERS, profile.batch.close_at_count)
+        if limit > READ_BACK and may_come_from_catalogue(lines):
+            rows = self._catalogue.awaiting_evidence(profile.id, originator, READ_BACK + 1)
+            if len(rows) > READ_BACK:
+                return from_catalogue(self._catalogue, profile.id, originator, limit, lines, progress)
+        else:
+            rows = self._catalogue.awaiting_evidence(profile.id, originator, limit)
+        return from_stores(rows, lines, self._copies, self._on_damage, progress)
+
+    def _seal(
+        self, profile: PreservationProfile, lines: tuple[BatchLine, ...], leaves: Leaves, at: datetime
+    ) -> FormedBatch:
+        trees = {line.line: HashTree.build(line.digest, leaves.by_line[line.line]) for line in lines}
+        statement = self._statement(profile, lines, trees, len(leaves.members), at)
         data = statement.to_bytes()
         seal = self._sealer.seal(data, at=at)
         return FormedBatch(
             number=statement.batch,
-            members=tuple((row.poid, row.version) for row in rows),
+            members=leaves.members,
             lines=lines,
             trees=trees,
             statement_bytes=data,

@@ -8,7 +8,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import ColumnElement, Connection, Engine, Table, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -55,6 +55,15 @@ _GETTERS: dict[type[Any], attrgetter[tuple[Any, ...]]] = {}
 def upsert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT, in this connection's dialect."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def among(table: Table, wanted: Iterable[tuple[str, int]]) -> ColumnElement[bool]:
+    """That a row's (poid, version) is one of these.
+
+    The POIDs are asked for by themselves as well: by a list of pairs alone SQLite goes through the whole table.
+    """
+    pairs = list(wanted)
+    return table.c.poid.in_({poid for poid, _ in pairs}) & tuple_(table.c.poid, table.c.version).in_(pairs)
 
 
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[Sequence[T]]:

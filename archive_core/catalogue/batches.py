@@ -22,6 +22,9 @@ from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import batches, lines, stamps, versions
 from archive_core.errors import AlreadyExistsError, ConcurrentChangeError, NotFoundError
 
+MEMBERS_AT_ONCE = 10_000
+"""Members in one call of the driver: a batch of a million is one transaction, but not one list."""
+
 
 class Batches(Part):
     def next_batch_number(self) -> int:
@@ -48,16 +51,20 @@ class Batches(Part):
                 return
             connection.execute(insert(batches).values(to_values(batch)))
             _insert_lines(connection, lines)
-            connection.execute(
+            joining = (
                 update(versions)
                 .where(
                     versions.c.poid == bindparam("poid_"),
                     versions.c.version == bindparam("version_"),
                     versions.c.batch.is_(None),
                 )
-                .values(batch=batch.number, leaf=bindparam("leaf_")),
-                [{"poid_": poid, "version_": version, "leaf_": leaf} for leaf, (poid, version) in enumerate(members)],
+                .values(batch=batch.number, leaf=bindparam("leaf_"))
             )
+            for chunk in chunks(enumerate(members), MEMBERS_AT_ONCE):
+                connection.execute(
+                    joining,
+                    [{"poid_": poid, "version_": version, "leaf_": leaf} for leaf, (poid, version) in chunk],
+                )
             if _count_members(connection, batch.number) != len(members):
                 raise ConcurrentChangeError("A member of the batch is unknown or in another batch.", batch=batch.number)
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, tuple_
+from sqlalchemy import Connection, delete, func, select
 
-from archive_core.catalogue.base import Part, chunks, upsert
+from archive_core.catalogue.base import Part, among, chunks, upsert
 from archive_core.catalogue.rows import Claim, ClaimRequest
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import claims, versions
@@ -79,7 +79,7 @@ class Claims(Part):
                 if mine:  # what we claimed was entered, and its claim ended, while we waited to insert
                     given_up.append(wanted)
             if given_up:
-                connection.execute(delete(claims).where(tuple_(claims.c.poid, claims.c.version).in_(given_up)))
+                connection.execute(delete(claims).where(among(claims, given_up)))
             return answers
 
     def claim_version(self, poid: str, version: int, description: bytes, at: datetime) -> None:
@@ -257,8 +257,7 @@ def _entered(connection: Connection, wanted: Iterable[tuple[str, int]]) -> set[t
     """Those of the versions that are in the catalogue."""
     found: set[tuple[str, int]] = set()
     for chunk in chunks(wanted, 250):
-        query = select(versions.c.poid, versions.c.version)
-        query = query.where(tuple_(versions.c.poid, versions.c.version).in_(chunk))
+        query = select(versions.c.poid, versions.c.version).where(among(versions, chunk))
         found.update((row.poid, row.version) for row in connection.execute(query))
     return found
 

@@ -10,13 +10,15 @@ Rules kept here
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, tuple_
+from sqlalchemy import Connection, delete, exists, func, insert, select
 
-from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values, upsert
+from archive_core.catalogue.base import Part, among, chunks, to_row, to_rows, to_values, upsert
 from archive_core.catalogue.events import insert_events
 from archive_core.catalogue.rows import (
     AwaitingGroup,
@@ -163,6 +165,29 @@ class Versions(Part):
         with reading(self._engine) as connection:
             return to_rows(VersionRow, connection.execute(query).mappings())
 
+    def awaiting_digests(
+        self, profile: str, originator: str | None = None, limit: int = 10_000
+    ) -> Iterator[tuple[str, int, set[bytes]]]:
+        """POID, version and the set of SHA-512 digests (description and files) of versions without a batch,
+        in the order of `awaiting_evidence`; read as one transaction while it is iterated."""
+        chosen = select(versions.c.poid, versions.c.version, versions.c.description_digest, versions.c.received).where(
+            versions.c.batch.is_(None), versions.c.profile == profile
+        )
+        if originator is not None:
+            chosen = chosen.where(versions.c.originator == originator)
+        order = (chosen.selected_columns.received, chosen.selected_columns.poid, chosen.selected_columns.version)
+        each = chosen.order_by(*order).limit(limit).subquery()
+        query = select(each.c.poid, each.c.version, each.c.description_digest, files.c.content_digest)
+        query = query.join_from(each, files, (files.c.poid == each.c.poid) & (files.c.version == each.c.version))
+        query = query.order_by(each.c.received, each.c.poid, each.c.version)
+        with reading(self._engine) as connection:
+            rows = connection.execution_options(yield_per=10_000).execute(query)
+            for (poid, version), group in groupby(rows, key=itemgetter(0, 1)):
+                digests: set[bytes] = set()
+                for _, _, described, content in group:
+                    digests.update((bytes.fromhex(described), bytes.fromhex(content)))
+                yield poid, version, digests
+
     def awaiting_groups(self) -> list[AwaitingGroup]:
         """Versions without a batch, counted by (profile, originator)."""
         keys = (versions.c.profile, versions.c.originator)
@@ -191,7 +216,7 @@ class Versions(Part):
 def _existing(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], VersionRow]:
     found: dict[tuple[str, int], VersionRow] = {}
     for chunk in chunks(wanted, 250):
-        query = select(versions).where(tuple_(versions.c.poid, versions.c.version).in_(chunk))
+        query = select(versions).where(among(versions, chunk))
         for row in to_rows(VersionRow, connection.execute(query).mappings()):
             found[row.poid, row.version] = row
     return found
@@ -233,7 +258,7 @@ def _end(connection: Connection, rows: Sequence[VersionRow]) -> dict[tuple[str, 
     """Delete the claims on versions; those that there were, with the sha512 (hex) of their description."""
     if not rows:
         return {}
-    statement = delete(claims).where(tuple_(claims.c.poid, claims.c.version).in_([(r.poid, r.version) for r in rows]))
+    statement = delete(claims).where(among(claims, [(row.poid, row.version) for row in rows]))
     returned = connection.execute(statement.returning(claims.c.poid, claims.c.version, claims.c.description))
     return {(row.poid, row.version): hashlib.sha512(bytes(row.description)).hexdigest() for row in returned}
 
