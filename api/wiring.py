@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.engine import make_url
 
+from api.algorithm_lists import algorithms_in_force
 from api.deferred import DeferredSealer, DeferredSealValidator, DeferredTimestampValidator
 from api.home import open_local_trust
 from api.settings import ArchiveSettings, AuthoritySettings, StoreSettings
@@ -27,25 +28,29 @@ from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import Clock, ObjectStore, Sealer, SealValidator, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
 from archive_core.replication import Copies
-from policies.algorithms import current_algorithms
+from policies.algorithms import AlgorithmTable
 from policies.profiles import published_profiles
 from signing.http_transport import HttpTransport
 from signing.keys import load_key
 from signing.local_trust import LocalTrust
 from signing.tsa import TsaClient
 from storage_backends.filesystem import FilesystemStore
+from storage_backends.writer import SideBySideStore
 
 LOCAL = "local"
 
 
-def build_archive(settings: ArchiveSettings, *, clock: Clock | None = None, create: bool = False) -> Archive:
+def build_archive(
+    settings: ArchiveSettings, *, clock: Clock | None = None, create: bool = False, busy: bool = False
+) -> Archive:
     """An archive over what the settings describe. With `create`, storage roots and catalogue are made
-    where they are missing; without, what is missing is an error. Raises `SettingsError`,
-    `SchemaOutOfDateError`, `CatalogueDamagedError` or `UnavailableError`."""
+    where they are missing; without, what is missing is an error. A `busy` one is to take many deposits
+    at once: processes of their own write its stores. Raises `SettingsError`, `SchemaOutOfDateError`,
+    `CatalogueDamagedError` or `UnavailableError`."""
     clock = clock or SystemClock()
     published = build_published(settings)
     signing = build_signing(settings, clock)
-    copies = build_copies(settings, create=create)
+    copies = build_copies(settings, create=create, busy=busy)
     try:
         if create:
             published.publish(copies)
@@ -82,16 +87,17 @@ def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
     libraries that work with them load when they are first used."""
     trust = _local_trust(settings)
     anchors, test_anchors = _anchors(settings, trust)
+    algorithms = build_algorithms(settings)
 
     def validator() -> TimestampValidator:
         from signing.timestamp_validation import TokenValidator
 
-        return TokenValidator(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
+        return TokenValidator(anchors, algorithms=algorithms, test_anchors=test_anchors)
 
     def seal_validator() -> SealValidator:
         from signing.seal_validation import SealVerifier
 
-        return SealVerifier(anchors, algorithms=current_algorithms(), test_anchors=test_anchors)
+        return SealVerifier(anchors, algorithms=algorithms, test_anchors=test_anchors)
 
     return Signing(
         authorities={one.name: _authority(one, trust, clock) for one in settings.authorities},
@@ -101,13 +107,24 @@ def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
     )
 
 
+def build_algorithms(settings: ArchiveSettings) -> AlgorithmTable:
+    """The list of algorithms in force; raises `SettingsError`."""
+
+    def verify(source: bytes, signers: Sequence[bytes]) -> None:
+        from signing.list_signature import verify_list_signature  # loads lxml
+
+        verify_list_signature(source, signers)
+
+    return algorithms_in_force(settings, certificates=read_certificates, verify=verify)
+
+
 def build_published(settings: ArchiveSettings) -> Published:
-    return Published(published_profiles(), current_algorithms(), default_profile=settings.default_profile)
+    return Published(published_profiles(), build_algorithms(settings), default_profile=settings.default_profile)
 
 
-def build_copies(settings: ArchiveSettings, *, create: bool) -> Copies:
+def build_copies(settings: ArchiveSettings, *, create: bool, busy: bool = False) -> Copies:
     """The stores of the settings, each with its storage root."""
-    roots = [StorageRoot(_store(settings.home, one, create=create)) for one in settings.stores]
+    roots = [StorageRoot(_store(settings.home, one, create, busy)) for one in settings.stores]
     settings.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
     if create:
         for root in roots:
@@ -151,22 +168,21 @@ def catalogue_url(settings: ArchiveSettings, file: str | None = None) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _store(home: Path, settings: StoreSettings, *, create: bool) -> ObjectStore:
+def _store(home: Path, settings: StoreSettings, create: bool, busy: bool) -> ObjectStore:
     opener = _STORES.get(settings.scheme)
     if opener is None:
         known = ", ".join(sorted(_STORES))
         raise SettingsError(f"the store {settings.name} has the scheme {settings.scheme!r}; built are: {known}")
-    return opener(home, settings, create)
+    return opener(home, settings, create, busy)
 
 
-def _filesystem(home: Path, settings: StoreSettings, create: bool) -> ObjectStore:
+def _filesystem(home: Path, settings: StoreSettings, create: bool, busy: bool) -> ObjectStore:
+    kind = SideBySideStore if busy else FilesystemStore
     root, staging = home / settings.root, home / settings.staging
-    if create:
-        return FilesystemStore.create(settings.name, root, staging)
-    return FilesystemStore(settings.name, root, staging)
+    return kind.create(settings.name, root, staging) if create else kind(settings.name, root, staging)
 
 
-_STORES: dict[str, Callable[[Path, StoreSettings, bool], ObjectStore]] = {"filesystem": _filesystem}
+_STORES: dict[str, Callable[[Path, StoreSettings, bool, bool], ObjectStore]] = {"filesystem": _filesystem}
 
 
 def _local_trust(settings: ArchiveSettings) -> LocalTrust | None:

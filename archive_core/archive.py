@@ -14,7 +14,7 @@ import contextlib
 import filecmp
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -188,6 +188,26 @@ class Archive:
         """A new preservation object, on every required store when this returns."""
         with self._refusals(actor, "deposit"):
             return self._deposit.deposit(submission, actor=actor)
+
+    def deposit_many(
+        self,
+        submissions: Iterable[SubmissionObject | ArchiveError],
+        *,
+        actor: Actor,
+        tell: Callable[[Acknowledgement | ArchiveError], None],
+    ) -> None:
+        """A new preservation object for each submission, in groups that share the durable steps.
+
+        `tell` gets one answer for each, in their order: an acknowledgement, or the error that `deposit`
+        would have raised for it; one that was refused before it came here is given as its error. A
+        refusal is recorded like any other. An interruption is raised after what was begun is told."""
+
+        def told(answer: Acknowledgement | ArchiveError) -> None:
+            if isinstance(answer, ArchiveError):
+                self.record_refusal(answer, actor=actor, what="deposit")
+            tell(answer)
+
+        self._deposit.deposit_many(submissions, actor=actor, tell=told)
 
     def update(self, poid: str, submission: SubmissionObject, *, actor: Actor) -> Acknowledgement:
         """The complete new content of an object as its next version."""

@@ -1,10 +1,11 @@
 """The frozen values a document becomes, in order; each is named by what is now true.
 
-    SubmissionObject -> AcceptedSubmission -> ArchivalPackage -> StoredPackage -> PreservationObject
+    SubmissionObject -> AcceptedSubmission -> PreparedSubmission -> ArchivalPackage (durable on every
+    required store) -> PreservationObject
 
 Rules kept here
  * A value is made only from the one before it, by the one module that may (`admission`, `packaging`,
-   `replication`, `deposit`), so the order cannot be got wrong.
+   `committing`), so the order cannot be got wrong.
  * *received*, *replicated* and *evidenced* are three different words; none claims the next.
 """
 
@@ -19,7 +20,6 @@ from pathlib import Path
 from archive_core.description import Description
 from archive_core.digests import Digest
 from archive_core.findings import utc_text
-from archive_core.ocfl.package import ArchivalPackage
 from policies.profiles import PreservationProfile
 
 
@@ -98,14 +98,22 @@ class AcceptedSubmission:
     files: tuple[AcceptedFile, ...]
     request_digest: str
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size for file in self.files)
+
 
 @dataclass(frozen=True, slots=True)
-class StoredPackage:
-    """A package that every required store holds durably and read back."""
+class PreparedSubmission:
+    """Accepted and described, by whom and when; nothing is claimed or stored yet. `description_bytes` are
+    those of `description`."""
 
-    package: ArchivalPackage
+    accepted: AcceptedSubmission
     description: Description
-    stores: tuple[str, ...]
+    description_bytes: bytes
+    actor: Actor
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

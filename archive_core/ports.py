@@ -171,6 +171,10 @@ class ObjectStore(Protocol):
         """Remove what `leftovers` names and return it; never touches the root."""
         ...
 
+    def close(self) -> None:
+        """Let go of whatever helps to write. A later write gets it again."""
+        ...
+
 
 # -- trusted time and seals -------------------------------------------------------------------
 

@@ -21,10 +21,10 @@ from archive_core.batch_reading import read_batch_from
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, FileRow, VersionRow
 from archive_core.catalogue.versions import Entry
-from archive_core.deposit import file_rows, version_row
 from archive_core.description import MAX_BYTES as MAX_DESCRIPTION_BYTES
 from archive_core.description import Description
 from archive_core.digests import Digest
+from archive_core.entries import file_rows, version_row
 from archive_core.errors import ArchiveError, DamageError, MalformedDocumentError, UnknownObjectError
 from archive_core.findings import Finding
 from archive_core.identifiers import BATCH, RENEWAL, TRAIL, is_poid, number_of, object_name, storage_object_for

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,7 +82,7 @@ class Copies:
         """Write the package to every store; returns their names. Raises the first store's error
         after every store has finished, `ConflictError`s before others: a conflict is an answer,
         unavailability is not."""
-        return self._write(self.roots, package)
+        return self.start([package]).finish()
 
     def replicate_in_turn(self, package: ArchivalPackage) -> tuple[str, ...]:
         """As `replicate`, but the first store decides: the others are written when it has taken the package.
@@ -90,14 +90,14 @@ class Copies:
         For objects that are claimed by writing them. Of two processes that claim one number at once, the
         loser has then written nothing anywhere; side by side, each could win on another store."""
         self.roots[0].write_version(package)
-        return self._write(self.roots[1:], package)
+        others = [self._pool.submit(root.write_versions, [package]) for root in self.roots[1:]]
+        return Replication(self.names, others).finish()
 
-    def _write(self, roots: Sequence[StorageRoot], package: ArchivalPackage) -> tuple[str, ...]:
-        futures = [self._pool.submit(root.write_version, package) for root in roots]
-        errors = [error for future in futures if (error := future.exception())]
-        for error in sorted(errors, key=lambda error: isinstance(error, UnavailableError)):
-            raise error
-        return self.names
+    def start(self, packages: Sequence[ArchivalPackage]) -> Replication:
+        """Begin to write packages of different objects to every store, sharing the durable steps."""
+        for package in packages:
+            _ = package.inventory  # made once, and not by every store's thread at the same time
+        return Replication(self.names, [self._pool.submit(root.write_versions, packages) for root in self.roots])
 
     def read(self, what: str, reader: Callable[[StorageRoot], T], on_damage: DamageListener) -> T:
         """The first good answer of `reader` over the stores, in order.
@@ -186,6 +186,28 @@ class Copies:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
+        for root in self.roots:
+            root.store.close()
+
+
+class Replication:
+    """Packages on their way to every store."""
+
+    def __init__(self, stores: tuple[str, ...], futures: Sequence[Future[list[Inventory]]]) -> None:
+        self._stores = stores
+        self._futures = futures
+
+    def finish(self) -> tuple[str, ...]:
+        """The names of the stores, once all of them have everything. Raises as `Copies.replicate`;
+        then some of the packages may be on some of the stores."""
+        errors = [error for future in self._futures if (error := future.exception())]
+        for error in sorted(errors, key=lambda error: isinstance(error, UnavailableError)):
+            raise error
+        return self._stores
+
+    def wait(self) -> None:
+        """No store is writing any more, whatever has become of it."""
+        wait(self._futures)
 
 
 def worst_of(problems: Sequence[ArchiveError], what: str) -> ArchiveError:

@@ -304,6 +304,9 @@ class FilesystemStore:
         with self._tree.errors("clear leftovers"):
             return self._staging.clear_leftovers()
 
+    def close(self) -> None:
+        """Nothing is held between two verbs but the staging session, which ends with the process."""
+
     # -- common -------------------------------------------------------------------------------
 
     @contextmanager

@@ -160,6 +160,9 @@ class MemoryStore:
         self._require()
         return []
 
+    def close(self) -> None:
+        """Nothing but memory is held."""
+
     # -- for tests only -----------------------------------------------------------------------
 
     def damage(self, key: str, data: bytes | None) -> None:

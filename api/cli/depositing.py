@@ -3,7 +3,8 @@
 Rules kept here
  * Each PATH of a deposit is one object. One that is refused does not keep the others out; the exit code
    is that of the first refusal.
- * What was acknowledged is told, also when the rest was cancelled or failed.
+ * Many PATHs are made durable in groups. What was acknowledged is told, also when the rest was cancelled
+   or failed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from api.cli.words import told
 from api.texts import text
 from archive_core.archive import Archive
 from archive_core.errors import ArchiveError, UsageError
+from archive_core.lifecycle import Acknowledgement, SubmissionObject
+
+MANY = 64
+"""From so many objects on, processes of their own write the stores: to start them takes longer than a few
+objects do."""
 
 
 def deposit(arguments: argparse.Namespace, console: Console) -> int:
@@ -25,7 +31,7 @@ def deposit(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.key is not None and len(arguments.paths) > 1:
         raise UsageError(text("one idempotency key stands for one object: deposit one PATH with --key"))
     work = _Deposit(arguments, console)
-    with opened(arguments, console) as archive:
+    with opened(arguments, console, busy=len(arguments.paths) >= MANY) as archive:
         try:
             work.run(archive)
         except BaseException as failure:
@@ -40,6 +46,7 @@ class _Deposit:
 
     def __init__(self, arguments: argparse.Namespace, console: Console) -> None:
         self._arguments = arguments
+        self._paths: list[str] = arguments.paths
         self._console = console
         self._answers: list[dict[str, object]] = []
         self._lines: list[str] = []
@@ -47,19 +54,31 @@ class _Deposit:
         self.exit_code = GOOD
 
     def run(self, archive: Archive) -> None:
-        paths = self._arguments.paths
         originator = self._arguments.organisation or settings_of(self._arguments).default_originator
-        for done, path in enumerate(paths):
-            self._console.progress("depositing", done, len(paths))
-            try:
-                self._take(archive, path, originator)
-            except ArchiveError as error:
-                self._refuse(path, error)
-        self._console.progress("depositing", len(paths), len(paths))
+        self._progress()
+        archive.deposit_many(
+            (self._submission(path, originator) for path in self._paths), actor=actor(), tell=self._told
+        )
 
-    def _take(self, archive: Archive, path: str, originator: str) -> None:
-        submission = submission_of(self._arguments, [path], originator)
-        answer = archive.deposit(submission, actor=actor())
+    def _submission(self, path: str, originator: str) -> SubmissionObject | ArchiveError:
+        try:
+            return submission_of(self._arguments, [path], originator)
+        except ArchiveError as error:
+            return error
+
+    def _told(self, answer: Acknowledgement | ArchiveError) -> None:
+        """Answers come in the order of the paths."""
+        path = self._paths[len(self._answers)]
+        if isinstance(answer, ArchiveError):
+            self._refuse(path, answer)
+        else:
+            self._acknowledge(path, answer)
+        self._progress()
+
+    def _progress(self) -> None:
+        self._console.progress("depositing", len(self._answers), len(self._paths))
+
+    def _acknowledge(self, path: str, answer: Acknowledgement) -> None:
         self._answers.append({**answer.to_json(), "path": path_text(path)})
         again = f" ({text('as before')})" if answer.replayed else ""
         self._lines.append(

@@ -31,12 +31,12 @@ def actor() -> Actor:
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace, console: Console) -> Iterator[Archive]:
+def opened(arguments: argparse.Namespace, console: Console, *, busy: bool = False) -> Iterator[Archive]:
     """The archive for the time of a command. At its end, also after an error, every recorded event
     goes into the trail, so that the loss of the catalogue loses none. A store that cannot take them
     now does not turn the command's success into a failure: the events wait in the catalogue, and
-    whoever runs the command is told."""
-    archive = build_archive(settings_of(arguments))
+    whoever runs the command is told. `busy` as for `build_archive`."""
+    archive = build_archive(settings_of(arguments), busy=busy)
     try:
         yield archive
     finally:

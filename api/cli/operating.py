@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from api.cli.answers import BAD, GOOD, TEST_TRUST
@@ -46,7 +47,11 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
     from api import server
 
     server.serve(
-        settings_of(arguments), build_archive, host=arguments.host, port=arguments.port, json_lines=arguments.json
+        settings_of(arguments),
+        partial(build_archive, busy=True),
+        host=arguments.host,
+        port=arguments.port,
+        json_lines=arguments.json,
     )
     return GOOD
 

@@ -235,7 +235,11 @@ def deposit_event(description_bytes: bytes) -> Event:
     is bound to what was accepted; the originator is named there and not here. Raises
     `MalformedDocumentError` when the bytes are not a description.
     """
-    description = Description.parse(description_bytes)
+    return deposit_event_of(Description.parse(description_bytes), description_bytes)
+
+
+def deposit_event_of(description: Description, description_bytes: bytes) -> Event:
+    """`deposit_event` for a description that was parsed from these bytes, or made them."""
     identity = hash_bytes(COMMITMENT, b"trusted-archive/deposit-event/1\x00", description_bytes)
     return Event(
         event_id=identity[:16].hex(),

@@ -18,7 +18,7 @@ from archive_core.ports import NewFile, NewHead, NewObject, ObjectStore, StoredE
 from tests.fakes.faults import FaultPlan
 
 WRITING = frozenset({"put_new", "replace_head", "replace_heads", "put_objects", "remove", "clear_leftovers"})
-READING = frozenset({"name", "open", "stat", "list", "children", "leftovers"})
+READING = frozenset({"name", "open", "stat", "list", "children", "leftovers", "close"})
 
 
 def unavailable(step: str) -> None:
@@ -84,3 +84,6 @@ class FaultyStore:
     def leftovers(self) -> Sequence[str]:
         self._plan.alive()
         return self.real.leftovers()
+
+    def close(self) -> None:
+        self.real.close()

@@ -98,11 +98,13 @@ def test_the_same_key_gives_the_same_object_and_other_bytes_a_conflict(world: Wo
 def test_an_interrupted_deposit_is_finished_by_its_retry_under_the_same_poid(world: World, monkeypatch) -> None:
     """The second store fails; the retry completes the very same package."""
     root = world.archive.copies.roots[1]
-    real = root.write_version
-    monkeypatch.setattr(root, "write_version", lambda package: (_ for _ in ()).throw(FixityError("broken on purpose")))
+    real = root.write_versions
+    monkeypatch.setattr(
+        root, "write_versions", lambda packages: (_ for _ in ()).throw(FixityError("broken on purpose"))
+    )
     with pytest.raises(FixityError):
         world.deposit({"a": b"1"}, key="k")
-    monkeypatch.setattr(root, "write_version", real)
+    monkeypatch.setattr(root, "write_versions", real)
     held = world.archive.catalogue.find_key("default", "k")
     assert held is not None
     told = world.deposit({"a": b"1"}, key="k")
@@ -115,7 +117,7 @@ def test_an_interrupted_deposit_is_finished_by_its_retry_under_the_same_poid(wor
 def test_a_keyless_deposit_that_lost_its_process_is_adopted_by_audit(small: World, monkeypatch) -> None:
     """What both stores hold and the catalogue does not is entered, with a note and no finding."""
     monkeypatch.setattr(
-        small.archive.catalogue, "enter_version", lambda *_: (_ for _ in ()).throw(SystemExit("killed on purpose"))
+        small.archive.catalogue, "enter_versions", lambda *_: (_ for _ in ()).throw(SystemExit("killed on purpose"))
     )
     with pytest.raises(SystemExit):
         small.deposit({"a": b"orphan"})

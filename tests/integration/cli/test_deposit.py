@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from api.cli import depositing
+from archive_core import bulk
 from tests.command_line import CommandLine, process
 
 FIELDS = {"poid", "status", "path", "version", "originator", "profile", "received", "size", "stores", "replayed"}
@@ -483,21 +485,20 @@ def test_progress_is_json_lines_on_stderr(line: CommandLine, letter: Path) -> No
 def test_what_was_acknowledged_is_told_when_the_rest_is_cancelled(
     line: CommandLine, letter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C between two PATHs: exit 130, the first POID is not lost, and one document stays one."""
-    from archive_core.archive import Archive
+    """Ctrl-C at the third of four PATHs: exit 130, what was begun is finished, and no POID is lost."""
+    real, calls = depositing.submission_of, []
 
-    real, calls = Archive.deposit, []
-
-    def cancelled(*words: object, **options: object) -> object:
+    def cancelled(*words: object) -> object:
         calls.append(words)
-        if len(calls) == 2:
+        if len(calls) == 3:
             raise KeyboardInterrupt
-        return real(*words, **options)  # type: ignore[arg-type]
+        return real(*words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Archive, "deposit", cancelled)
-    said = line.run("--json", "deposit", letter, letter, letter)
+    monkeypatch.setattr(bulk, "GROUP", 1)
+    monkeypatch.setattr(depositing, "submission_of", cancelled)
+    said = line.run("--json", "deposit", letter, letter, letter, letter)
 
     assert said.code == 130
     assert [answer["poid"] for answer in said.json["objects"]] == held(line)
-    assert len(held(line)) == 1
+    assert len(held(line)) == 2
     assert said.error["code"] == said.progress[-1]["code"] == "cancelled"

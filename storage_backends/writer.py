@@ -1,0 +1,137 @@
+"""A process that writes whole objects for one store, so that stores and their caller work side by side.
+
+Rules kept here
+ * The process keeps the promises of `FilesystemStore.put_objects`, because it calls nothing else.
+ * It takes requests from the one process that started it, over a socket that nobody else has, and ends
+   when that process closes the socket or dies. What it was told to write it finishes first.
+ * Ctrl-C and SIGTERM are meant for the one that started it, and mean here that no more requests come.
+ * Whether a writer that vanished had written, nobody knows: that is `StoreUnavailableError`, and the
+   caller assumes both.
+"""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from archive_core.errors import ArchiveError, StoreUnavailableError
+from archive_core.ports import NewObject
+from storage_backends.filesystem import FilesystemStore
+
+INLINE = 16 * 1024 * 1024
+"""Objects of more bytes than this together, and one that comes alone, are written by the caller itself:
+for them a process of its own gains nothing, and small ones must not wait behind large ones."""
+
+
+class Writer:
+    """The process beside a store; it starts with the first request, and again after it vanished."""
+
+    def __init__(self, name: str, root: Path, staging: Path) -> None:
+        self._name = name
+        self._arguments = [name, str(root), str(staging)]
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    def put_objects(self, objects: Sequence[NewObject]) -> None:
+        """As the port's verb; one request at a time."""
+        request = pickle.dumps(list(objects), protocol=pickle.HIGHEST_PROTOCOL)
+        with self._lock:
+            connection = self._connection or self._start()
+            try:
+                connection.send_bytes(request)
+                answer = pickle.loads(connection.recv_bytes())  # noqa: S301 - from a process that we started
+            except (EOFError, OSError) as error:
+                self._end()
+                raise StoreUnavailableError(
+                    "the process that writes for this store ended; whether it had written is not known",
+                    store=self._name,
+                ) from error
+            except BaseException:
+                self._end()  # an answer that nobody waited for must not be taken for the next one's
+                raise
+        if answer is not None:
+            raise answer
+
+    def close(self) -> None:
+        """Let the process finish and end."""
+        with self._lock:
+            self._end()
+
+    def _start(self) -> Connection:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-I", "-m", "storage_backends.writer", str(theirs.fileno()), *self._arguments]
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - this very Python and our own module
+                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+                )
+            except OSError as error:
+                ours.close()
+                raise StoreUnavailableError(f"cannot start a process: {error.strerror}", store=self._name) from error
+        self._connection = Connection(ours.detach())
+        return self._connection
+
+    def _end(self) -> None:
+        connection, self._connection = self._connection, None
+        process, self._process = self._process, None
+        if connection is not None:
+            connection.close()
+        if process is not None:
+            process.wait()
+
+
+class SideBySideStore(FilesystemStore):
+    """A `FilesystemStore` whose many small new objects are written by a process of its own."""
+
+    def __init__(self, name: str, root: Path, staging: Path) -> None:
+        super().__init__(name, root, staging)
+        self._writer = Writer(name, self.root, staging.absolute())
+
+    def put_objects(self, objects: Sequence[NewObject]) -> None:
+        if len(objects) == 1 or sum(file.size for item in objects for file in item.files) > INLINE:
+            super().put_objects(objects)
+        else:
+            self._writer.put_objects(objects)
+
+    def close(self) -> None:
+        self._writer.close()
+        super().close()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve the socket with the given descriptor until its other end is closed."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    descriptor, name, root, staging = arguments
+    store = FilesystemStore(name, Path(root), Path(staging))
+    with Connection(int(descriptor)) as connection:
+        while True:
+            try:
+                objects = pickle.loads(connection.recv_bytes())  # noqa: S301 - from the process that started us
+            except (EOFError, OSError):
+                return  # nobody asks any more
+            try:
+                connection.send_bytes(pickle.dumps(_outcome(store, objects)))
+            except OSError:
+                return
+
+
+def _outcome(store: FilesystemStore, objects: Sequence[NewObject]) -> ArchiveError | None:
+    """None for success. What is no `ArchiveError` is a defect: it ends this process and is seen there."""
+    try:
+        store.put_objects(objects)
+    except ArchiveError as error:
+        return error
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
