@@ -157,7 +157,9 @@ class Archive:
                 shelf=shelf,
                 on_damage=damage,
                 workspace=copies.scratch / "renewal",
-            )
+            ),
+            self._proofs,
+            self._content,
         )
         self._keys = Keys(clock=clock, catalogue=catalogue, sequencer=self._sequencer)
         self._jobs = Jobs(

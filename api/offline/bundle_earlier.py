@@ -4,7 +4,8 @@ Rules kept here
  * Descriptions form a chain: each names its predecessor by digest, from this version down. A version
    that the chain does not reach proves nothing here.
  * An earlier record covers exactly the data group that the earlier description states; the files
-   themselves need not be in the bundle, because their digests stand in what is covered.
+   themselves need not be in the bundle, because their digests stand in what is covered. After a hash-tree
+   renewal that holds of the files that are in the bundle, and only about those anything is said.
  * Where an earlier record is INDETERMINATE its version is left out, with a finding: this version's
    own proof does not rest on it. Where it FAILED, the bundle failed.
  * The proof of a file is the earliest version whose verified group holds its digest (design.md 3).
@@ -103,18 +104,23 @@ def _chain(bundle: Bundle, log: Log) -> list[_Past]:
 
 def _assess(bundle: Bundle, version: _Past, line: str, judges: Judges) -> LineResult:
     name = layout.earlier_evidence_name(version.description.version, line)
+    needed: set[str] = set()
     try:
-        digest = bundle.record(name).initial.digest_algorithm
-        group = version.description.group_digests(digest)
+        record = bundle.record(name)
+        needed = {stamp.digest_algorithm for stamp in record.stamps}
+        group = version.description.group_digests(record.initial.digest_algorithm)
     except (MalformedEvidenceError, MalformedDocumentError):
-        digest, group = "sha512", ()  # the record or its algorithm is reported by the assessment
+        group = ()  # the record or its algorithm is reported by the assessment
     objects = [DataObject.of_bytes(layout.earlier_description_name(version.description.version), version.content)]
-    objects += _described_objects(bundle, version.description)
+    objects += _described_objects(bundle, version.description, needed)
     return assess_line(bundle, line, name, objects, [group_binding(group)], judges)
 
 
-def _described_objects(bundle: Bundle, description: Description) -> list[DataObject]:
-    """Files by the digests that the description states, or as measured where the bundle holds them."""
+def _described_objects(bundle: Bundle, description: Description, needed: set[str]) -> list[DataObject]:
+    """Files by the digests that the description states, or as measured where the bundle holds them.
+
+    A file that the bundle does not hold has no digest of a later chain; it is not of this version, and
+    nothing is concluded about it."""
     measured = {member.digests["sha512"].hex: member.digests for member in bundle.members.values()}
 
     def of(digests: Mapping[str, str], name: str) -> DataObject:
@@ -125,7 +131,11 @@ def _described_objects(bundle: Bundle, description: Description) -> list[DataObj
 
         return DataObject(name, digest)
 
-    return [of(file.digests, f"v{description.version}: {file.path}") for file in description.files]
+    return [
+        of(file.digests, f"v{description.version}: {file.path}")
+        for file in description.files
+        if file.digests["sha512"] in measured or needed <= set(file.digests)
+    ]
 
 
 def _earliest(held: Mapping[int, Description], times: Mapping[int, datetime | None]) -> dict[str, tuple[datetime, int]]:

@@ -41,7 +41,7 @@ from archive_core.renewal import form
 from archive_core.renewal.covering import MAX_TOKEN
 from archive_core.renewal.facts import facts_of
 from archive_core.renewal.form import Abandoned
-from archive_core.renewal.means import Means, RenewalView
+from archive_core.renewal.means import Dropped, Means, RenewalView
 from archive_core.renewal.stored import StoredRenewal, read_renewal_from, renewal_row
 from archive_core.settling import settle
 from archive_core.trail.events import EventType, Outcome
@@ -87,11 +87,14 @@ class Finishing:
                 return self._view(self._means.catalogue.renewal(number), stored.abandoned.reason)
             if stored.token is None:
                 stored = self._stamped(stored, patient, tsa)
-            self._complete(stored, actor)
+            dropped = self._complete(stored, actor)
         except ArchiveError as problem:
             self._failed(row, problem, actor)
+            if row.kind == form.HASH_TREE and problem.facts.get("rule") == "status":
+                # The authority will not stamp such a digest: the lines must not wait for it.
+                self._abandon(row, f"the authority refused: {problem}", actor)
             return self._view(row, str(problem))
-        return self._view(self._means.catalogue.renewal(number), None)
+        return replace(self._view(self._means.catalogue.renewal(number), None), dropped=dropped)
 
     # -- judging again ------------------------------------------------------------------------
 
@@ -100,11 +103,22 @@ class Finishing:
         problem = self._gone(stored) or self._lapsed(stored)
         if problem is None:
             return stored
-        noted = Abandoned(problem, self._means.clock.now())
+        return self._given_up(stored, problem, actor)
+
+    def _given_up(self, stored: StoredRenewal, why: str, actor: Actor) -> StoredRenewal:
+        noted = Abandoned(why[:4000], self._means.clock.now())
         self._means.holder.renew()
         self._write(stored, {form.ABANDONED: noted.to_bytes()}, "Abandoned")
-        self._event(stored, Outcome.FAILURE, "abandoned", actor, {"reason": problem[:2000]})
+        self._event(stored, Outcome.FAILURE, "abandoned", actor, {"reason": why[:2000]})
         return replace(stored, abandoned=noted)
+
+    def _abandon(self, row: RenewalRow, why: str, actor: Actor) -> None:
+        try:
+            self._given_up(self._means.shelf.read(row), why, actor)
+        except ArchiveError as problem:
+            self._failed(row, problem, actor)  # it goes on waiting, and is given up by a later round
+            return
+        self._means.catalogue.abandon_renewal(row.number, why[:4000])
 
     def _gone(self, stored: StoredRenewal) -> str | None:
         """Whether a line that was to go on here has gone on elsewhere."""
@@ -242,7 +256,7 @@ class Finishing:
 
     # -- the end ------------------------------------------------------------------------------
 
-    def _complete(self, stored: StoredRenewal, actor: Actor) -> None:
+    def _complete(self, stored: StoredRenewal, actor: Actor) -> tuple[Dropped, ...]:
         at = self._means.clock.now()
         assert stored.token is not None
         assessed = self._means.validator.assess(stored.token, at=at, data=stored.token_data)
@@ -251,9 +265,31 @@ class Finishing:
                 f"the time-stamp that is kept for renewal {stored.number} proves nothing: {assessed.verdict} "
                 f"{assessed.message}"
             )
+        dropped = self._dropped(stored, actor)
         self._event(stored, Outcome.SUCCESS, f"line-{stored.document.line}", actor, {"tsa": stored.line.tsa})
         self._means.catalogue.complete_renewal(stamped_of(stored, self._means.validator))
         self._forget_waiting(stored)
+        return dropped
+
+    def _dropped(self, stored: StoredRenewal, actor: Actor) -> tuple[Dropped, ...]:
+        """The versions that a hash-tree renewal leaves out, each an event of its object."""
+        found = []
+        known = {(event.poid, event.version) for event in self._means.catalogue.events_about(stored.name)}
+        for one in stored.dropped:
+            (row,) = self._means.catalogue.members(one.batch, one.leaf - 1, 1)
+            found.append(Dropped(row.poid, row.version, one.batch, one.message))
+            if (row.poid, row.version) not in known:
+                self._means.sequencer.record(
+                    EventType.HASH_TREE_RENEWAL,
+                    Outcome.FAILURE,
+                    "dropped",
+                    actor=actor,
+                    poid=row.poid,
+                    version=row.version,
+                    subject=stored.name,
+                    detail={"message": one.message[:2000]},
+                )
+        return tuple(found)
 
     def _event(self, stored: StoredRenewal, outcome: Outcome, code: str, actor: Actor, detail: dict[str, str]) -> None:
         """An event of the renewal, unless an interrupted round has recorded it."""

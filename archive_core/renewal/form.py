@@ -6,6 +6,7 @@
     tree.bin                     all levels of the tree, leaf level first
     tokens.bin                   covered tokens that had to be completed, one after the other (if any)
     counts.bin, members.bin      hash-tree renewal: how many h' each data object has, and the h' themselves
+    dropped.txt                  hash-tree renewal: `BATCH LEAF "why"` for each data object that dropped out
     covered-validation/…         chain and revocation data of the covered tokens, as of the renewal
     token.tst, token-validation/…  from the version on in which the renewal was stamped
     abandoned.json               instead, when it never will be
@@ -21,6 +22,7 @@ Rules kept here
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from array import array
@@ -42,7 +44,7 @@ FORMAT = "trusted-archive/renewal/1"
 TIMESTAMP, HASH_TREE = "timestamp", "hash-tree"
 
 DOCUMENT, LINE, COVERS, TREE, TOKENS = "renewal.json", "line.json", "covers.txt", "tree.bin", "tokens.bin"
-COUNTS, MEMBERS = "counts.bin", "members.bin"
+COUNTS, MEMBERS, DROPPED = "counts.bin", "members.bin", "dropped.txt"
 TOKEN, ABANDONED = "token.tst", "abandoned.json"
 COVERED_DATA, TOKEN_DATA = "covered-validation/", "token-validation/"
 
@@ -150,7 +152,7 @@ class RenewalDocument:
 
 
 def _files(value: Any, kind: str) -> dict[str, str]:
-    needed = {COVERS, TREE} | ({COUNTS, MEMBERS} if kind == HASH_TREE else set())
+    needed = {COVERS, TREE} | ({COUNTS, MEMBERS, DROPPED} if kind == HASH_TREE else set())
     if not isinstance(value, dict) or not needed <= set(value) <= needed | {TOKENS}:
         raise MalformedDocumentError("files does not name the files of such a renewal")
     return {name: reading.digest(digits, "sha512", name).hex() for name, digits in value.items()}
@@ -239,6 +241,36 @@ def _number(text: str) -> int:
     return int(text)
 
 
+@dataclass(frozen=True, slots=True)
+class DroppedOut:
+    """One line of dropped.txt: a data object that a hash-tree renewal leaves out, and why."""
+
+    batch: int
+    leaf: int
+    message: str
+
+
+def dropped_text(dropped: Sequence[DroppedOut]) -> bytes:
+    return "".join(f"ba{one.batch:010d} {one.leaf} {json.dumps(one.message)}\n" for one in dropped).encode("ascii")
+
+
+def parse_dropped(data: bytes) -> tuple[DroppedOut, ...]:
+    """The inverse of `dropped_text`; raises `MalformedDocumentError`."""
+    dropped = []
+    for number, line in enumerate(data.splitlines()):
+        try:
+            name, leaf, why = line.decode("ascii").split(" ", 2)
+            found, message = _BATCH.fullmatch(name), json.loads(why)
+            if found is None or not isinstance(message, str):
+                raise ValueError
+            dropped.append(DroppedOut(int(found[1]), _number(leaf), message))
+        except ValueError as error:
+            raise MalformedDocumentError(f"line {number} of what dropped out cannot be read") from error
+    if dropped_text(dropped) != data:
+        raise MalformedDocumentError("what dropped out is not in the form in which it is written")
+    return tuple(dropped)
+
+
 # -- h' of a hash-tree renewal ----------------------------------------------------------------
 
 
@@ -250,10 +282,6 @@ class Members:
     digest: str
     counts: array[int]
     values: bytes
-
-    @classmethod
-    def of(cls, digest: str, groups: Sequence[Sequence[bytes]]) -> Members:
-        return cls(digest, array("I", map(len, groups)), b"".join(value for group in groups for value in group))
 
     @classmethod
     def parse(cls, digest: str, counts: bytes, values: bytes) -> Members:
@@ -297,6 +325,24 @@ class Members:
         return self._ranks[number]
 
 
+class GatheredMembers:
+    """Values h' as they are computed, data object by data object."""
+
+    def __init__(self, digest: str) -> None:
+        self._digest = digest
+        self._counts = array("I")
+        self._values = bytearray()
+
+    def add(self, group: Sequence[bytes]) -> None:
+        """The values of the next data object; none when it drops out."""
+        self._counts.append(len(group))
+        for value in group:
+            self._values += value
+
+    def members(self) -> Members:
+        return Members(self._digest, self._counts, bytes(self._values))
+
+
 def _turned(counts: array[int]) -> array[int]:
     """Between the machine's order of bytes and big-endian, in place."""
     if sys.byteorder == "little":
@@ -310,6 +356,7 @@ __all__ = [
     "COVERED_DATA",
     "COVERS",
     "DOCUMENT",
+    "DROPPED",
     "HASH_TREE",
     "LINE",
     "MEMBERS",
@@ -320,8 +367,12 @@ __all__ = [
     "TREE",
     "Abandoned",
     "Covered",
+    "DroppedOut",
+    "GatheredMembers",
     "Members",
     "RenewalDocument",
     "covers_text",
+    "dropped_text",
     "parse_covers",
+    "parse_dropped",
 ]

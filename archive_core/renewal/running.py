@@ -17,15 +17,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from archive_core.catalogue.rows import HeadRow, RenewalRow
+from archive_core.content import Content
 from archive_core.digests import Digest
-from archive_core.errors import ArchiveError, ClockNotTrustedError, UnavailableError
+from archive_core.errors import ArchiveError, ClockNotTrustedError, UnavailableError, UsageError
 from archive_core.evidence.token import parse_token
 from archive_core.findings import utc_text
 from archive_core.lifecycle import Actor
 from archive_core.preservation import Progress
+from archive_core.proofs import Proofs
 from archive_core.renewal import form
 from archive_core.renewal.facts import chain_facts
 from archive_core.renewal.finishing import Finishing
+from archive_core.renewal.hash_trees import HashTreeRenewal, planned_moves
 from archive_core.renewal.means import Means, RenewalView, Target, pause, paused_since, require_not_paused
 from archive_core.renewal.timestamps import Group, TimestampRenewal
 from archive_core.trail.events import EventType, Outcome
@@ -98,11 +101,22 @@ def need_json(need: RenewalNeed) -> dict[str, object]:
 class Renewing:
     """Renewals of the whole holding."""
 
-    def __init__(self, means: Means, policy: RenewalPolicy | None = None) -> None:
+    def __init__(self, means: Means, proofs: Proofs, content: Content, policy: RenewalPolicy | None = None) -> None:
         self._means = means
         self._policy = policy or RenewalPolicy()
-        self._finishing = Finishing(means)
-        self._timestamps = TimestampRenewal(means, self._finishing)
+        finishing = Finishing(means)
+        self._timestamps = TimestampRenewal(means, finishing)
+        self._hash_trees = HashTreeRenewal(means, finishing, proofs, content)
+
+    @property
+    def means(self) -> Means:
+        """What is worked with."""
+        return self._means
+
+    @property
+    def policy(self) -> RenewalPolicy:
+        """Margins, and how much is renewed unasked."""
+        return self._policy
 
     # -- doing --------------------------------------------------------------------------------
 
@@ -119,7 +133,13 @@ class Renewing:
     def _run_all(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
         reason = f"ordered by an operator on {self._means.clock.now():%Y-%m-%d}"
         targets = [Target(head.batch, head.line, reason) for head in self._means.catalogue.heads()]
-        return RenewalResult(tuple(self._renew(request, targets, actor, progress)), dry_run=request.dry_run)
+        if request.kind is RenewalKind.HASH_TREE:
+            if request.algorithm is None:
+                raise UsageError("a hash-tree renewal of everything needs the digest to move to")
+            views = self._rehash(request, targets, request.algorithm, actor, progress)
+        else:
+            views = self._renew(request, targets, actor, progress)
+        return RenewalResult(tuple(views), dry_run=request.dry_run)
 
     def _run_due(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
         at = self._means.clock.now()
@@ -128,7 +148,14 @@ class Renewing:
         allowed = guarded(due, holding=len(heads), policy=self._policy, at=at)
         stamped = [need for need in allowed.run if need.kind is RenewalKind.TIMESTAMP]
         targets = [Target(need.batch, need.line, str(need.reason), need.restart_from) for need in stamped]
-        views = self._renew(request, targets, actor, progress)
+        views = self._renew(request, targets, actor, progress) if request.kind is not RenewalKind.HASH_TREE else []
+        moving: dict[str, list[Target]] = {}
+        for need in allowed.run:
+            digest = request.algorithm or need.digest
+            if need.kind is RenewalKind.HASH_TREE and digest is not None:
+                moving.setdefault(digest, []).append(Target(need.batch, need.line, str(need.reason)))
+        for digest, listed in sorted(moving.items()):
+            views += self._rehash(request, listed, digest, actor, progress)
         if allowed.question is not None and not request.dry_run:
             self._alarm("mass-renewal", str(allowed.question), actor)
         return RenewalResult(
@@ -146,6 +173,16 @@ class Renewing:
             groups, problems = self._timestamps.plan(targets, tsa=request.tsa)
             return [*problems, *(planned(group) for group in groups)]
         return self._timestamps.run(targets, actor=actor, progress=progress, tsa=request.tsa, patient=request.patient)
+
+    def _rehash(
+        self, request: RenewalRequest, targets: Sequence[Target], digest: str, actor: Actor, progress: Progress
+    ) -> list[RenewalView]:
+        if request.dry_run:
+            moves, problems = self._hash_trees.plan(targets, digest, tsa=request.tsa)
+            return [*problems, *planned_moves(moves)]
+        return self._hash_trees.run(
+            targets, digest, actor=actor, progress=progress, tsa=request.tsa, patient=request.patient
+        )
 
     def _alarm(self, code: str, message: str, actor: Actor) -> None:
         """An alarm is an event, once for as long as it stands."""

@@ -28,7 +28,7 @@ from archive_core.ocfl.inventory import Inventory
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import ValidationData
 from archive_core.renewal import form
-from archive_core.renewal.form import Abandoned, Covered, Members, RenewalDocument
+from archive_core.renewal.form import Abandoned, Covered, DroppedOut, Members, RenewalDocument
 from archive_core.replication import Copies, DamageListener
 
 MAX_FILE = 4 * 1024**3
@@ -49,6 +49,7 @@ class StoredRenewal:
     covers: tuple[Covered, ...]
     tree: HashTree
     members: Members | None
+    dropped: tuple[DroppedOut, ...]
     covered_data: ValidationData
     token: bytes | None
     token_data: ValidationData
@@ -139,11 +140,15 @@ class _Reader:
             if self._state[name] != digest:
                 raise self._broken(f"its {name} is another one")
         covers = form.parse_covers(self._file(form.COVERS), document.kind)
-        members = None
+        members: Members | None = None
+        dropped: tuple[DroppedOut, ...] = ()
         if document.kind == form.HASH_TREE:
             members = Members.parse(document.digest, self._file(form.COUNTS), self._file(form.MEMBERS))
+            dropped = form.parse_dropped(self._file(form.DROPPED))
         tree = HashTree.from_bytes(document.digest, document.leaf_count, self._file(form.TREE))
         self._verify(document, covers, tree, members)
+        if members is not None and len(dropped) != members.counts.count(0):
+            raise self._broken("its list of what dropped out is another renewal's")
         folders = {path: self._file(path) for path in self._state if "/" in path}
         token = self._file(form.TOKEN) if form.TOKEN in self._state else None
         noted = Abandoned.parse(self._file(form.ABANDONED)) if form.ABANDONED in self._state else None
@@ -154,6 +159,7 @@ class _Reader:
             covers=covers,
             tree=tree,
             members=members,
+            dropped=dropped,
             covered_data=validation_data(form.COVERED_DATA, folders),
             token=token,
             token_data=validation_data(form.TOKEN_DATA, folders),

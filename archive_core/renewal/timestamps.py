@@ -11,36 +11,30 @@ The rules it follows
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from archive_core.batch import BatchLine, system_package, validation_files
 from archive_core.catalogue.rows import HeadRow, StampRow
-from archive_core.digests import Digest, hash_bytes
+from archive_core.digests import hash_bytes
 from archive_core.errors import (
-    AlreadyExistsError,
     ArchiveError,
-    ConcurrentChangeError,
     SettingsError,
 )
-from archive_core.evidence.derivation import DERIVATION_VERSION
 from archive_core.evidence.hash_tree import HashTree
-from archive_core.identifiers import RENEWAL, URN_PREFIX, number_of, object_name, system_object
+from archive_core.identifiers import RENEWAL, number_of, object_name
 from archive_core.lifecycle import Actor
-from archive_core.ocfl.package import ArchivalPackage, PackageFile
+from archive_core.ocfl.package import PackageFile
 from archive_core.preservation import Progress
-from archive_core.receipts import Named
 from archive_core.renewal import form
 from archive_core.renewal.authorities import Choosing, others_of
 from archive_core.renewal.covering import Covering
 from archive_core.renewal.finishing import Finishing
-from archive_core.renewal.form import Covered, RenewalDocument
+from archive_core.renewal.form import Covered
+from archive_core.renewal.forming import Formed, Packed, finish_waiting, keep_formed, names_of, waiting_heads
 from archive_core.renewal.means import LEASE, Means, Obstacle, RenewalView, Target, require_not_paused
-from archive_core.renewal.stored import StoredRenewal, read_renewal_from, renewal_row
 
 EVERY = 256
 """Leaves between two looks at the lease."""
@@ -227,167 +221,24 @@ class TimestampRenewal:
         files = {form.COVERS: PackageFile.of(form.covers_text(covers)), form.TREE: PackageFile.of(tree.to_bytes())}
         if packed.size:
             files[form.TOKENS] = packed.file()
-        number = keep_formed(
-            self._means,
-            self._finishing,
+        formed = Formed(
             kind=form.TIMESTAMP,
             line=group.line,
             digest=group.digest,
             tsa=group.tsa,
-            root=tree.root,
+            tree=tree,
             covers=len(covers),
-            leaf_count=len(leaves),
             files=files,
-            validation=validation_files(form.COVERED_DATA, covering.data),
+            validation=covering.data,
             abandons=group.abandons,
             reasons=[reason for point in group.points for reason in point.reasons],
         )
+        number = keep_formed(self._means, self._finishing, formed)
         return number, obstacles
 
     def _tsa_of(self, head: HeadRow) -> str:
         number = number_of(head.storage_object, RENEWAL)
         return head.tsa if number is None else self._means.catalogue.renewal(number).tsa
-
-
-class Packed:
-    """Octets one after the other in a file, with where each of them lies."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._hasher = hashlib.sha512()
-        self._known: dict[bytes, tuple[int, int]] = {}
-        self.size = 0
-
-    def __enter__(self) -> Packed:
-        self._stream = self._path.open("xb")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-
-    def add(self, octets: bytes) -> tuple[int, int]:
-        """Offset and length; the same octets lie there once."""
-        key = hashlib.sha256(octets).digest()
-        if key not in self._known:
-            self._known[key] = (self.size, len(octets))
-            self._stream.write(octets)
-            self._hasher.update(octets)
-            self.size += len(octets)
-        return self._known[key]
-
-    def file(self) -> PackageFile:
-        """The closed file, to be put into a package."""
-        return PackageFile(self._path, Digest("sha512", self._hasher.digest()), self.size)
-
-
-# -- what both kinds of renewal share -----------------------------------------------------------
-
-
-def keep_formed(
-    means: Means,
-    finishing: Finishing,
-    *,
-    kind: str,
-    line: str,
-    digest: str,
-    tsa: str,
-    root: bytes,
-    covers: int,
-    leaf_count: int,
-    files: dict[str, PackageFile],
-    validation: dict[str, bytes],
-    abandons: Sequence[str],
-    reasons: Iterable[str],
-) -> int:
-    """Claim a number by writing version 1 to every store, and enter it; the number.
-
-    A number that the stores know and the catalogue does not is entered first, and the next one taken."""
-    table = means.published.algorithms
-    trail = means.catalogue.last_segment()
-    if trail is None:
-        raise ArchiveError("there is evidence to renew but no trail of how it came to be")
-    while True:
-        at = means.clock.now()
-        number = means.catalogue.next_renewal_number()
-        document = RenewalDocument(
-            number=number,
-            kind=kind,
-            line=line,
-            digest=digest,
-            covers=covers,
-            leaf_count=leaf_count,
-            root=root,
-            files={path: file.digest.hex for path, file in files.items()},
-            abandons=tuple(sorted(abandons)),
-            reasons=tuple(sorted(set(reasons)))[: form.MAX_REASONS],
-            algorithms=Named(table.id, Digest.of("sha512", table.source).hex),
-            trail_size=trail.size,
-            trail_head=bytes.fromhex(trail.head),
-            derivation_version=DERIVATION_VERSION,
-            time=at,
-        )
-        said = {
-            form.DOCUMENT: document.to_bytes(),
-            form.LINE: BatchLine(line, digest, tsa, means.trust_classes[tsa]).to_bytes(),
-            **validation,
-        }
-        package = system_package(
-            system_object(RENEWAL, number), 1, said, None, message="Formed, before stamping", at=at
-        )
-        means.holder.renew()
-        try:
-            means.copies.replicate_in_turn(_with_files(package, files))
-        except (AlreadyExistsError, ConcurrentChangeError):
-            if not finishing.adopt_claimed():
-                raise
-            continue
-        means.catalogue.enter_renewal(renewal_row(_first_good(means, number)))
-        return number
-
-
-def _with_files(package: ArchivalPackage, files: dict[str, PackageFile]) -> ArchivalPackage:
-    return replace(package, files={**package.files, **files})
-
-
-def _first_good(means: Means, number: int) -> StoredRenewal:
-    """What was just written, as it is read back."""
-    return means.copies.read_acknowledged(
-        f"renewal {number}", lambda root: read_renewal_from(root, number), means.on_damage
-    )
-
-
-def finish_waiting(
-    means: Means,
-    finishing: Finishing,
-    actor: Actor,
-    progress: Progress,
-    *,
-    patient: bool = False,
-    tsa: str | None = None,
-) -> list[RenewalView]:
-    """Finish what an interrupted round left; whoever calls holds the lease."""
-    require_not_paused(means.catalogue)
-    finishing.adopt_claimed()
-    views = []
-    for row in means.catalogue.unfinished_renewals():
-        progress("stamping", row.number, None)
-        views.append(finishing.finish(row.number, actor, patient=patient, tsa=tsa))
-    return views
-
-
-def names_of(views: Iterable[RenewalView]) -> set[str]:
-    """The object names of renewals that are stamped."""
-    return {object_name(system_object(RENEWAL, view.number)) for view in views if view.gen_time is not None}
-
-
-def waiting_heads(means: Means) -> dict[tuple[str, str], str]:
-    """What renewals cover that wait for their time-stamp: (storage object, line) to the renewal's name."""
-    found: dict[tuple[str, str], str] = {}
-    for row in means.catalogue.unfinished_renewals():
-        stored = means.shelf.read(row)
-        for covered in stored.covers:
-            found[f"{URN_PREFIX}{covered.head}", row.line] = stored.name
-    return found
 
 
 def _as_head(head: HeadRow, row: StampRow) -> HeadRow:

@@ -1,0 +1,93 @@
+"""Reads a data object again for a hash-tree renewal (RFC 4998 5.2(2)): the old digest first, then the new.
+
+Rules kept here
+ * Every byte is read from a verified copy. What the newest chain says of it is compared with what was read,
+   in that chain's own digest: for the first chain the digests of the description, for a later one the values
+   h' = H(h || ha) of its renewal. Only then is the new digest worth anything.
+ * What does not agree, or has no good copy left, is named and drops out: it is never sealed again.
+ * A store that is away is no damage: its error passes, and the batch waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archive_core.admission import CONTENT_DIGEST
+from archive_core.batch_reading import StoredBatch
+from archive_core.catalogue.rows import VersionRow
+from archive_core.content import Content
+from archive_core.description import Description
+from archive_core.digests import Digest, MultiHasher, hash_bytes
+from archive_core.errors import DamageError, EvidenceBrokenError, MalformedDocumentError, UnknownObjectError
+from archive_core.evidence.derivation import derive_sequence
+from archive_core.evidence.hash_tree import renewed_hash
+from archive_core.measure import CHUNK_SIZE
+from archive_core.packaging import DESCRIPTION
+from archive_core.proofs import version_chains
+from archive_core.renewal.chains import Chains, LineEvidence
+from archive_core.renewal.journal import Examined, Subject
+
+
+class Examining:
+    """The data objects of one line of one batch, read again."""
+
+    def __init__(self, content: Content, batch: StoredBatch, line: LineEvidence, subject: Subject) -> None:
+        self._content = content
+        self._batch = batch
+        self._line = line
+        self._subject = subject
+
+    def version(self, row: VersionRow, leaf: int) -> Examined:
+        """A member of the batch. Raises `UnavailableError` when a store that may hold it is away."""
+        if (renewal := self._line.dropped_from(leaf)) is not None:
+            return Examined(problem=f"it dropped out of {renewal} already")
+        try:
+            description = Description.parse(self._content.description(row))
+            digests = self._digests(row, description)
+            self._verify(description, leaf, digests)
+            initial = description.group_digests(self._subject.initial)
+        except (DamageError, MalformedDocumentError, UnknownObjectError) as error:
+            return Examined(problem=str(error)[:1000])
+        new = {found[self._subject.new_digest].value for found in digests.values()}
+        return Examined(initial, tuple(sorted(new)))
+
+    def seal(self) -> Examined:
+        """The group of statement and seal, whose bytes were verified when the batch was read."""
+        formed = self._batch.formed
+        return Examined(formed.seal_group(self._subject.initial), formed.seal_group(self._subject.new_digest))
+
+    def _digests(self, row: VersionRow, description: Description) -> dict[str, Mapping[str, Digest]]:
+        """By path, the digests of every file in the newest chain's digest and in the new one."""
+        both = {self._subject.digest, self._subject.new_digest}
+        whole = self._content.description(row)
+        found: dict[str, Mapping[str, Digest]] = {DESCRIPTION: {name: Digest.of(name, whole) for name in both}}
+        for file in description.files:
+            # The stream has compared a file of one piece with its sha512 as a whole; it is not hashed twice.
+            known = self._subject.digest == CONTENT_DIGEST and file.size <= CHUNK_SIZE
+            hasher = MultiHasher(sorted(both - {CONTENT_DIGEST} if known else both))
+            for piece in self._content.stream(row, file.path):
+                hasher.update(piece)
+            digests = hasher.digests()
+            if known:
+                digests[CONTENT_DIGEST] = Digest.from_hex(CONTENT_DIGEST, file.digests[CONTENT_DIGEST])
+            found[file.path] = digests
+        return found
+
+    def _verify(self, description: Description, leaf: int, digests: Mapping[str, Mapping[str, Digest]]) -> None:
+        """Raises `EvidenceBrokenError` unless the newest chain is about these very bytes."""
+        digest = self._subject.digest
+        held = {found[digest].value for found in digests.values()}
+        chains = version_chains(self._batch, self._line, leaf, description)
+        expected = set(chains[-1][0].first_list)
+        if len(chains) > 1:
+            before = _hash_before(digest, chains)
+            held = {renewed_hash(digest, value, before) for value in held}
+        if held != expected:
+            raise EvidenceBrokenError(
+                f"what is stored does not have the {digest} digests that its evidence is about: it is not renewed"
+            )
+
+
+def _hash_before(digest: str, chains: Chains) -> bytes:
+    """`ha` of 5.2(3) for the newest chain."""
+    return hash_bytes(digest, derive_sequence(chains[:-1]))
