@@ -3,7 +3,8 @@
 Rules kept here
  * The old catalogue is kept beside the new one, which takes its name only when it is whole, and in one
    step: whatever stops the command, there is a whole catalogue under that name, the old or the new one.
- * Into a server database only when that is empty: nothing is overwritten there.
+ * Into a server database only when that is empty, or holds what a rebuild that was broken off has left:
+   nothing else is overwritten there. Until the rebuild is done nobody can open that database.
  * No server may run on the home meanwhile.
 """
 
@@ -50,6 +51,7 @@ def rebuild_catalogue(arguments: argparse.Namespace, console: Console) -> int:
                     validator=build_signing(settings, clock).validator,
                     progress=console.progress,
                 ).run(at=at)
+                catalogue.finish_rebuild()
             finally:
                 catalogue.close()
             kept = target.swap(f"{at:%Y%m%dT%H%M%S%fZ}")
@@ -100,14 +102,10 @@ class _Target:
 
     def open(self) -> Catalogue:
         if self._file is None:
-            catalogue = Catalogue.create(catalogue_url(self._settings))
-            if catalogue.count_states().versions or catalogue.last_segment():
-                catalogue.close()
-                raise ConflictError("the database is not empty: create a new one, name it in the settings, and repeat")
-            return catalogue
+            return Catalogue.create_for_rebuild(catalogue_url(self._settings))
         for part in _parts(self._settings.home / self.ASIDE):
             part.unlink(missing_ok=True)
-        return Catalogue.create(catalogue_url(self._settings, self.ASIDE))
+        return Catalogue.create_for_rebuild(catalogue_url(self._settings, self.ASIDE))
 
     def swap(self, stamp: str) -> Path | None:
         """Put the new file in place; the old one's path, or None when there was none."""

@@ -25,6 +25,7 @@ from archive_core.catalogue.leases import Leases
 from archive_core.catalogue.renewals import Renewals
 from archive_core.catalogue.schema import require_current, upgrade
 from archive_core.catalogue.session import open_engine
+from archive_core.catalogue.unfinished import begin, finish, require_whole
 from archive_core.catalogue.versions import Versions
 
 
@@ -37,18 +38,31 @@ class Catalogue(Claims, Versions, Batches, Renewals, Events, Leases, Access):
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """An existing catalogue; raises SchemaOutOfDateError when its schema is another than ours."""
-        return cls._over(open_engine(url), require_current)
+        """An existing catalogue; raises SchemaOutOfDateError when its schema is another than ours, and
+        CatalogueUnfinishedError when a rebuild of it was broken off."""
+        return cls._over(open_engine(url), require_current, require_whole)
 
     @classmethod
     def create(cls, url: str) -> Self:
-        """A catalogue with the current schema, made or upgraded where needed."""
-        return cls._over(open_engine(url), upgrade)
+        """A catalogue with the current schema, made or upgraded where needed; raises
+        CatalogueUnfinishedError when a rebuild of it was broken off."""
+        return cls._over(open_engine(url), upgrade, require_whole)
 
     @classmethod
-    def _over(cls, engine: Engine, prepare: Callable[[Engine], None]) -> Self:
+    def create_for_rebuild(cls, url: str) -> Self:
+        """As `create`, marked as unfinished until `finish_rebuild`; what a rebuild that was broken off
+        has left is removed. Raises ConflictError when the database holds anything else."""
+        return cls._over(open_engine(url), upgrade, begin)
+
+    def finish_rebuild(self) -> None:
+        """The rebuilt catalogue is whole and may be opened."""
+        finish(self._engine)
+
+    @classmethod
+    def _over(cls, engine: Engine, *prepare: Callable[[Engine], None]) -> Self:
         try:
-            prepare(engine)
+            for step in prepare:
+                step(engine)
         except BaseException:
             engine.dispose()  # nobody else can: the engine goes no further
             raise

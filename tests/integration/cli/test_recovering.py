@@ -278,11 +278,13 @@ def test_an_upgrade_waits_for_no_server(proven: tuple[CommandLine, str]) -> None
 def test_two_upgrades_keep_two_backups(proven: tuple[CommandLine, str]) -> None:
     """An earlier backup is never written over."""
     line, _ = proven
+    with sqlite3.connect(line.home / CATALOGUE) as database:
+        (before,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
     first = Path(line.json("upgrade")["backup"])
     kept = tree(first)
     with sqlite3.connect(line.home / CATALOGUE) as database:
         database.execute("ALTER TABLE meta DROP COLUMN more")
-        database.execute("UPDATE alembic_version SET version_num = '0001'")
+        database.execute("UPDATE alembic_version SET version_num = ?", [before])
     second = Path(line.json("upgrade")["backup"])
 
     assert first != second
