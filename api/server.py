@@ -203,7 +203,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         super().enqueue_req(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """At a stop, connections on which nothing was said yet are given up like kept-alive ones."""
+        """At a stop, connections on which nothing was said yet are given up like kept-alive ones; who comes now
+        is refused at once, and does not wait for an answer that nobody will give."""
+        for listener in self.sockets:
+            listener.close()
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             conn.timeout = min(conn.timeout, deadline)

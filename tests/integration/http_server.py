@@ -1,6 +1,8 @@
 """A real server process for tests, over a home of its own.
 
 python -m tests.integration.http_server HOME PORT PATIENCE
+
+Its clock is the system's, but for what `Server.wait_for_nothing` puts into a file beside the home.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from api.server import serve
@@ -38,6 +42,12 @@ class Server:
     def key(self) -> str:
         return (self.home / "first-key").read_text("ascii").strip()
 
+    def wait_for_nothing(self, minutes: float) -> None:
+        """Let the server's clock be so many minutes ahead from now on."""
+        ahead = _ahead(self.home)
+        ahead.with_suffix(".new").write_text(str(minutes * 60))
+        ahead.with_suffix(".new").replace(ahead)
+
     def entries(self) -> list[dict[str, object]]:
         """Every line of its log so far; each must be JSON."""
         return [json.loads(line) for line in self.log.read_text("utf-8").splitlines()]
@@ -49,6 +59,21 @@ class Server:
         """Send a signal and wait; the exit code."""
         self.process.send_signal(how)
         return self.process.wait(60)
+
+
+class ToldClock:
+    """The system's clock, and what a test says."""
+
+    def __init__(self, home: Path) -> None:
+        self._ahead = _ahead(home)
+
+    def now(self) -> datetime:
+        ahead = float(self._ahead.read_text()) if self._ahead.exists() else 0.0
+        return datetime.now(UTC) + timedelta(seconds=ahead)
+
+
+def _ahead(home: Path) -> Path:
+    return home.with_name(f"{home.name}.ahead")
 
 
 def launch(home: Path, log: Path, *, port: int = 0, patience: float = 20.0) -> subprocess.Popen[bytes]:
@@ -90,7 +115,7 @@ if __name__ == "__main__":
     try:
         serve(
             ArchiveSettings.load(Path(sys.argv[1])),
-            build_archive,
+            partial(build_archive, clock=ToldClock(Path(sys.argv[1]))),
             host="127.0.0.1",
             port=int(sys.argv[2]),
             json_lines=True,

@@ -21,8 +21,6 @@ from api.wiring import build_archive
 from tests.integration.http_server import Server, launch, running_server
 from tests.integration.http_world import BOUNDARY, body_of, file, new_home
 
-pytestmark = pytest.mark.soak
-
 PATIENCE = 1.0
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
 
@@ -91,11 +89,25 @@ def staged(server: Server) -> list[str]:
     return [path.name for path in (server.home / "staging" / "deposits").iterdir() if path.name.startswith("upload-")]
 
 
+def refuses(server: Server) -> bool:
+    """Whether nobody listens any more."""
+    try:
+        socket.create_connection((server.host, server.port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def eventually(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"never: {what}"
         time.sleep(0.05)
+
+
+def objects(server: Server) -> list[Any]:
+    """What is held, as listed."""
+    return list(json.loads(ask(server, "GET", "/v1/preservation-objects")[2])["objects"])
 
 
 def chunk(data: bytes) -> bytes:
@@ -117,12 +129,12 @@ def test_a_chunked_upload_is_taken(server: Server) -> None:
 def test_a_stalled_upload_is_told_so_and_closed(server: Server, framing: str) -> None:
     """408 when patience ends, the connection closed, nothing left."""
     part = BODY[:100_000]
-    began = time.monotonic()
+    before = objects(server)
     answer = raw(server, head(server, framing), chunk(part) if "chunked" in framing else part)
 
     assert told(answer) == (408, "stalled-upload")
-    assert PATIENCE * 0.9 <= time.monotonic() - began < PATIENCE + 15
     assert staged(server) == []
+    assert objects(server) == before
 
 
 @pytest.mark.parametrize("framing", ["Transfer-Encoding: chunked", f"Content-Length: {len(BODY)}"])
@@ -137,7 +149,7 @@ def test_a_cut_upload_is_truncated(server: Server, framing: str) -> None:
 
 def test_a_vanished_client_leaves_nothing(server: Server) -> None:
     """A connection reset in mid-upload: no file, no object, no thread held."""
-    before = json.loads(ask(server, "GET", "/v1/preservation-objects")[2])["objects"]
+    before = objects(server)
     for _ in range(40):
         connection = socket.create_connection((server.host, server.port), timeout=30)
         connection.sendall(head(server, f"Content-Length: {len(BODY)}") + BODY[:50_000])
@@ -145,7 +157,7 @@ def test_a_vanished_client_leaves_nothing(server: Server) -> None:
         connection.close()
     eventually(lambda: not staged(server), "the staging directory is empty")
 
-    assert before == json.loads(ask(server, "GET", "/v1/preservation-objects")[2])["objects"]
+    assert objects(server) == before
 
 
 def test_a_broken_chunk_coding_is_told_so(server: Server) -> None:
@@ -195,17 +207,15 @@ def test_clients_that_drip_do_not_keep_others_out(server: Server) -> None:
             connection.close()
 
 
-def test_idle_connections_hold_no_thread(server: Server) -> None:
-    """More silent connections than threads do not delay a request."""
-    idle = [socket.create_connection((server.host, server.port), timeout=30) for _ in range(64)]
-    began = time.monotonic()
-    status, _, _ = ask(server, "GET", "/v1/health")
-    taken = time.monotonic() - began
-    for connection in idle:
-        connection.close()
+def test_idle_connections_hold_no_thread(tmp_path: Path) -> None:
+    """More silent connections than threads, and patience without end: if they held threads, nobody would be served."""
+    with running_server(home_at(tmp_path), patience=3600) as server:
+        idle = [socket.create_connection((server.host, server.port), timeout=30) for _ in range(64)]
+        status, _, _ = ask(server, "GET", "/v1/health")
+        for connection in idle:
+            connection.close()
 
     assert status == 200
-    assert taken < 3
 
 
 def test_the_status_tells_how_the_scheduler_fares(server: Server) -> None:
@@ -213,7 +223,7 @@ def test_the_status_tells_how_the_scheduler_fares(server: Server) -> None:
     deposit(server)
     eventually(lambda: all(job["runs"] for job in jobs_told(server).values()), "every job has run")
 
-    assert [job["last_error"] for job in jobs_told(server).values()] == [None, None, None]
+    assert {job["last_error"] for job in jobs_told(server).values()} == {None}
 
 
 def jobs_told(server: Server) -> dict[str, dict[str, Any]]:
@@ -241,9 +251,9 @@ def test_a_deposit_becomes_evidenced_by_itself(tmp_path: Path) -> None:
 
         assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
         assert settings.exists()
-        eventually(
-            lambda: ask(server, "GET", f"/v1/preservation-objects/{poid}/evidence")[0] == 200, "evidence comes", 90
-        )
+        assert ask(server, "GET", f"/v1/preservation-objects/{poid}/evidence")[0] == 404
+        server.wait_for_nothing(minutes=2)
+        eventually(lambda: ask(server, "GET", f"/v1/preservation-objects/{poid}/evidence")[0] == 200, "evidence comes")
         assert server.stop(signal.SIGTERM) == 0
         assert "worker stopped" in server.events()
     with running_server(home) as server:
@@ -279,7 +289,7 @@ def test_a_stop_waits_for_a_running_deposit(tmp_path: Path, how: signal.Signals)
             connection.sendall(head(server, f"Content-Length: {len(BODY)}") + BODY[:200_000])
             eventually(lambda: staged(server), "the upload has begun")
             os.killpg(server.process.pid, how)  # as a terminal does: to every process of the group
-            time.sleep(1)
+            eventually(lambda: refuses(server), "no new connection is taken")
             connection.sendall(BODY[200_000:])
             answer = connection.recv(65536)
 

