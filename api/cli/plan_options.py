@@ -1,0 +1,44 @@
+"""The options of `renewal plan`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from api.texts import text
+
+
+def _until(word: str) -> datetime:
+    """A year, whole, or a day."""
+    try:
+        if re.fullmatch(r"[0-9]{4}", word):
+            return datetime(int(word) + 1, 1, 1, tzinfo=UTC)
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", word):
+            return datetime.strptime(word, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(text("{word} is not a year or a day such as 2060-12-31", word=ascii(word[:16])))
+
+
+def _amount(word: str) -> float:
+    """A number above nothing that people would write."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", word) or not 0.1 <= float(word) <= 100_000:
+        raise argparse.ArgumentTypeError(text("{word} is not a number from 0.1 to 100000", word=ascii(word[:16])))
+    return float(word)
+
+
+def plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--until", type=_until, metavar="DATE", help=text("a year or a day; otherwise for 35 years"))
+    parser.add_argument("--svg", type=Path, metavar="FILE.svg", help=text("draw it as a timeline, too"))
+    parser.add_argument(
+        "--speed", type=_amount, metavar="MB/S", help=text("the speed of re-reading; it is measured otherwise")
+    )
+    parser.add_argument(
+        "--unit-years",
+        type=_amount,
+        default=5.0,
+        metavar="YEARS",
+        help=text("how long certificates of time-stamp units to come are supposed to live (default: 5)"),
+    )
