@@ -40,6 +40,5 @@ def _command(arguments: argparse.Namespace) -> CommandFunction:
     from api.cli import commands
 
     name = arguments.command
-    if name == "keys":
-        name = f"keys-{arguments.keys_command}"
-    return commands.command(name)
+    below = getattr(arguments, f"{name}_command", None)
+    return commands.command(f"{name}-{below}" if below else name)

@@ -26,6 +26,9 @@ PROGRESS = (
     marked("trail"),
     marked("objects"),
     marked("batches"),
+    marked("renewals"),
+    marked("covering"),
+    marked("hashing"),
 )
 """What long work says it is doing; `reading STORE` and `comparing STORE` come beside these."""
 

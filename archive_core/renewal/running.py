@@ -35,7 +35,7 @@ from archive_core.trail.events import EventType, Outcome
 from policies.clock_sanity import ClockState, judge_clock
 from policies.renewal import due_needs, needs
 from policies.renewal_guard import guarded
-from policies.renewal_values import ChainFacts, RenewalKind, RenewalNeed, RenewalPolicy
+from policies.renewal_values import ChainFacts, Reason, RenewalKind, RenewalNeed, RenewalPolicy
 
 DUE, ALL = "due", "all"
 SHOWN = 20
@@ -62,7 +62,7 @@ class RenewalResult:
 
     views: tuple[RenewalView, ...] = ()
     blocked: tuple[RenewalNeed, ...] = ()
-    question: str | None = None
+    question: Reason | None = None
     waiting: int = 0
     dry_run: bool = False
 
@@ -76,7 +76,7 @@ class RenewalResult:
             "dry_run": self.dry_run,
             "renewals": [view.to_json() for view in self.views],
             "blocked": [need_json(need) for need in self.blocked],
-            "question": self.question,
+            "question": str(self.question) if self.question else None,
             "waiting": self.waiting,
         }
 
@@ -102,21 +102,11 @@ class Renewing:
     """Renewals of the whole holding."""
 
     def __init__(self, means: Means, proofs: Proofs, content: Content, policy: RenewalPolicy | None = None) -> None:
-        self._means = means
-        self._policy = policy or RenewalPolicy()
+        self.means = means
+        self.policy = policy or RenewalPolicy()
         finishing = Finishing(means)
         self._timestamps = TimestampRenewal(means, finishing)
         self._hash_trees = HashTreeRenewal(means, finishing, proofs, content)
-
-    @property
-    def means(self) -> Means:
-        """What is worked with."""
-        return self._means
-
-    @property
-    def policy(self) -> RenewalPolicy:
-        """Margins, and how much is renewed unasked."""
-        return self._policy
 
     # -- doing --------------------------------------------------------------------------------
 
@@ -124,15 +114,15 @@ class Renewing:
         """Renew what is asked for. Raises `RenewalPausedError`, `ClockNotTrustedError`, `LeaseHeldError` and
         `SettingsError`; what could not be renewed is told in the result."""
         if not request.dry_run:
-            require_not_paused(self._means.catalogue)
+            require_not_paused(self.means.catalogue)
         self._require_clock(request.tsa)
         if request.which == ALL:
             return self._run_all(request, actor, progress)
         return self._run_due(request, actor, progress)
 
     def _run_all(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
-        reason = f"ordered by an operator on {self._means.clock.now():%Y-%m-%d}"
-        targets = [Target(head.batch, head.line, reason) for head in self._means.catalogue.heads()]
+        reason = f"ordered by an operator on {self.means.clock.now():%Y-%m-%d}"
+        targets = [Target(head.batch, head.line, reason) for head in self.means.catalogue.heads()]
         if request.kind is RenewalKind.HASH_TREE:
             if request.algorithm is None:
                 raise UsageError("a hash-tree renewal of everything needs the digest to move to")
@@ -142,10 +132,10 @@ class Renewing:
         return RenewalResult(tuple(views), dry_run=request.dry_run)
 
     def _run_due(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
-        at = self._means.clock.now()
-        heads = self._means.catalogue.heads()
+        at = self.means.clock.now()
+        heads = self.means.catalogue.heads()
         due = [need for need in self._due(heads, at) if request.kind in (None, need.kind)]
-        allowed = guarded(due, holding=len(heads), policy=self._policy, at=at)
+        allowed = guarded(due, holding=len(heads), policy=self.policy, at=at)
         stamped = [need for need in allowed.run if need.kind is RenewalKind.TIMESTAMP]
         targets = [Target(need.batch, need.line, str(need.reason), need.restart_from) for need in stamped]
         views = self._renew(request, targets, actor, progress) if request.kind is not RenewalKind.HASH_TREE else []
@@ -161,7 +151,7 @@ class Renewing:
         return RenewalResult(
             views=tuple(views),
             blocked=tuple(need for need in due if need.blocked is not None),
-            question=str(allowed.question) if allowed.question else None,
+            question=allowed.question,
             waiting=len(allowed.ask),
             dry_run=request.dry_run,
         )
@@ -186,26 +176,26 @@ class Renewing:
 
     def _alarm(self, code: str, message: str, actor: Actor) -> None:
         """An alarm is an event, once for as long as it stands."""
-        if self._means.catalogue.meta_get(f"alarm:{code}") == message:
+        if self.means.catalogue.meta_get(f"alarm:{code}") == message:
             return
-        self._means.sequencer.record(
+        self.means.sequencer.record(
             EventType.TIMESTAMP_RENEWAL, Outcome.FAILURE, code, actor=actor, detail={"message": message[:2000]}
         )
-        self._means.catalogue.meta_set(f"alarm:{code}", message)
+        self.means.catalogue.meta_set(f"alarm:{code}", message)
 
     # -- what is due --------------------------------------------------------------------------
 
     def chains(self, heads: Sequence[HeadRow] | None = None) -> list[ChainFacts]:
         """The newest chain of every line of every batch, as policies see it."""
-        return chain_facts(self._means.catalogue, self._means.catalogue.heads() if heads is None else heads)
+        return chain_facts(self.means.catalogue, self.means.catalogue.heads() if heads is None else heads)
 
     def _due(self, heads: Sequence[HeadRow], at: datetime) -> list[RenewalNeed]:
-        return due_needs(self.chains(heads), table=self._means.published.algorithms, policy=self._policy, at=at)
+        return due_needs(self.chains(heads), table=self.means.published.algorithms, policy=self.policy, at=at)
 
     # -- the clock ----------------------------------------------------------------------------
 
     def _require_clock(self, tsa: str | None) -> None:
-        now, last = self._means.clock.now(), self._means.catalogue.newest_stamp_time()
+        now, last = self.means.clock.now(), self.means.catalogue.newest_stamp_time()
         judged = judge_clock(now, last_known=last)
         if judged.state is ClockState.AHEAD:
             judged = judge_clock(now, last_known=last, fresh=self._fresh_time(tsa))
@@ -214,10 +204,10 @@ class Renewing:
 
     def _fresh_time(self, tsa: str | None) -> datetime:
         """The genTime of a time-stamp over nothing, of the first authority that answers."""
-        names = [tsa] if tsa else sorted(self._means.authorities)
+        names = [tsa] if tsa else sorted(self.means.authorities)
         problem: UnavailableError | None = None
         for name in names:
-            authority = self._means.authorities.get(name)
+            authority = self.means.authorities.get(name)
             if authority is None:
                 continue
             try:
@@ -232,21 +222,21 @@ class Renewing:
 
     def pause(self, *, paused: bool, actor: Actor) -> None:
         """Let renewals stop at their next step, or go on."""
-        pause(self._means.catalogue, paused=paused, at=self._means.clock.now())
-        self._means.sequencer.record(
+        pause(self.means.catalogue, paused=paused, at=self.means.clock.now())
+        self.means.sequencer.record(
             EventType.SETTINGS_CHANGE, Outcome.SUCCESS, f"renewal-{'paused' if paused else 'resumed'}", actor=actor
         )
 
     def status(self) -> dict[str, object]:
         """How renewals are, for people and machines."""
-        at = self._means.clock.now()
-        heads = self._means.catalogue.heads()
-        found = list(needs(self.chains(heads), table=self._means.published.algorithms, policy=self._policy, at=at))
+        at = self.means.clock.now()
+        heads = self.means.catalogue.heads()
+        found = list(needs(self.chains(heads), table=self.means.published.algorithms, policy=self.policy, at=at))
         due = [need for need in found if need.is_due(at)]
         later = min((need for need in found if not need.is_due(at)), key=lambda need: need.due, default=None)
-        rows = self._means.catalogue.renewals()
+        rows = self.means.catalogue.renewals()
         return {
-            "paused_since": paused_since(self._means.catalogue),
+            "paused_since": paused_since(self.means.catalogue),
             "chains": len(heads),
             "renewals": len([row for row in rows if row.gen_time is not None]),
             "unfinished": [_row_json(row) for row in rows if row.gen_time is None and row.abandoned is None],
