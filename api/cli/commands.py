@@ -38,6 +38,11 @@ _PLACES = {
     "keys-create": "keys:create",
     "keys-list": "keys:list_keys",
     "keys-revoke": "keys:revoke",
+    "renewal-run": "renewing:run_renewal",
+    "renewal-status": "renewing:status",
+    "renewal-pause": "renewing:pause",
+    "renewal-resume": "renewing:resume",
+    "renewal-plan": "forecasting:plan",
 }
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from api.cli import plan_options, renewal_options
 from api.cli.words import mistake
 from api.texts import marked, text
 from archive_core import __version__
@@ -71,10 +72,12 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar=text("COMMAND"), required=True, parser_class=Parser)
     for command in COMMANDS:
         _add(commands, command)
-    keys = _add(commands, KEYS)
-    below = keys.add_subparsers(dest="keys_command", metavar=text("COMMAND"), required=True, parser_class=Parser)
-    for command in KEY_COMMANDS:
-        _add(below, command)
+    for group, members in ((KEYS, KEY_COMMANDS), (RENEWAL, RENEWAL_COMMANDS)):
+        below = _add(commands, group).add_subparsers(
+            dest=f"{group.name}_command", metavar=text("COMMAND"), required=True, parser_class=Parser
+        )
+        for command in members:
+            _add(below, command)
     return parser
 
 
@@ -325,4 +328,24 @@ KEY_COMMANDS = (
     ),
     Command("list", marked("All keys, revoked ones too"), "trusted-archive keys list", _nothing),
     Command("revoke", marked("Revoke a key at once"), "trusted-archive keys revoke key-0123456789abcdef", _revoke_key),
+)
+
+RENEWAL = Command("renewal", marked("Renew evidence before it weakens"), "trusted-archive renewal status", _nothing)
+
+RENEWAL_COMMANDS = (
+    Command(
+        "run",
+        marked("Renew what is due, or everything"),
+        "trusted-archive renewal run --hash-tree sha3-512 --all --dry-run",
+        renewal_options.run,
+    ),
+    Command("status", marked("What is due, what waits, what comes next"), "trusted-archive renewal status", _nothing),
+    Command("pause", marked("Let renewals stop at their next step"), "trusted-archive renewal pause", _nothing),
+    Command("resume", marked("Let renewals go on"), "trusted-archive renewal resume", _nothing),
+    Command(
+        "plan",
+        marked("What will have to be renewed until when, and why"),
+        "trusted-archive renewal plan --until 2060 --svg timeline.svg",
+        plan_options.plan,
+    ),
 )

@@ -9,6 +9,10 @@ Rules kept here
 
 from __future__ import annotations
 
+from api.locale.cs_renewal import PLANS as _PLANS
+from api.locale.cs_renewal import REASONS as _REASONS
+from api.locale.cs_renewing import RENEWING as _RENEWING
+
 _HELP = {
     "usage: ": "použití: ",
     "options": "volby",
@@ -239,4 +243,15 @@ _DOCTOR = {
     "seal": "pečeť",
 }
 
-TEXTS: dict[str, str] = {**_HELP, **_MISTAKES, **_STATES, **_PROGRESS, **_HEADS, **_ANSWERS, **_DOCTOR}
+TEXTS: dict[str, str] = {
+    **_HELP,
+    **_MISTAKES,
+    **_STATES,
+    **_PROGRESS,
+    **_HEADS,
+    **_ANSWERS,
+    **_DOCTOR,
+    **_PLANS,
+    **_REASONS,
+    **_RENEWING,
+}

@@ -6,12 +6,20 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from policies.renewal_values import REASONS
 from tests.vectors import REPOSITORY
 
 SPOKEN = ("text", "marked")
 """Functions whose first argument is a text for people."""
 
-SOURCES = ("api/cli", "api/doctor.py", "api/texts.py")
+SOURCES = (
+    "api/cli",
+    "api/doctor.py",
+    "api/texts.py",
+    "api/algorithm_lists.py",
+    "api/plan_texts.py",
+    "api/timeline_svg.py",
+)
 
 
 def sources() -> list[Path]:
@@ -24,8 +32,9 @@ def sources() -> list[Path]:
 
 
 def keys() -> set[str]:
-    """Every English text that the sources hold."""
-    return {key for path in sources() for key in keys_in(path.read_text(encoding="utf-8"))}
+    """Every English text that the sources hold, and the reasons that policies give."""
+    said = {key for path in sources() for key in keys_in(path.read_text(encoding="utf-8"))}
+    return said | set(REASONS.values())
 
 
 def keys_in(source: str) -> Iterator[str]:
