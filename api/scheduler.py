@@ -15,15 +15,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from api.logs import log
-from archive_core.errors import ArchiveError, LeaseHeldError
+from archive_core.errors import ArchiveError, LeaseHeldError, RenewalPausedError
 from archive_core.lifecycle import Actor, BatchView
+from archive_core.renewal.means import RenewalView
+from archive_core.renewal.running import RenewalRequest
 
 if TYPE_CHECKING:
     from archive_core.archive import Archive
@@ -118,6 +120,48 @@ def _logged(view: BatchView) -> bool:
     return True
 
 
+RENEWAL_INTERVAL = 300.0
+"""Seconds between two looks at what is due for renewal, at least: what falls due does so by the day, and a
+holding of many batches is looked through."""
+
+
+def renew_due(archive: Archive) -> str | None:
+    """Renew what is due, within what may be done unasked; the first thing that waits, if there is one."""
+    result = archive.renew(RenewalRequest(patient=True), actor=SCHEDULER)
+    waits = [view.error for view in result.views if _renewal_logged(view)]
+    for need in result.blocked:
+        log("renewal blocked", logging.ERROR, batch=need.batch, line=need.line, reason=str(need.blocked_because))
+    if result.question is not None:
+        log("renewal waits for an operator", logging.WARNING, reason=str(result.question))
+    return waits[0] if waits else None
+
+
+def _renewal_logged(view: RenewalView) -> bool:
+    facts: dict[str, Any] = {
+        "renewal": view.number or None,
+        "kind": view.kind,
+        "line": view.line,
+        "batches": view.batches,
+    }
+    for obstacle in view.obstacles:
+        log("cannot be renewed", logging.ERROR, head=obstacle.head, code=obstacle.code, reason=obstacle.message)
+    for dropped in view.dropped:
+        log("dropped out", logging.ERROR, poid=dropped.poid, version=dropped.version, reason=dropped.message)
+    if view.error is None:
+        log("evidence renewed", **facts, documents=view.documents)
+        return False
+    log("renewal waits", logging.WARNING, **facts, reason=view.error)
+    return True
+
+
+def renew_unless_paused(archive: Archive) -> str | None:
+    """`renew_due`; that somebody paused renewals is no failure."""
+    try:
+        return renew_due(archive)
+    except RenewalPausedError:
+        return None
+
+
 def _discard(_result: object) -> None:
     """The result of a job that says all it has to say by not raising."""
 
@@ -126,6 +170,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
     """Everything that happens by itself, one line each; `interval` in seconds."""
     return (
         Job("preserve", lambda: preserve_due(archive), interval),
+        Job("renew", lambda: renew_unless_paused(archive), max(interval, RENEWAL_INTERVAL)),
         Job("flush trail", lambda: _discard(archive.flush_trail()), interval),
         Job("run jobs", lambda: _discard(archive.run_jobs()), interval),
     )

@@ -115,12 +115,12 @@ class Renewing:
         `SettingsError`; what could not be renewed is told in the result."""
         if not request.dry_run:
             require_not_paused(self.means.catalogue)
-        self._require_clock(request.tsa)
         if request.which == ALL:
             return self._run_all(request, actor, progress)
         return self._run_due(request, actor, progress)
 
     def _run_all(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
+        self._require_clock(request.tsa)
         reason = f"ordered by an operator on {self.means.clock.now():%Y-%m-%d}"
         targets = [Target(head.batch, head.line, reason) for head in self.means.catalogue.heads()]
         if request.kind is RenewalKind.HASH_TREE:
@@ -135,6 +135,8 @@ class Renewing:
         at = self.means.clock.now()
         heads = self.means.catalogue.heads()
         due = [need for need in self._due(heads, at) if request.kind in (None, need.kind)]
+        if due:
+            self._require_clock(request.tsa)
         allowed = guarded(due, holding=len(heads), policy=self.policy, at=at)
         stamped = [need for need in allowed.run if need.kind is RenewalKind.TIMESTAMP]
         targets = [Target(need.batch, need.line, str(need.reason), need.restart_from) for need in stamped]
