@@ -114,6 +114,7 @@ class StorageRoot:
             if self.read_optional(key, _SMALL) != data
         ]
         strange = [name for name in self.store.children() if not name.endswith("/") and name not in ours]
+        strange += [entry.key for entry in self.store.list("extensions") if entry.key not in ours]
         findings += [Finding("STRANGE_FILE", "no file of this storage root", self._where(shown(n))) for n in strange]
         return findings
 
