@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from archive_core.ocfl.package import ArchivalPackage, PackageFile
 from archive_core.replication import about
 from tests.world import OPERATOR, World
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.timeout(120)  # damage never makes anything hang
 
 BIG = bytes(range(256)) * 4 * 1024 * 9 + b"the end"  # 9 MiB and a little: three chunks
 
@@ -157,9 +156,24 @@ def _judge_all(world: World, store: str, cases: list[tuple[str, Callable[[Path, 
     assert world.audit().findings == []
 
 
-def test_each_kind_of_harm_and_file_is_named_by_the_audit(world: World) -> None:
-    """Store, path and code; the sound store is not blamed, and damage is never taken for a crash."""
-    _judge_all(world, "one", a_sample(world, "one"))
+def test_each_kind_of_harm_is_named_by_the_audit(world: World) -> None:
+    """Store, path and code; the sound store is not blamed, and damage is never taken for a crash. Here on a file each;
+    below on each kind of file."""
+    sample = a_sample(world, "one")
+
+    _judge_all(world, "one", [next(case for case in sample if case[1] is harm) for harm in HARMS])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", HARMS)
+def test_each_kind_of_harm_to_each_kind_of_file_is_named_by_the_audit(
+    world: World, harm: Callable[[Path, Path], Path]
+) -> None:
+    """Every harm meets every kind of file in one of the stores, and half of the kinds in either."""
+    for store, start in (("one", 0), ("two", 1)):
+        kinds = [key for key, _ in a_sample(world, store)]
+        offset = start + HARMS.index(harm)
+        _judge_all(world, store, [(key, harm) for key in kinds[offset % 2 :: 2]])
 
 
 @pytest.mark.soak
@@ -218,10 +232,22 @@ def _judge_reading(world: World, cases: list[tuple[str, Callable[[Path, Path], P
 
 
 def test_right_bytes_are_served_whatever_is_harmed_in_one_store(world: World, tmp_path: Path) -> None:
-    """Files, versions, records and verdicts, with each kind of file harmed in one way."""
-    cases = [case for case in a_sample(world, "one") if case[1] is not add]
+    """Files, versions, records and verdicts, with a kind of file for each harm."""
+    sample = a_sample(world, "one")
+    cases = [next(case for case in reversed(sample) if case[1] is harm) for harm in HARMS]
 
     assert _judge_reading(world, cases, tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", HARMS)
+def test_right_bytes_are_served_whatever_kind_of_file_is_harmed(
+    world: World, tmp_path: Path, harm: Callable[[Path, Path], Path]
+) -> None:
+    """The same with every second kind of file for each harm."""
+    kinds = [key for key, _ in a_sample(world, "one")]
+
+    assert _judge_reading(world, [(key, harm) for key in kinds[HARMS.index(harm) % 2 :: 2]], tmp_path) == []
 
 
 @pytest.mark.soak
@@ -305,12 +331,10 @@ def test_no_copy_in_mid_stream_ends_the_stream_with_a_precise_error(world: World
         content = bytearray(path.read_bytes())
         content[5 * 1024 * 1024] ^= 1
         _write(path, bytes(content))
-    started = time.monotonic()
     with pytest.raises(FixityError, match=r"big\.bin.*store one.*store two"):
         read += list(stream)
 
     assert BIG.startswith(b"".join(read))
-    assert time.monotonic() - started < 10
     for store in ("one", "two"):
         assert len(_damage_in_trace(world, poid, store)) == 1
 
@@ -326,13 +350,11 @@ def test_damage_of_all_copies_is_a_precise_error_and_a_failed_verification(
         for path in [path for path in world.files(store, ending) if poid in str(path) and "/v1/" in str(path)]:
             harm(path, path)
     world.restart()
-    started = time.monotonic()
     with pytest.raises(DamageError, match=poid):
         world.archive.retrieve(poid, 1, tmp_path / "out", actor=OPERATOR, whole=True)
     report = world.archive.verify(poid, 1, actor=OPERATOR)
     result = world.audit()
 
-    assert time.monotonic() - started < 20
     assert not (tmp_path / "out").exists()
     assert Verdict.FAILED is report.verdict
     assert report.proof_of_existence is None

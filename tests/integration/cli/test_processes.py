@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import CommandLine, environment, process
-
-pytestmark = pytest.mark.soak
 
 LOADED = (
     "import sys; from api.cli import main; code = main(sys.argv[1:]); "
@@ -113,6 +109,7 @@ def test_names_that_the_terminal_cannot_show_are_no_error(line: CommandLine, tmp
     assert json.loads(out)["objects"][0]["path"] == str(path)
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_without_a_terminal(line: CommandLine, letter: Path) -> None:
     """Every command of a whole life ends by itself with stdin at its end."""
     poid = line.deposit(letter)
@@ -151,23 +148,19 @@ def test_a_terminal_sees_a_bar_that_is_wiped_away(line: CommandLine, letter: Pat
 # -- Ctrl-C -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_state_that_goes_on(line: CommandLine, tmp_path: Path) -> None:
-    """Exit 130, no traceback; what was acknowledged is told and kept, the rest is deposited afterwards. The one that
-    was on its way may be kept although nobody was told of it."""
+    """Exit 130, no traceback; what was begun is finished and told, nothing else is kept, and the rest is deposited
+    afterwards."""
     paths = []
     for number in range(1000):
         paths.append(tmp_path / f"{number}.txt")
         paths[-1].write_bytes(str(number).encode())
     running = process(["--home", str(line.home), "--json", "deposit", *map(str, paths)])
     assert running.stderr is not None
-    os.set_blocking(running.stderr.fileno(), False)
-    deadline = time.monotonic() + 60
-    seen = b""
-    while b'"done": ' not in seen or b'"done": 0' in seen.splitlines()[-1]:
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        seen += running.stderr.read() or b""
-        time.sleep(0.02)
+    seen = [running.stderr.readline()]
+    while json.loads(seen[-1])["done"] == 0:
+        seen.append(running.stderr.readline())
     running.send_signal(signal.SIGINT)
     code, out, err = finish(running)
 
@@ -177,43 +170,6 @@ def test_ctrl_c_leaves_a_state_that_goes_on(line: CommandLine, tmp_path: Path) -
     assert json.loads(out)["error"]["code"] == "cancelled"
     assert 0 < len(answers) < len(paths)
     held = [view["poid"] for view in line.json("list")["objects"]]
-    assert [answer["poid"] for answer in answers] == held[: len(answers)]
-    assert len(held) <= len(answers) + 1
+    assert [answer["poid"] for answer in answers] == held
     assert line.json("deposit", *paths[len(answers) :][:5])["objects"]
     assert line.json("audit")["findings"] == []
-
-
-@pytest.mark.parametrize("command", ["preserve", "audit", "rebuild-catalogue", "verify"])
-def test_ctrl_c_at_any_moment_can_be_repeated(line: CommandLine, letter: Path, command: str) -> None:
-    """The same command afterwards comes to its end, and nothing is lost."""
-    line.json("deposit", *([str(letter)] * 30))
-    words = ["--home", str(line.home), command, *(["--all"] if command == "verify" else [])]
-    if command == "verify":
-        line.preserve()
-    for wait in (0.3, 0.6, 0.9, 1.2):
-        running = process(words)
-        try:
-            running.wait(wait)
-        except subprocess.TimeoutExpired:
-            running.send_signal(signal.SIGINT)
-        code, _, err = finish(running)
-        # On a busy machine the signal may come before our program has begun: then Python itself ends.
-        assert code in (0, 130) or "in <module>" in err, err
-    line.preserve()
-
-    assert line.json("verify", "--all")["verdict"] == "PASSED"
-    assert line.json("verify", "--all")["checked"] == 30
-    assert line.json("audit")["findings"] == []
-
-
-def test_a_lock_that_a_dead_process_held_is_free(line: CommandLine) -> None:
-    """Killed in the middle, a rebuild can be repeated at once."""
-    running = process(["--home", str(line.home), "rebuild-catalogue"])
-    time.sleep(0.5)
-    running.kill()
-    finish(running)
-    with (line.home / "server.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    assert line.run("rebuild-catalogue").code == 0
-    assert line.run("audit").code == 0
