@@ -1,7 +1,8 @@
 """Takes an upload in: from the request body to staged files, and away again.
 
 Rules kept here
- * Bytes go straight to the staging directory while they are hashed; memory does not grow with them.
+ * Bytes go to the staging directory while they are hashed, but for a few small files; memory does not grow
+   with them.
  * Limits are applied as bytes arrive: body, number of files, length of each field.
  * Whatever happens, nothing of an upload is left in the staging directory afterwards.
  * Fields are `file` (repeatable, its filename the relative path), `metadata`, `profile`, `digests`
@@ -11,11 +12,11 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 from api.digest_fields import merge_claims
 from api.multipart import PartData, PartStart
@@ -31,8 +32,13 @@ from archive_core.errors import (
 )
 from archive_core.identifiers import new_token
 from archive_core.lifecycle import SubmissionObject, SubmittedFile
+from archive_core.measure import SMALL
 from archive_core.names import verify_path
+from archive_core.ports import KnownBytes
 from policies.profiles import PreservationProfile
+
+IN_MEMORY = 1024 * 1024
+"""Bytes of small files that one upload may keep in memory; what does not fit is staged."""
 
 PREFIX = "upload-"
 """Staged files are named `upload-<token>-<number>`, so that what a crash left can be told apart."""
@@ -152,6 +158,7 @@ class _Intake:
         self._base = staging / f"{PREFIX}{new_token()}"
         self._limits = limits
         self._created: list[Path] = []
+        self._room = IN_MEMORY
 
     def take(self, parts: Iterator[PartStart | PartData]) -> None:
         for part in parts:
@@ -170,19 +177,34 @@ class _Intake:
         if part.filename is None:
             raise MalformedUploadError("a file part needs a filename: its relative path")
         path = verify_path(part.filename)
-        if len(self._created) >= self._limits.files:
+        if len(self.upload.files) >= self._limits.files:
             raise SizeLimitError(f"more than {self._limits.files} files", limit=self._limits.files)
-        source = Path(f"{self._base}-{len(self._created)}")
         hasher = MultiHasher({"sha512", *part.claims})
-        try:
-            with source.open("xb") as out:
-                self._created.append(source)
-                _drain(parts, hasher, out)
-        except OSError as error:
-            raise StagingUnavailableError(f"the upload cannot be taken in: {error.strerror}") from error
+        source = self._content(_hashed(_data_of(parts), hasher))
         digests = hasher.digests()
         _verify_claims(path, part.claims, digests)
         self.upload.files.append(SubmittedFile(path, source, part.claims, digests))
+
+    def _content(self, pieces: Iterator[bytes]) -> Path | KnownBytes:
+        """What comes in: small files stay in memory as long as there is room."""
+        begun = bytearray()
+        for piece in pieces:
+            begun += piece
+            if len(begun) > min(SMALL, self._room):
+                return self._file(chain([begun], pieces))
+        self._room -= len(begun)
+        return KnownBytes(begun)
+
+    def _file(self, pieces: Iterable[bytes | bytearray]) -> Path:
+        source = Path(f"{self._base}-{len(self._created)}")
+        try:
+            with source.open("xb") as out:
+                self._created.append(source)
+                for piece in pieces:
+                    out.write(piece)
+        except OSError as error:
+            raise StagingUnavailableError(f"the upload cannot be taken in: {error.strerror}") from error
+        return source
 
     def _take_field(self, part: PartStart, parts: Iterator[PartStart | PartData]) -> None:
         limits = {
@@ -208,10 +230,10 @@ class _Intake:
         _verify_claims(part.name, part.claims, found.digests())
 
 
-def _drain(parts: Iterator[PartStart | PartData], hasher: MultiHasher, out: BinaryIO) -> None:
-    for data in _data_of(parts):
-        hasher.update(data)
-        out.write(data)
+def _hashed(pieces: Iterator[bytes], hasher: MultiHasher) -> Iterator[bytes]:
+    for piece in pieces:
+        hasher.update(piece)
+        yield piece
 
 
 def _data_of(parts: Iterator[PartStart | PartData]) -> Iterator[bytes]:

@@ -10,7 +10,8 @@ Rules kept here
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from archive_core import canonical
@@ -28,6 +29,7 @@ from archive_core.errors import (
 from archive_core.lifecycle import AcceptedFile, AcceptedSubmission, SubmissionObject, SubmittedFile
 from archive_core.measure import Measured, chunk_list, measure
 from archive_core.names import MAX_PART_BYTES, verify_distinct, verify_path
+from archive_core.ports import KnownBytes
 from policies.profiles import PreservationProfile
 
 DATA, METADATA, CHUNKS = "data/", "metadata.json", "chunks/"
@@ -35,6 +37,9 @@ DATA, METADATA, CHUNKS = "data/", "metadata.json", "chunks/"
 
 MAX_KEY_BYTES = 255
 MAX_ORIGINATOR_BYTES = 255
+
+KEPT = 4 * 1024 * 1024
+"""Small files are kept in memory from here to the stores; of one submission no more than so many bytes."""
 
 CONTENT_DIGEST = "sha512"
 """The digest that OCFL and every new record use (TS 119 312 V2.1.1 5.2.2)."""
@@ -65,6 +70,8 @@ def admit(
     total = 0
     for file in submission.files:
         taken = _admit_file(file, profile, algorithms)
+        if total > KEPT:
+            taken[0] = replace(taken[0], source=file.source)
         total += taken[0].size
         if total > profile.limits.max_total_size:
             raise SizeLimitError(
@@ -137,26 +144,40 @@ def _verify_originator(originator: str) -> None:
 
 def _admit_file(file: SubmittedFile, profile: PreservationProfile, algorithms: tuple[str, ...]) -> list[AcceptedFile]:
     limit = profile.limits.max_file_size
-    try:
-        announced = file.source.stat().st_size
-    except OSError as error:
-        raise SubmissionError(f"cannot read {file.path[:80]!a}: {error.strerror}") from error
+    announced = _announced_size(file)
     if announced > limit:
         raise SizeLimitError(f"{file.path[:80]!a} has {announced} bytes; at most {limit} are taken", limit=limit)
     claimed = {name.lower(): value for name, value in file.claimed.items()}
     for name, value in claimed.items():
         if not is_known(name) or len(value) != 2 * digest_size(name):
             raise SubmissionError(f"the digest claimed for {file.path[:80]!a} is not a {name[:20]!a} value")
-    measured = measure(file.source, {*algorithms, *claimed})
+    measured = _measure(file, {*algorithms, *claimed})
     _verify_claims(file.path, claimed, {**file.digests, **measured.digests}, measured)
     digests = {name: measured.digests[name] for name in algorithms}
-    accepted = [AcceptedFile(DATA + file.path, "document", file.source, measured.size, digests)]
+    source = file.source if measured.content is None else measured.content
+    accepted = [AcceptedFile(DATA + file.path, "document", source, measured.size, digests)]
     if measured.chunks and len(f"{file.path.rpartition('/')[2]}.json".encode()) <= MAX_PART_BYTES:
         # A name too long for the suffix does without a chunk list: its ranges are verified as a whole.
         listed = chunk_list(measured)
         of_list = measure(listed, algorithms)
         accepted.append(AcceptedFile(f"{CHUNKS}{file.path}.json", "chunks", listed, of_list.size, of_list.digests))
     return accepted
+
+
+def _announced_size(file: SubmittedFile) -> int:
+    if isinstance(file.source, bytes):
+        return len(file.source)
+    try:
+        return file.source.stat().st_size
+    except OSError as error:
+        raise SubmissionError(f"cannot read {file.path[:80]!a}: {error.strerror}") from error
+
+
+def _measure(file: SubmittedFile, algorithms: Collection[str]) -> Measured:
+    """As `measure`; bytes that were hashed while they came in are not hashed again."""
+    if isinstance(file.source, KnownBytes) and file.digests.keys() >= set(algorithms):
+        return Measured(len(file.source), file.digests, (), file.source)
+    return measure(file.source, algorithms)
 
 
 def _verify_claims(path: str, claimed: Mapping[str, str], found: Mapping[str, Digest], measured: Measured) -> None:

@@ -34,12 +34,17 @@ MAX_INTEGER = 2**63 - 1
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def write(value: object) -> bytes:
     """The canonical bytes of a value; raises ValueError for what has no canonical form (floats,
     integers of 64 bits or more, lone surrogates, keys that are not text, foreign types)."""
     _check_writable(value)
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8") + b"\n"
+    try:
+        return _ENCODER.encode(value).encode("utf-8") + b"\n"
+    except UnicodeEncodeError as error:
+        raise ValueError("text with a lone surrogate has no canonical form") from error
 
 
 def read(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, fractions: bool = False) -> Any:
@@ -116,50 +121,39 @@ def _finite(text: str) -> float:
 
 
 def _check_strings(value: Any) -> None:
+    """No string of a parsed value holds a lone surrogate."""
+    pending = [value]
     try:
-        _walk(value, _check_text)
+        for item in pending:  # which grows on the way
+            if isinstance(item, str):
+                if not item.isascii():
+                    item.encode("utf-8")
+            elif isinstance(item, dict):
+                pending.extend(item)
+                pending.extend(item.values())
+            elif isinstance(item, list):
+                pending.extend(item)
     except UnicodeEncodeError as error:
         raise MalformedDocumentError("a JSON string holds a lone surrogate") from error
 
 
-def _check_text(value: Any) -> None:
-    if isinstance(value, str) and not value.isascii():
-        value.encode("utf-8")
-
-
 def _check_writable(value: object) -> None:
-    try:
-        _walk(value, _check_scalar)
-    except UnicodeEncodeError as error:
-        raise ValueError("text with a lone surrogate has no canonical form") from error
-
-
-def _check_scalar(value: Any) -> None:
-    if isinstance(value, str):
-        value.encode("utf-8")
-    elif value is None or isinstance(value, bool):
-        return
-    elif isinstance(value, int):
-        if abs(value) > MAX_INTEGER:
-            raise ValueError("an integer of more than 63 bits has no canonical form")
-    else:
-        raise ValueError(f"{type(value).__name__} has no canonical form")
-
-
-def _walk(value: Any, check: Any) -> None:
+    """Only what JSON can say and what has one spelling. Strings are judged when they are encoded."""
     pending = [value]
-    while pending:
-        item = pending.pop()
+    for item in pending:  # which grows on the way
+        if item is None or isinstance(item, str | bool):
+            continue
         if isinstance(item, dict):
             for key in item:
                 if not isinstance(key, str):
                     raise ValueError("only text can be a key")
-                check(key)
             pending.extend(item.values())
         elif isinstance(item, list | tuple):
             pending.extend(item)
-        else:
-            check(item)
+        elif not isinstance(item, int):
+            raise ValueError(f"{type(item).__name__} has no canonical form")
+        elif abs(item) > MAX_INTEGER:
+            raise ValueError("an integer of more than 63 bits has no canonical form")
 
 
 def _short(error: Exception) -> str:

@@ -212,7 +212,7 @@ class Committing:
             answers[member.place] = _acknowledge(row, self._copies.names, replayed=False)
 
     def _entry(self, member: _Member) -> Entry:
-        row = version_row(member.description, member.description_bytes)
+        row = version_row(member.description, member.description_bytes, member.prepared.accepted.request_digest)
         actor = member.prepared.actor
         kept, detail = new_event(
             EventType.REPLICATION,

@@ -46,6 +46,8 @@ DIGEST_OIDS: dict[str, str] = {
 }
 """Digest algorithm object identifiers (NIST CSOR, RFC 3279) to our names."""
 
+_SIZES: dict[str, int] = {}
+
 OID_OF_DIGEST = {name: oid for oid, name in DIGEST_OIDS.items()}
 
 
@@ -70,7 +72,10 @@ def is_available(algorithm: str) -> bool:
 
 def digest_size(algorithm: str) -> int:
     """Length in bytes."""
-    return int(new_hasher(algorithm).digest_size)
+    size = _SIZES.get(algorithm)
+    if size is None:
+        size = _SIZES[algorithm] = int(new_hasher(algorithm).digest_size)
+    return size
 
 
 def hash_bytes(algorithm: str, *parts: bytes) -> bytes:

@@ -9,8 +9,9 @@ from archive_core.digests import Digest
 from archive_core.identifiers import storage_object_for
 
 
-def version_row(description: Description, description_bytes: bytes) -> VersionRow:
-    """The catalogue's row of a stored version: nothing in it that the stores do not say."""
+def version_row(description: Description, description_bytes: bytes, request_digest: str | None = None) -> VersionRow:
+    """The catalogue's row of a stored version: nothing in it that the stores do not say. The request's
+    digest follows from the description; a caller that has it saves the work."""
     return VersionRow(
         poid=description.poid,
         version=description.version,
@@ -22,7 +23,7 @@ def version_row(description: Description, description_bytes: bytes) -> VersionRo
         ocfl_version=description.version,
         description_digest=Digest.of(CONTENT_DIGEST, description_bytes).hex,
         idempotency_key=description.idempotency_key,
-        request_digest=request_digest_of(description),
+        request_digest=request_digest or request_digest_of(description),
         has_metadata=description.file(METADATA) is not None,
         size=sum(file.size for file in description.files if file.role == "document"),
         file_count=sum(1 for file in description.files if file.role == "document"),

@@ -49,11 +49,11 @@ class Actor:
 @dataclass(frozen=True, slots=True)
 class SubmittedFile:
     """One file of a submission. `path` is the depositor's relative path with `/`; `source` a staged
-    or local file that stays the caller's; `claimed` maps digest names to lower-case hex;
-    `digests` may carry digests already computed by whoever staged the bytes."""
+    or local file that stays the caller's, or the bytes of a small one; `claimed` maps digest names to
+    lower-case hex; `digests` may carry digests already computed by whoever took the bytes in."""
 
     path: str
-    source: Path
+    source: Path | bytes
     claimed: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, Digest] = field(default_factory=dict)
 

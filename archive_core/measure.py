@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from archive_core import canonical, reading
 from archive_core.digests import Digest, MultiHasher, hash_bytes
 from archive_core.errors import NameNotAcceptedError, SubmissionError
+from archive_core.ports import KnownBytes
 
 CHUNK_SIZE = 4 * 1024 * 1024
 """Bytes in a chunk; a file of at most this size has no chunk list."""
@@ -26,49 +27,80 @@ MAX_CHUNK_LIST_BYTES = 256 * 1024 * 1024
 """Enough for a file of 8 TiB."""
 
 
+SMALL = 128 * 1024
+"""A file of at most so many bytes is read in one piece, which is handed out with its measures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     size: int
     digests: Mapping[str, Digest]
     chunks: tuple[bytes, ...]
     """sha512 of each chunk, in order; empty for a file that is no longer than one chunk."""
+    content: KnownBytes | None = None
+    """The bytes that were measured, of a small file."""
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading without following a link; raises `SubmissionError` otherwise."""
+def measure(source: Path | bytes, algorithms: Collection[str]) -> Measured:
+    """Size, digests and chunk digests of a regular file or of bytes, read once; raises
+    `SubmissionError`. Links are not followed."""
+    if isinstance(source, bytes):
+        return _measure_bytes(source, algorithms)
+    descriptor = _open_regular(source)
+    try:
+        content = _read(descriptor, SMALL + 1, source)
+        if len(content) <= SMALL:
+            return _measure_bytes(content, algorithms)
+        return _measure_rest(descriptor, content, algorithms, source)
+    finally:
+        os.close(descriptor)
+
+
+def _measure_bytes(content: bytes, algorithms: Collection[str]) -> Measured:
+    chunks: tuple[bytes, ...] = ()
+    if len(content) > CHUNK_SIZE:
+        starts = range(0, len(content), CHUNK_SIZE)
+        chunks = tuple(hash_bytes(CHUNK_DIGEST, content[start : start + CHUNK_SIZE]) for start in starts)
+    digests = {name: Digest.of(name, content) for name in algorithms}
+    return Measured(len(content), digests, chunks, KnownBytes(content) if len(content) <= SMALL else None)
+
+
+def _measure_rest(descriptor: int, begun: bytes, algorithms: Collection[str], source: Path) -> Measured:
+    """A file that is not small, of which the beginning was read; chunks and whole are hashed side by side."""
+    hasher = MultiHasher(algorithms)
+    chunks: list[Future[bytes]] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="chunks") as beside:
+        chunk = begun + _read(descriptor, CHUNK_SIZE - len(begun), source)
+        while chunk:
+            if chunks:
+                chunks[-1].result()  # no more than two chunks are in memory
+            chunks.append(beside.submit(hash_bytes, CHUNK_DIGEST, chunk))
+            hasher.update(chunk)
+            chunk = _read(descriptor, CHUNK_SIZE, source)
+    listed = tuple(future.result() for future in chunks) if hasher.size > CHUNK_SIZE else ()
+    return Measured(hasher.size, hasher.digests(), listed)
+
+
+def _open_regular(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise SubmissionError(f"cannot read {path.name!a}: {error.strerror}", path=ascii(path.name)) from error
-    stream = os.fdopen(descriptor, "rb")
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise NameNotAcceptedError(f"{path.name!a} is not a regular file", path=ascii(path.name))
-    return stream
+    return descriptor
 
 
-def measure(source: Path | bytes, algorithms: Collection[str]) -> Measured:
-    """Size, digests and chunk digests of a file or of bytes, read once."""
-    hasher = MultiHasher(algorithms)
-    chunks: list[bytes] = []
-    if isinstance(source, bytes):
-        hasher.update(source)
-        chunks = [
-            hash_bytes(CHUNK_DIGEST, source[start : start + CHUNK_SIZE]) for start in range(0, len(source), CHUNK_SIZE)
-        ]
-    else:
-        with open_regular(source) as stream:
-            while chunk := _read(stream, source):
-                hasher.update(chunk)
-                chunks.append(hash_bytes(CHUNK_DIGEST, chunk))
-    return Measured(hasher.size, hasher.digests(), tuple(chunks) if hasher.size > CHUNK_SIZE else ())
-
-
-def _read(stream: BinaryIO, source: Path) -> bytes:
+def _read(descriptor: int, size: int, source: Path) -> bytes:
+    """So many bytes, fewer only at the end of the file."""
     try:
-        return stream.read(CHUNK_SIZE)
+        data = os.read(descriptor, size)
+        while 0 < len(data) < size and (more := os.read(descriptor, size - len(data))):
+            data += more
     except OSError as error:
         raise SubmissionError(f"cannot read {source.name!a}: {error.strerror}", path=ascii(source.name)) from error
+    return data
 
 
 def chunk_list(measured: Measured) -> bytes:

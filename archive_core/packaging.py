@@ -23,6 +23,7 @@ from archive_core.lifecycle import AcceptedSubmission
 from archive_core.ocfl.inventory import Inventory
 from archive_core.ocfl.package import ArchivalPackage, PackageFile
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ports import KnownBytes
 from archive_core.replication import Copies, DamageListener
 
 DESCRIPTION = "description.json"
@@ -89,7 +90,7 @@ def assemble(
         file.logical_path: PackageFile(file.source, file.digests[CONTENT_DIGEST], file.size) for file in accepted.files
     }
     files[DESCRIPTION] = PackageFile(
-        description_bytes, Digest.of(CONTENT_DIGEST, description_bytes), len(description_bytes)
+        KnownBytes(description_bytes), Digest.of(CONTENT_DIGEST, description_bytes), len(description_bytes)
     )
     return ArchivalPackage(
         object_id=storage_object_for(description.poid),

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from archive_core.digests import Digest
 from archive_core.findings import Finding, SubIndication, Verdict
@@ -30,13 +30,20 @@ class Clock(Protocol):
 # -- bytes ------------------------------------------------------------------------------------
 
 
+class KnownBytes(bytes):
+    """Bytes that were hashed by whoever states their digest beside them.
+
+    A store may compare what it reads back with these very bytes, which is as strict as to compare
+    digests and much cheaper; of other bytes it computes the digest itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewFile:
     """A file to be kept under a key.
 
     `key` is relative to the storage root, with `/`, without `.`/`..`/empty parts. `source` is the
     bytes themselves or the path of a staged file, which stays the caller's. `expected` is the
-    digest that the stored bytes must have.
+    digest that the stored bytes must have; for `KnownBytes` it is the digest of just these.
     """
 
     key: str
@@ -173,6 +180,16 @@ class ObjectStore(Protocol):
 
     def close(self) -> None:
         """Let go of whatever helps to write. A later write gets it again."""
+        ...
+
+
+@runtime_checkable
+class ReadsBelow(Protocol):
+    """What a store may offer besides: many small files for the price of few."""
+
+    def read_below(self, prefix: str, most: int) -> Iterator[tuple[StoredEntry, bytes | None]]:
+        """All that `list` names, each with its bytes when it is a file of at most `most` bytes, else with
+        None. Each directory is looked at once, so what changes meanwhile may be missing or be met twice."""
         ...
 
 

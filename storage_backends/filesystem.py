@@ -27,7 +27,7 @@ from archive_core.errors import (
     SettingsError,
     UnknownObjectError,
 )
-from archive_core.ports import NewFile, NewHead, NewObject, StoredEntry
+from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject, StoredEntry
 from storage_backends.durable import DurableFiles
 from storage_backends.group import Staged, StagedTree, WriteGroup
 from storage_backends.keys import check_key, check_new_key, check_new_keys, check_new_objects, check_prefix
@@ -290,6 +290,12 @@ class FilesystemStore:
             self._tree.require()
         return self._tree.walk(prefix)
 
+    def read_below(self, prefix: str, most: int) -> Iterator[tuple[StoredEntry, bytes | None]]:
+        check_prefix(prefix)
+        with self._tree.errors("read"):
+            self._tree.require()
+            yield from self._tree.read_below(prefix, most)
+
     def children(self, prefix: str = "") -> Sequence[str]:
         check_prefix(prefix)
         with self._tree.errors("list"):
@@ -336,4 +342,4 @@ def _head_files(head: NewHead) -> tuple[NewFile, NewFile]:
 
 
 def _file(key: str, data: bytes) -> NewFile:
-    return NewFile(key, data, Digest.of("sha512", data), len(data))
+    return NewFile(key, KnownBytes(data), Digest.of("sha512", data), len(data))

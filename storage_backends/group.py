@@ -16,7 +16,7 @@ from pathlib import Path
 
 from archive_core.digests import Digest, hash_bytes, new_hasher
 from archive_core.errors import AlreadyExistsError, FixityError
-from archive_core.ports import NewFile
+from archive_core.ports import KnownBytes, NewFile
 from storage_backends.durable import DurableFiles, SyncGroup
 
 _ONCE = 1024 * 1024
@@ -25,21 +25,25 @@ _ONCE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A file that lies aside at `path` and is to stand under `key`."""
+    """A file that lies aside at `path` and is to stand under `key`; `known` is what it must hold, where
+    that is at hand."""
 
     path: str
     key: str
     expected: Digest
     size: int
+    known: KnownBytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StagedTree:
-    """An object that lies aside at `path` and is to stand under `key`, with `files` in it."""
+    """An object that lies aside at `path` and is to stand under `key`, with `files` in it, in these
+    `directories` (paths)."""
 
     path: str
     key: str
-    files: Sequence[Staged]
+    files: list[Staged]
+    directories: set[str]
 
 
 class WriteGroup:
@@ -69,25 +73,26 @@ class WriteGroup:
 
     def stage_tree(self, key: str, files: Sequence[NewFile]) -> StagedTree:
         """Stage files whose keys all lie below `key`."""
-        tree = StagedTree(self._new_path(), key, staged := [])
+        tree = StagedTree(self._new_path(), key, [], set())
         self._aside[tree.path] = tree
         self._files.make_directory(tree.path)
-        made = {tree.path}
+        tree.directories.add(tree.path)
         for file in files:
             path = tree.path + file.key[len(key) :]
             try:
-                self._make_parents(os.path.dirname(path), made)
+                self._make_parents(path[: path.rindex("/")], tree.directories)
             except FileExistsError as error:
                 raise AlreadyExistsError(
                     "a file stands where a directory is needed", store=self._store, key=file.key
                 ) from error
-            staged.append(Staged(path, file.key, file.expected, file.size))
+            known = file.source if isinstance(file.source, KnownBytes) else None
+            tree.files.append(Staged(path, file.key, file.expected, file.size, known))
             self._files.write(path, file.source)
         return tree
 
     def _make_parents(self, directory: str, made: set[str]) -> None:
         if directory not in made:
-            self._make_parents(os.path.dirname(directory), made)
+            self._make_parents(directory[: directory.rindex("/")], made)
             self._files.make_directory(directory)
             made.add(directory)
 
@@ -100,33 +105,26 @@ class WriteGroup:
                 files.append(item.path)
                 continue
             files += [file.path for file in item.files]
-            directories.update(os.path.dirname(file.path) for file in item.files)
-            directories.update(_between(directories, item.path))
+            directories |= item.directories
         self.syncs.sync(files, directories)
 
     def read_back(self) -> None:
         """Raises `FixityError` unless everything staged reads back with its digest."""
         for item in self._aside.values():
             for file in (item,) if isinstance(item, Staged) else item.files:
-                if self._digest_of(file) != file.expected.value:
+                if not self._reads_back(file):
                     raise FixityError(
                         "what was written does not read back with the expected digest", store=self._store, key=file.key
                     )
 
-    def _digest_of(self, file: Staged) -> bytes:
+    def _reads_back(self, file: Staged) -> bool:
         descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             if self._cold:
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            if file.size <= _ONCE:
-                data = os.read(descriptor, file.size + 1)
-                if len(data) == file.size:
-                    return hash_bytes(file.expected.algorithm, data)
-                os.lseek(descriptor, 0, os.SEEK_SET)
-            hasher = new_hasher(file.expected.algorithm)
-            while data := os.read(descriptor, _ONCE):
-                hasher.update(data)
-            return bytes(hasher.digest())
+            if file.known is not None:
+                return os.read(descriptor, len(file.known) + 1) == file.known
+            return _digest_of(descriptor, file) == file.expected.value
         finally:
             os.close(descriptor)
 
@@ -144,11 +142,13 @@ class WriteGroup:
         self._aside.clear()
 
 
-def _between(directories: set[str], top: str) -> set[str]:
-    """The directories above the given ones, down from `top`."""
-    found = {top}
-    for directory in directories:
-        while len(directory) > len(top):
-            directory = os.path.dirname(directory)
-            found.add(directory)
-    return found
+def _digest_of(descriptor: int, file: Staged) -> bytes:
+    if file.size <= _ONCE:
+        data = os.read(descriptor, file.size + 1)
+        if len(data) == file.size:
+            return hash_bytes(file.expected.algorithm, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    hasher = new_hasher(file.expected.algorithm)
+    while data := os.read(descriptor, _ONCE):
+        hasher.update(data)
+    return bytes(hasher.digest())

@@ -21,6 +21,10 @@ from archive_core.errors import StoreUnavailableError, UnknownObjectError
 from archive_core.ports import EntryKind, StoredEntry
 
 _BUFFER = 128 * 1024
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_DEEPEST = 200
+"""Directories that are held open one below the other."""
 
 
 class Tree:
@@ -85,6 +89,16 @@ class Tree:
                 yield StoredEntry(key, 0, EntryKind.EMPTY_DIRECTORY)
             waiting += [(f"{key}/{name}" if key else name, directory) for name, directory in reversed(below)]
 
+    def read_below(self, prefix: str, most: int) -> Iterator[tuple[StoredEntry, bytes | None]]:
+        """What `walk` names, with the bytes of files of at most `most` bytes. Directories are opened one below
+        the other and files in their directory, so that no link is followed and nothing is looked up twice."""
+        if self.is_directory(prefix):
+            descriptor = os.open(self.path(prefix), _DIRECTORY)
+            try:
+                yield from _read_directory(descriptor, prefix, most, 0)
+            finally:
+                os.close(descriptor)
+
     def children(self, prefix: str) -> list[str]:
         if not self.is_directory(prefix):
             return []
@@ -121,6 +135,43 @@ class StoredFile(io.FileIO):
             return super().readall()
         except OSError as error:
             raise _unavailable(self._store, "read", error) from error
+
+
+def _read_directory(directory: int, key: str, most: int, depth: int) -> Iterator[tuple[StoredEntry, bytes | None]]:
+    with os.scandir(directory) as entries:
+        found = sorted(
+            (entry.name, entry.is_dir(follow_symlinks=False), entry.is_file(follow_symlinks=False)) for entry in entries
+        )
+    if not found and depth:
+        yield StoredEntry(key, 0, EntryKind.EMPTY_DIRECTORY), None
+    for name, is_directory, is_file in found:
+        below = f"{key}/{name}"
+        if is_file:
+            yield _read_entry(directory, name, below, most)
+        elif not is_directory:
+            yield StoredEntry(below, 0, EntryKind.OTHER), None
+        elif depth < _DEEPEST:
+            descriptor = os.open(name, _DIRECTORY, dir_fd=directory)
+            try:
+                yield from _read_directory(descriptor, below, most, depth + 1)
+            finally:
+                os.close(descriptor)
+        else:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), below)
+
+
+def _read_entry(directory: int, name: str, key: str, most: int) -> tuple[StoredEntry, bytes | None]:
+    descriptor = os.open(name, _FILE, dir_fd=directory)
+    try:
+        found = os.fstat(descriptor)
+        if not modes.S_ISREG(found.st_mode) or found.st_size > most:
+            return _entry(key, found), None
+        data = os.read(descriptor, found.st_size + 1)
+        while len(data) < found.st_size and (more := os.read(descriptor, found.st_size + 1 - len(data))):
+            data += more
+        return _entry(key, found), data
+    finally:
+        os.close(descriptor)
 
 
 def _lstat(path: str) -> os.stat_result | None:

@@ -11,7 +11,7 @@ Rules kept here
 
 from __future__ import annotations
 
-import pickle
+import marshal
 import signal
 import socket
 import subprocess
@@ -20,9 +20,12 @@ import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+from archive_core import errors
+from archive_core.digests import Digest
 from archive_core.errors import ArchiveError, StoreUnavailableError
-from archive_core.ports import NewObject
+from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject
 from storage_backends.filesystem import FilesystemStore
 
 INLINE = 16 * 1024 * 1024
@@ -42,12 +45,12 @@ class Writer:
 
     def put_objects(self, objects: Sequence[NewObject]) -> None:
         """As the port's verb; one request at a time."""
-        request = pickle.dumps(list(objects), protocol=pickle.HIGHEST_PROTOCOL)
+        request = marshal.dumps([_packed(item) for item in objects])
         with self._lock:
             connection = self._connection or self._start()
             try:
                 connection.send_bytes(request)
-                answer = pickle.loads(connection.recv_bytes())  # noqa: S301 - from a process that we started
+                answer = marshal.loads(connection.recv_bytes())  # noqa: S302 - from a process of ours
             except (EOFError, OSError) as error:
                 self._end()
                 raise StoreUnavailableError(
@@ -58,7 +61,7 @@ class Writer:
                 self._end()  # an answer that nobody waited for must not be taken for the next one's
                 raise
         if answer is not None:
-            raise answer
+            raise _unpacked_error(*answer)
 
     def close(self) -> None:
         """Let the process finish and end."""
@@ -115,22 +118,68 @@ def main(arguments: Sequence[str]) -> None:
     with Connection(int(descriptor)) as connection:
         while True:
             try:
-                objects = pickle.loads(connection.recv_bytes())  # noqa: S301 - from the process that started us
+                request = marshal.loads(connection.recv_bytes())  # noqa: S302 - from our own parent
             except (EOFError, OSError):
                 return  # nobody asks any more
             try:
-                connection.send_bytes(pickle.dumps(_outcome(store, objects)))
+                connection.send_bytes(marshal.dumps(_outcome(store, [_unpacked(item) for item in request])))
             except OSError:
                 return
 
 
-def _outcome(store: FilesystemStore, objects: Sequence[NewObject]) -> ArchiveError | None:
+def _outcome(store: FilesystemStore, objects: Sequence[NewObject]) -> _PackedError | None:
     """None for success. What is no `ArchiveError` is a defect: it ends this process and is seen there."""
     try:
         store.put_objects(objects)
     except ArchiveError as error:
-        return error
+        facts = {name: value if isinstance(value, str | int) else str(value) for name, value in error.facts.items()}
+        return type(error).__name__, str(error), facts
     return None
+
+
+# -- what goes through the socket: nothing that could be code --------------------------------------
+
+_PackedFile = tuple[str, bytes | str, bool, str, bytes, int]
+_PackedObject = tuple[str, bytes, bytes, str, list[_PackedFile]]
+_PackedError = tuple[str, str, dict[str, Any]]
+
+
+def _packed(item: NewObject) -> _PackedObject:
+    head = item.head
+    files = [
+        (
+            file.key,
+            file.source if isinstance(file.source, bytes) else str(file.source),
+            isinstance(file.source, KnownBytes),
+            file.expected.algorithm,
+            file.expected.value,
+            file.size,
+        )
+        for file in item.files
+    ]
+    return head.object_path, head.inventory, head.sidecar, head.sidecar_name, files
+
+
+def _unpacked(packed: _PackedObject) -> NewObject:
+    path, inventory, sidecar, sidecar_name, files = packed
+    return NewObject(
+        [
+            NewFile(key, _source(data, known), Digest(name, value), size)
+            for key, data, known, name, value, size in files
+        ],
+        NewHead(path, inventory, sidecar, sidecar_name, None),
+    )
+
+
+def _source(data: bytes | str, known: bool) -> bytes | Path:
+    if isinstance(data, str):
+        return Path(data)
+    return KnownBytes(data) if known else data
+
+
+def _unpacked_error(name: str, message: str, facts: dict[str, Any]) -> ArchiveError:
+    kind: type[ArchiveError] = getattr(errors, name)
+    return kind(message, **facts)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,9 @@ class Inventory:
     @property
     def sidecar(self) -> bytes:
         """Content of the sidecar file (3.6)."""
-        return f"{hash_bytes(self.digest_algorithm, self.document).hex()} {INVENTORY}\n".encode("ascii")
+        same = self.digest_algorithm == self.digest.algorithm
+        digest = self.digest.value if same else hash_bytes(self.digest_algorithm, self.document)
+        return f"{digest.hex()} {INVENTORY}\n".encode("ascii")
 
     def version_name(self, version: int) -> str:
         """The directory name of a version; raises `UnknownObjectError` when there is none."""

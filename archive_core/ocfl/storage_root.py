@@ -12,7 +12,7 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
@@ -32,12 +32,17 @@ from archive_core.ocfl.layout import CONFIG_KEY, LAYOUT_KEY, HashAndIdLayout
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.reading import VerifyingStream
 from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY, is_object_root, shown, version_number
-from archive_core.ports import NewFile, NewHead, NewObject, ObjectStore
+from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject, ObjectStore
 
 ROOT_DECLARATION = "0=ocfl_1.1"
 OBJECT_DECLARATION = "0=ocfl_object_1.1"
 _SMALL = 64 * 1024
 MAX_DEPTH = 40
+
+
+def none_passed(path: str) -> bool:
+    """No path is passed over."""
+    return False
 
 
 class StorageRoot:
@@ -158,7 +163,7 @@ class StorageRoot:
         root = self.object_path(package.object_id)
         inventory = package.inventory
         own = f"{root}/{package.version_name}"
-        yield new_file(f"{own}/{INVENTORY}", inventory.document)
+        yield NewFile(f"{own}/{INVENTORY}", KnownBytes(inventory.document), inventory.digest, len(inventory.document))
         for path, file in package.new_content.items():
             yield NewFile(f"{root}/{path}", file.source, file.digest, file.size)
         if package.previous is None:
@@ -257,11 +262,14 @@ class StorageRoot:
                 return sidecar_digest(sidecar) == hash_bytes(algorithm, document).hex()
         return False
 
-    def object_paths(self, prefix: str = "") -> Iterator[str]:
-        """The object roots below a directory of the root, finished or not, in order of their paths."""
+    def object_paths(self, prefix: str = "", passed: Callable[[str], bool] = none_passed) -> Iterator[str]:
+        """The object roots below a directory of the root, finished or not, in order of their paths, but for
+        those that are `passed`: they are not even looked at."""
         waiting = [prefix]
         while waiting:
             directory = waiting.pop()
+            if passed(directory):
+                continue
             names = self.store.children(directory)
             below = [name.removesuffix("/") for name in names if name.endswith("/")]
             if directory and is_object_root(names):
@@ -272,13 +280,13 @@ class StorageRoot:
                     f"{directory}/{name}" if directory else name for name in reversed(below) if name not in skipped
                 ]
 
-    def object_ids(self) -> Iterator[str]:
+    def object_ids(self, passed: Callable[[str], bool] = none_passed) -> Iterator[str]:
         """The ids of all objects that have a root inventory, in order of their storage paths.
 
         The id is what the path spells out; only for an id too long for that its inventory is read.
-        An object with a damaged inventory is named like any other.
+        An object with a damaged inventory is named like any other, one whose path is `passed` is not.
         """
-        for path in self.object_paths():
+        for path in self.object_paths(passed=passed):
             if self.store.stat(f"{path}/{INVENTORY}") is None:
                 continue
             object_id = self.layout.object_id(path)
@@ -357,7 +365,7 @@ class StorageRoot:
 
 def new_file(key: str, data: bytes) -> NewFile:
     """Bytes at hand as a file for a store."""
-    return NewFile(key, data, Digest.of("sha512", data), len(data))
+    return NewFile(key, KnownBytes(data), Digest.of("sha512", data), len(data))
 
 
 __all__ = ["OBJECT_DECLARATION", "ROOT_DECLARATION", "StorageRoot", "new_file"]

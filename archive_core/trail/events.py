@@ -19,7 +19,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from archive_core import canonical, reading
@@ -33,6 +33,8 @@ COMMITMENT = "sha512"
 NONCE_BYTES = 32
 MAX_LINE_BYTES = 16 * 1024
 MAX_DETAIL_BYTES = 64 * 1024
+
+_FEW, _SHORT = 8, 1024
 
 _EVENT_ID = re.compile(r"[0-9a-f]{32}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}")
@@ -223,9 +225,31 @@ def new_event(
         subject=subject,
         commitment=sidecar.commitment if sidecar else None,
     )
-    if Event.parse(event.to_line()) != event or (sidecar and Detail.parse(sidecar.to_line()) != sidecar):
-        raise MalformedDocumentError("the event would not read back as it was written")
+    _verify_readable(event)
+    if sidecar and not _is_flat(sidecar.detail) and Detail.parse(sidecar.to_line()) != sidecar:
+        raise MalformedDocumentError("the detail of the event would not read back as it was written")
     return event, sidecar
+
+
+def _verify_readable(event: Event) -> None:
+    """What `Event.parse` asks of a line, asked of the event itself."""
+    if event.time.utcoffset() != timedelta(0):
+        raise MalformedDocumentError("the time of the event is not in UTC")
+    _matching(_CODE, event.code, "code")
+    for opaque, what in ((event.actor, "actor"), (event.subject, "subject")):
+        if opaque is not None:
+            _matching(_OPAQUE, opaque, what)
+    if event.poid is not None:
+        parse_poid_member(event.poid)
+    _optional_integer(event.version, "version")
+
+
+def _is_flat(detail: Mapping[str, Any]) -> bool:
+    """Whether the detail is a few short values, of which none can read back otherwise."""
+    return len(detail) <= _FEW and all(
+        value is None or type(value) is bool or (type(value) is str and len(value) <= _SHORT)
+        for value in detail.values()
+    )
 
 
 def deposit_event(description_bytes: bytes) -> Event:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from archive_core.digests import Digest
 from archive_core.errors import (
     AlreadyExistsError,
     FixityError,
@@ -17,7 +18,7 @@ from archive_core.errors import (
     StoreUnavailableError,
     UnknownObjectError,
 )
-from archive_core.ports import EntryKind, ObjectStore
+from archive_core.ports import EntryKind, KnownBytes, NewFile, NewObject, ObjectStore
 from storage_backends.durable import DurableFiles
 from storage_backends.filesystem import FilesystemStore
 from storage_backends.tree import StoredFile
@@ -556,3 +557,21 @@ def test_a_group_syncs_file_by_file_where_nothing_better_is_offered(tmp_path: Pa
         group.sync(files=[str(target)] * 5, directories=[str(tmp_path)])
 
     assert [step for step, _ in files.steps] == ["sync"] * 6
+
+
+@pytest.mark.parametrize("found", [b"", b"known byte", b"known bytez", b"known bytes and more"])
+def test_known_bytes_that_do_not_read_back_never_show(tmp_path: Path, found: bytes) -> None:
+    """A disk that keeps something else is found out by comparison as it is by digest."""
+
+    class Forgetful(DurableFiles):
+        def write(self, path: str, source: bytes | Path) -> None:
+            super().write(path, found if source == b"known bytes" else source)
+
+    store = FilesystemStore.create("disk", tmp_path / "root", files=Forgetful())
+    data = KnownBytes(b"known bytes")
+    item = new_object("a/1")
+    file = NewFile("a/1/v1/content/data/a", data, Digest.of("sha512", data), len(data))
+    with pytest.raises(FixityError):
+        store.put_objects([NewObject([*item.files[1:], file], item.head)])
+
+    assert keys(store) == []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from archive_core.measure import SMALL
 from tests.integration.http_world import BOUNDARY, HttpWorld, Part, body_of, file, http_world
 
 
@@ -290,7 +291,7 @@ def test_an_update_of_nothing_is_refused_before_its_body_is_read(world: HttpWorl
 def test_staging_that_cannot_be_written_is_said_so(world: HttpWorld) -> None:
     """A full or missing staging directory is nobody's fault yet: 503 and try again."""
     world.settings.staging.rmdir()
-    answer = world.post(file("a", b"x"))
+    answer = world.post(file("a", b"x" * (SMALL + 1)))
 
     assert (answer.status_code, problem(answer)) == (503, "staging-unavailable")
     assert answer.headers["Retry-After"] == "5"
@@ -308,3 +309,26 @@ def test_more_files_than_any_profile_takes_are_refused_on_the_way(world: HttpWor
     assert (answer.status_code, problem(answer)) == (413, "size-limit")
     assert answer.json["facts"] == {"limit": limit}
     assert world.staged() == []
+
+
+def test_small_files_stay_in_memory_only_as_long_as_there_is_room(
+    world: HttpWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four files two fit; the others are staged; all come back the same."""
+    from api import uploads
+
+    staged: list[Path] = []
+    real = uploads._Intake._file
+    monkeypatch.setattr(uploads, "IN_MEMORY", 25)
+    monkeypatch.setattr(
+        uploads._Intake, "_file", lambda self, pieces: staged.append(made := real(self, pieces)) or made
+    )
+    contents = {name: name.encode() * 10 for name in "abcd"}
+    answer = world.post(*(file(name, data) for name, data in contents.items()))
+    poid = answer.get_json()["poid"]
+
+    assert answer.status_code == 201
+    assert len(staged) == 2
+    for name, data in contents.items():
+        assert world.get(f"/v1/preservation-objects/{poid}/files/{name}").data == data
+    assert list(world.settings.staging.iterdir()) == []
