@@ -7,8 +7,8 @@ Rules kept here
  * Every subject name says, in ASCII, that it is a test, not trusted and not qualified.
  * A directory is complete or absent: everything is written aside and renamed into place.
  * Private keys are PKCS#8 PEM files with mode 0600. `test-ca.pem` is what verifiers are given.
- * ECDSA on P-384 with SHA-512 throughout: recommended by TS 119 312 V2.1.1, and judged alike by
-   OpenSSL 3.0, BouncyCastle 1.72 and EU DSS 6.4.
+ * ECDSA on P-384 with SHA-512 throughout, unless another kind is asked for: recommended by TS 119 312
+   V2.1.1, and judged alike by OpenSSL 3.0, BouncyCastle 1.72 and EU DSS 6.4.
  * Revocation lists are made on demand and never stored. Their address ends in `.invalid` (RFC 2606),
    which nobody can look up: verifiers get the list beside the token.
 """
@@ -22,14 +22,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from archive_core.errors import AlreadyExistsError, SettingsError
 from archive_core.ports import Clock, ValidationData
+from signing.local_keys import ECDSA_P384, LocalKey, kind_of, make_key, sign_certificate, sign_crl
 from signing.local_tsa import LocalTsaResponder
 from signing.tsa import TsaClient
 
@@ -47,7 +48,6 @@ _TITLES = {
     SEAL: "TEST seal - not trusted / NOT QUALIFIED",
 }
 _YEAR = timedelta(days=365.25)
-_CA_YEARS, _LEAF_YEARS = 30, 10
 _CLOCK_SLACK = timedelta(days=1)
 """Certificates begin this much before they were made, so that clocks may differ a little."""
 _CRL_VALIDITY = timedelta(days=30)
@@ -57,10 +57,20 @@ _CRL_ADDRESS = "http://local-test-trust.invalid/test-ca.crl"
 @dataclass(frozen=True)
 class _Identity:
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: LocalKey
 
 
-def create_local_trust(directory: Path, *, at: datetime) -> LocalTrust:
+@dataclass(frozen=True)
+class Making:
+    """What to make: the kind of all keys (`local_keys.KINDS`), and for how many years the certificates of
+    the authority and of those below it are valid."""
+
+    kind: str = ECDSA_P384
+    authority_years: float = 30
+    unit_years: float = 10
+
+
+def create_local_trust(directory: Path, *, at: datetime, making: Making | None = None) -> LocalTrust:
     """Make a new test trust in `directory`, which must be absent or empty, and open it.
 
     Raises `AlreadyExistsError` when something lies there already.
@@ -71,7 +81,7 @@ def create_local_trust(directory: Path, *, at: datetime) -> LocalTrust:
     staging = directory.with_name(f".{directory.name}-{secrets.token_hex(8)}")
     staging.mkdir(mode=0o755)
     try:
-        identities = _make_identities(at)
+        identities = _make_identities(at, making or Making())
         for name, identity in identities.items():
             above = () if name == "test-ca" else (identities["test-ca"].certificate,)
             _write_identity(staging, name, identity, above)
@@ -161,23 +171,23 @@ class LocalTrust:
             .add_extension(x509.CRLNumber(int(at.timestamp() * 1_000_000)), critical=False)
             .add_extension(_authority_key(authority.certificate), critical=False)
         )
-        return builder.sign(authority.key, hashes.SHA512()).public_bytes(serialization.Encoding.DER)
+        return sign_crl(builder, authority.key).public_bytes(serialization.Encoding.DER)
 
 
 # -- making -----------------------------------------------------------------------------------
 
 
-def _make_identities(at: datetime) -> dict[str, _Identity]:
+def _make_identities(at: datetime, making: Making) -> dict[str, _Identity]:
     start = at.replace(microsecond=0) - _CLOCK_SLACK
     home = secrets.token_hex(8)
-    authority = _make_authority(home, start)
-    units = {name: _make_leaf(authority, home, name, start, _tsu_extensions()) for name in AUTHORITIES}
-    seal = _make_leaf(authority, home, SEAL, start, [(_key_usage(content_commitment=True), True)])
+    authority = _make_authority(home, start, making)
+    units = {name: _make_leaf(authority, home, name, start, making, _tsu_extensions()) for name in AUTHORITIES}
+    seal = _make_leaf(authority, home, SEAL, start, making, [(_key_usage(content_commitment=True), True)])
     return {"test-ca": authority, **units, SEAL: seal}
 
 
-def _make_authority(home: str, start: datetime) -> _Identity:
-    key = ec.generate_private_key(ec.SECP384R1())
+def _make_authority(home: str, start: datetime, making: Making) -> _Identity:
+    key = make_key(making.kind)
     name = _subject("test-ca", home)
     builder = (
         x509.CertificateBuilder()
@@ -186,18 +196,23 @@ def _make_authority(home: str, start: datetime) -> _Identity:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + _CA_YEARS * _YEAR)
+        .not_valid_after(_after(start, making.authority_years))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(authority=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
-    return _Identity(builder.sign(key, hashes.SHA512()), key)
+    return _Identity(sign_certificate(builder, key), key)
 
 
 def _make_leaf(
-    authority: _Identity, home: str, name: str, start: datetime, extra: Iterable[tuple[x509.ExtensionType, bool]]
+    authority: _Identity,
+    home: str,
+    name: str,
+    start: datetime,
+    making: Making,
+    extra: Iterable[tuple[x509.ExtensionType, bool]],
 ) -> _Identity:
-    key = ec.generate_private_key(ec.SECP384R1())
+    key = make_key(making.kind)
     point = x509.DistributionPoint([x509.UniformResourceIdentifier(_CRL_ADDRESS)], None, None, None)
     builder = (
         x509.CertificateBuilder()
@@ -206,7 +221,7 @@ def _make_leaf(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + _LEAF_YEARS * _YEAR)
+        .not_valid_after(_after(start, making.unit_years))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(_authority_key(authority.certificate), critical=False)
@@ -214,7 +229,12 @@ def _make_leaf(
     )
     for extension, critical in extra:
         builder = builder.add_extension(extension, critical=critical)
-    return _Identity(builder.sign(authority.key, hashes.SHA512()), key)
+    return _Identity(sign_certificate(builder, authority.key), key)
+
+
+def _after(start: datetime, years: float) -> datetime:
+    """Certificates end on whole seconds (RFC 5280 4.1.2.5)."""
+    return start + timedelta(seconds=round(years * _YEAR.total_seconds()))
 
 
 def _tsu_extensions() -> list[tuple[x509.ExtensionType, bool]]:
@@ -294,6 +314,6 @@ def _read_identity(directory: Path, name: str) -> _Identity:
         certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
     except (OSError, ValueError, TypeError) as error:
         raise SettingsError(f"the local test trust in {directory} lacks a readable {name}: {error}") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+    if kind_of(key) is None or key.public_key() != certificate.public_key():
         raise SettingsError(f"{key_file} is not the key of {certificate_file}")
-    return _Identity(certificate, key)
+    return _Identity(certificate, cast(LocalKey, key))

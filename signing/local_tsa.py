@@ -22,13 +22,13 @@ from asn1crypto import cms, core, tsp
 from asn1crypto import x509 as asn1_x509
 from asn1crypto.crl import CertificateList
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
 
 from archive_core.digests import Digest, hash_bytes
 from archive_core.ports import Clock
 from signing import ber
 from signing.http_transport import ANSWER_TYPE, REQUEST_TYPE
+from signing.local_keys import LocalKey, sign, signature_algorithm
 from signing.signature_math import UnsupportedAlgorithmError, digest_name
 
 ACCEPTED_IMPRINTS = ("sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")
@@ -54,7 +54,7 @@ class LocalTsaResponder:
         self,
         clock: Clock,
         *,
-        key: ec.EllipticCurvePrivateKey,
+        key: LocalKey,
         certificate: x509.Certificate,
         chain: Sequence[x509.Certificate],
         policy: str,
@@ -102,7 +102,7 @@ class LocalTsaResponder:
         gen_time = self._next_time()
         info = self._info(imprint, nonce, gen_time).dump()
         attributes = self._signed_attributes(info)
-        signature = self._key.sign(attributes.dump(), ec.ECDSA(hashes.SHA512()))
+        signature = sign(self._key, attributes.dump())
         body = cms.SignedData(
             {
                 "version": "v3",
@@ -170,7 +170,7 @@ class LocalTsaResponder:
                 "sid": cms.SignerIdentifier("issuer_and_serial_number", identifier),
                 "digest_algorithm": {"algorithm": _DIGEST},
                 "signed_attrs": attributes,
-                "signature_algorithm": {"algorithm": "sha512_ecdsa"},
+                "signature_algorithm": signature_algorithm(self._key),
                 "signature": signature,
             }
         )

@@ -3,7 +3,8 @@
 Rules kept here
  * Three answers: it fits, it does not (`InvalidSignature`), or it cannot be judged here
    (`UnsupportedAlgorithmError` with the algorithm's name). The third is never reported as either other.
- * Algorithms are told apart by object identifier; absent and NULL parameters are the same (RFC 5754 2).
+ * Algorithms are told apart by object identifier; absent and NULL parameters are the same (RFC 5754 2), but for
+   EdDSA and ML-DSA, which must have none (RFC 8410 3, RFC 9881 2).
  * What can be judged: RSA PKCS#1 v1.5 and PSS, DSA, ECDSA (RFC 5754, RFC 8692 and plain BSI TR-03111),
    Ed25519, Ed448 (RFC 8419), ML-DSA-44/65/87 (RFC 9882). Not: SLH-DSA, LMS, XMSS, composites.
 """
@@ -84,6 +85,10 @@ _SCHEMES: dict[str, tuple[str, str | None]] = {
     "2.16.840.1.101.3.4.3.19": ("ml-dsa-87", None),
 }
 
+_KEYS_WITHOUT_PARAMETERS = frozenset(
+    {"1.3.101.112", "1.3.101.113", *(f"2.16.840.1.101.3.4.3.{arc}" for arc in (17, 18, 19))}
+)
+
 _UNJUDGED = {
     "1.2.840.113549.1.9.16.3.17": "HSS/LMS",
     "1.3.6.1.5.5.7.6.34": "XMSS",
@@ -125,11 +130,14 @@ def digest_name(algorithm: algos.DigestAlgorithm) -> str:
 
 
 def signature_scheme(algorithm: algos.SignedDigestAlgorithm) -> SignatureScheme:
-    """Understand a signature AlgorithmIdentifier; raises `UnsupportedAlgorithmError`."""
+    """Understand a signature AlgorithmIdentifier; raises `UnsupportedAlgorithmError`, and ValueError where it
+    is malformed."""
     oid = str(algorithm["algorithm"].dotted)
     if oid not in _SCHEMES:
         raise UnsupportedAlgorithmError(f"signature algorithm {_UNJUDGED.get(oid, '')} {oid}".replace("  ", " "))
     name, digest = _SCHEMES[oid]
+    if name in _WITHOUT_DIGEST and not isinstance(algorithm["parameters"], core.Void):
+        raise ValueError(f"the identifier of {name} has parameters, which it must not have (RFC 8410 3, RFC 9881 2)")
     if name == "rsa-pss":
         digest = digest_name(_pss_parameters(algorithm)["hash_algorithm"])
     return SignatureScheme(name, digest)
@@ -159,9 +167,12 @@ def key_bits(key: keys.PublicKeyInfo) -> int:
 
 
 def load_public_key(key: keys.PublicKeyInfo) -> object:
-    """The key as a `cryptography` object; raises `UnsupportedAlgorithmError` for one it does not know."""
+    """The key as a `cryptography` object; raises `UnsupportedAlgorithmError` for one it does not know, and
+    ValueError where it is malformed."""
     encoded = key.dump()
     oid = str(key["algorithm"]["algorithm"].dotted)
+    if oid in _KEYS_WITHOUT_PARAMETERS and not isinstance(key["algorithm"]["parameters"], core.Void):
+        raise ValueError(f"the identifier {oid} of a public key has parameters, which it must not have (RFC 9881 2)")
     if oid == "1.2.840.113549.1.1.10":  # an RSA key restricted to PSS; the library wants a plain one
         encoded = _as_plain_rsa(key)
     try:
