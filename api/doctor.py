@@ -18,25 +18,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from api.doctor_authorities import IMPRINTS, NEEDED, probe
 from api.home import TRUST_DIRECTORY
 from api.settings import ArchiveSettings
 from api.texts import marked
-from api.wiring import Signing, build_copies, build_published, build_signing, open_catalogue
+from api.wiring import Signing, build_algorithms, build_copies, build_published, build_signing, open_catalogue
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.session import weak_durability
 from archive_core.clock import SystemClock
-from archive_core.digests import Digest
 from archive_core.errors import ArchiveError, SettingsError
 from archive_core.findings import Verdict, utc_text
 from archive_core.identifiers import BATCH, TRAIL, system_object
 from archive_core.ocfl.storage_root import StorageRoot
-from archive_core.ports import TimestampAuthority
 from archive_core.replication import Copies
-from policies.algorithms import current_algorithms
 
 PACKAGES = ("api", "signing", "storage_backends", "archive_core", "policies")
 DISTRIBUTION = "trusted-archive"
-IMPRINTS = ("sha512", "sha384", "sha3-512")
 TABLE_AGE = timedelta(days=550)
 """An algorithm table older than this has probably been superseded."""
 
@@ -59,15 +56,17 @@ class Check:
         return {"name": self.name, "ok": self.ok, "message": self.message, "mend": self.mend}
 
 
-def examine(home: Path, *, at: datetime) -> list[Check]:
-    """All checks, as far as they can be made."""
-    checks = [_python(), _packages(), _algorithms(at)]
+def examine(home: Path, *, at: datetime, imprints: bool = False) -> list[Check]:
+    """All checks, as far as they can be made. One time-stamp is asked of each authority; with `imprints` one over
+    each digest algorithm that evidence may be built with, to learn which it takes."""
+    checks = [_python(), _packages()]
     try:
         settings = ArchiveSettings.load(home)
     except ArchiveError as error:
         mend = "name another --home, run `trusted-archive init`, or correct the file"
         return [*checks, Check(marked("settings"), False, str(error), mend)]
-    checks += [Check(marked("settings"), True, f"{home} can be read"), *_trust_files(home), *_disks(settings)]
+    checks += [Check(marked("settings"), True, f"{home} can be read"), _algorithms(settings, at)]
+    checks += [*_trust_files(home), *_disks(settings)]
     copies = build_copies(settings, create=False)
     try:
         checks += [check for root in copies.roots for check in _store(root)]
@@ -78,7 +77,7 @@ def examine(home: Path, *, at: datetime) -> list[Check]:
         signing = build_signing(settings, SystemClock())
     except SettingsError as error:
         return [*checks, Check(marked("keys and trust anchors"), False, str(error), "restore the file that is named")]
-    return [*checks, *_authorities(signing), _sealing(signing, at)]
+    return [*checks, *_authorities(signing, imprints), _sealing(signing, at)]
 
 
 # -- the program ------------------------------------------------------------------------------
@@ -101,11 +100,14 @@ def _packages() -> Check:
     return Check(marked("package names"), True, "nobody else owns our package names")
 
 
-def _algorithms(at: datetime) -> Check:
-    table = current_algorithms()
+def _algorithms(settings: ArchiveSettings, at: datetime) -> Check:
+    try:
+        table = build_algorithms(settings)
+    except ArchiveError as error:
+        return Check(marked("algorithm table"), False, str(error), "correct [algorithms] in the settings, or the file")
     fresh = at - table.issued < TABLE_AGE
     mend = "" if fresh else "look for a newer release: algorithm lifetimes may have changed"
-    return Check(marked("algorithm table"), fresh, f"{table.id}, issued {table.issued.date()}", mend)
+    return Check(marked("algorithm table"), fresh, f"{table.id}, issued {table.issued.date()}: {table.title}", mend)
 
 
 # -- the home ---------------------------------------------------------------------------------
@@ -231,34 +233,11 @@ def _clock(catalogue: Catalogue, at: datetime) -> Check:
 # -- seals and time-stamps --------------------------------------------------------------------
 
 
-def _authorities(signing: Signing) -> Iterator[Check]:
-    for name, authority in signing.authorities.items():
-        taken, refused = [], []
-        for algorithm in IMPRINTS:
-            if trouble := _try_stamp(signing, authority, algorithm):
-                refused.append(f"{algorithm} ({trouble})")
-            else:
-                taken.append(algorithm)
-        kind = " (TEST TRUST)" if authority.test_trust else ""
-        message = f"{name}{kind}: good stamps over {', '.join(taken) or 'nothing'}"
-        if refused:
-            message += f"; not over {', '.join(refused)}"
-        mend = "" if "sha512" in taken else "check its address, the trust anchors and the clock"
-        yield Check(marked("time-stamp authority"), "sha512" in taken, message, mend)
-
-
-def _try_stamp(signing: Signing, authority: TimestampAuthority, algorithm: str) -> str:
-    """What is wrong with a stamp over such a digest; empty when nothing is."""
-    imprint = Digest.of(algorithm, _TEST_OBJECT)
-    try:
-        token = authority.timestamp(imprint)
-        data = authority.validation_data(token.der)
-    except ArchiveError as error:
-        return str(error)
-    judged = signing.validator.assess(token.der, at=SystemClock().now(), data=data)
-    if judged.verdict is Verdict.PASSED and judged.imprint == imprint:
-        return ""
-    return f"{judged.verdict} {judged.message}"
+def _authorities(signing: Signing, imprints: bool) -> Iterator[Check]:
+    for authority in signing.authorities.values():
+        found = probe(signing, authority, IMPRINTS if imprints else (NEEDED,))
+        mend = "" if found.ok else "check its address, the trust anchors and the clock"
+        yield Check(marked("time-stamp authority"), found.ok, found.message, mend)
 
 
 def _sealing(signing: Signing, at: datetime) -> Check:

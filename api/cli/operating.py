@@ -101,7 +101,7 @@ def doctor(arguments: argparse.Namespace, console: Console) -> int:
     """Exit 1 when anything is not well."""
     from api.doctor import examine
 
-    checks = examine(arguments.home.absolute(), at=SystemClock().now())
+    checks = examine(arguments.home.absolute(), at=SystemClock().now(), imprints=arguments.imprints)
     bad = [check for check in checks if not check.ok]
     lines = []
     for check in checks:

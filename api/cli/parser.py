@@ -246,6 +246,14 @@ def _upgrade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help=text("say what would be done, and do nothing"))
 
 
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--imprints",
+        action="store_true",
+        help=text("try which digest algorithms each time-stamp authority takes; uses five time-stamps, which may cost"),
+    )
+
+
 def _create_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", type=_some, metavar="TEXT", help=text("what the key is for"))
     parser.add_argument(
@@ -314,7 +322,7 @@ COMMANDS = (
     ),
     Command("profiles", marked("The published preservation profiles"), "trusted-archive profiles", _nothing),
     Command("upgrade", marked("Bring an older home to this version"), "trusted-archive upgrade --dry-run", _upgrade),
-    Command("doctor", marked("Check everything the archive rests on"), "trusted-archive doctor", _nothing),
+    Command("doctor", marked("Check everything the archive rests on"), "trusted-archive doctor", _doctor),
 )
 
 KEYS = Command("keys", marked("API keys: create, list, revoke"), "trusted-archive keys list", _nothing)

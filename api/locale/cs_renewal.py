@@ -41,6 +41,9 @@ REASONS = {
 }
 
 PLANS = {
+    "try which digest algorithms each time-stamp authority takes; uses five time-stamps, which may cost": (
+        "vyzkoušet, které otisky každá autorita časových razítek přijímá; spotřebuje pět razítek, což může něco stát"
+    ),
     "What will have to be renewed until when, and why": "Co bude třeba do kdy obnovit a proč",
     "a year or a day; otherwise for 35 years": "rok, nebo den; jinak na 35 let",
     "draw it as a timeline, too": "nakreslit také jako časovou osu",

@@ -163,7 +163,7 @@ def bad(found: dict[str, list[dict[str, Any]]]) -> set[str]:
 
 
 def test_a_healthy_home_is_found_healthy(proven: tuple[CommandLine, str]) -> None:
-    """Every part is tried: stamps over three digests from both authorities, a seal, both stores."""
+    """Every part is tried: a stamp from both authorities, a seal, both stores."""
     line, _ = proven
     before = snapshot(line.home)
     found = checks(line, 0)
