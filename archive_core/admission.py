@@ -36,6 +36,9 @@ DATA, METADATA, CHUNKS = "data/", "metadata.json", "chunks/"
 """Logical paths inside a package: deposited files, the metadata file, chunk digest lists."""
 
 MAX_KEY_BYTES = 255
+ONCE = "once:"
+"""Begins the idempotency key of a submission that is to be deposited once."""
+
 MAX_ORIGINATOR_BYTES = 255
 
 KEPT = 4 * 1024 * 1024
@@ -82,17 +85,18 @@ def admit(
     if submission.metadata is not None:
         accepted.append(_admit_metadata(submission.metadata, profile, algorithms))
     accepted.sort(key=lambda item: item.logical_path)
+    asked = request_digest(
+        submission.originator,
+        profile.id,
+        ((item.logical_path, item.size, item.digests[CONTENT_DIGEST].hex) for item in accepted),
+        updates,
+    )
     return AcceptedSubmission(
         profile=profile,
         originator=submission.originator,
-        key=submission.key,
+        key=f"{ONCE}{asked}" if submission.once and submission.key is None else submission.key,
         files=tuple(accepted),
-        request_digest=request_digest(
-            submission.originator,
-            profile.id,
-            ((item.logical_path, item.size, item.digests[CONTENT_DIGEST].hex) for item in accepted),
-            updates,
-        ),
+        request_digest=asked,
     )
 
 

@@ -63,7 +63,9 @@ class SubmissionObject:
     """What came in, with its claims; nothing is checked yet.
 
     `metadata` is JSON text as bytes, kept verbatim; `key` an idempotency key of at most 255 bytes
-    of UTF-8; `profile` None means the archive's default profile.
+    of UTF-8; `profile` None means the archive's default profile. `once` without a key stands for a key
+    that follows from what is submitted: the same names, content, metadata and profile of one originator
+    are one object, however often they come.
     """
 
     files: tuple[SubmittedFile, ...]
@@ -71,6 +73,7 @@ class SubmissionObject:
     metadata: bytes | None = None
     profile: str | None = None
     key: str | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ def deposit(arguments: argparse.Namespace, console: Console) -> int:
     """Exit 0 when every PATH is safe, else as the first refusal says."""
     if arguments.key is not None and len(arguments.paths) > 1:
         raise UsageError(text("one idempotency key stands for one object: deposit one PATH with --key"))
+    if arguments.key is not None and arguments.once:
+        raise UsageError(text("--once makes the key itself: leave out --key"))
     work = _Deposit(arguments, console)
     with opened(arguments, console, busy=len(arguments.paths) >= MANY) as archive:
         try:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from api.cli.answers import GOOD, TEST_TRUST
 from api.cli.console import Console, path_text, shown
-from api.cli.files import holds, is_taken, new_file, write_file, writing_to
+from api.cli.files import new_file, require_free, write_file, writing_to
 from api.cli.opening import actor, opened
 from api.texts import text
-from archive_core.errors import AlreadyExistsError
 from archive_core.lifecycle import EvidenceFile
 
 
@@ -64,9 +63,8 @@ def evidence(arguments: argparse.Namespace, console: Console) -> int:
 def _places(out: Path, files: list[EvidenceFile]) -> list[Path]:
     """Where each record goes; raises `AlreadyExistsError` before anything is written."""
     places = [out, *(out.with_name(f"{out.stem}.{file.line}{out.suffix}") for file in files[1:])]
-    for place, file in zip(places, files, strict=True):
-        if is_taken(place) and not holds(place, file.der):
-            raise AlreadyExistsError(f"{place} is there already: name another file")
+    for place in places:
+        require_free(place)
     return places
 
 

@@ -177,6 +177,11 @@ def _submission(parser: argparse.ArgumentParser) -> None:
 def _deposit(parser: argparse.ArgumentParser) -> None:
     _submission(parser)
     parser.add_argument(
+        "--once",
+        action="store_true",
+        help=text("the same names and content are deposited once: an interrupted command may be repeated"),
+    )
+    parser.add_argument(
         "--organisation",
         type=_some,
         metavar="ID",

@@ -34,6 +34,7 @@ def submission_of(arguments: argparse.Namespace, paths: Sequence[str], originato
         metadata=_metadata(arguments.metadata),
         profile=arguments.profile,
         key=arguments.key,
+        once=getattr(arguments, "once", False),
     )
 
 

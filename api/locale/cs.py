@@ -98,6 +98,10 @@ _MISTAKES = {
     "{word} is not a port": "{word} není číslo portu",
     "{word} is not a version number": "{word} není číslo verze",
     "an empty value is not taken": "prázdná hodnota se nepřijímá",
+    "the same names and content are deposited once: an interrupted command may be repeated": (
+        "stejné názvy a obsah se uloží jen jednou: přerušený příkaz lze zopakovat"
+    ),
+    "--once makes the key itself: leave out --key": "--once si klíč vytvoří sám: vynechte --key",
     "one idempotency key stands for one object: deposit one PATH with --key": (
         "jeden klíč opakování platí pro jeden objekt: s --key uveďte jednu cestu PATH"
     ),

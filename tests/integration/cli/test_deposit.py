@@ -502,3 +502,35 @@ def test_what_was_acknowledged_is_told_when_the_rest_is_cancelled(
     assert [answer["poid"] for answer in said.json["objects"]] == held(line)
     assert len(held(line)) == 2
     assert said.error["code"] == said.progress[-1]["code"] == "cancelled"
+
+
+def test_a_command_that_deposits_once_may_be_repeated(line: CommandLine, tmp_path: Path) -> None:
+    """Interrupted after the first of three and said again: three objects, the first answered as before."""
+    paths = []
+    for name in ("a", "b", "c"):
+        paths.append(tmp_path / name)
+        paths[-1].write_text(name)
+    first = line.json("deposit", "--once", paths[0])["objects"][0]
+    again = line.json("deposit", "--once", *paths)["objects"]
+
+    assert [answer["replayed"] for answer in again] == [True, False, False]
+    assert again[0]["poid"] == first["poid"]
+    assert held(line) == [answer["poid"] for answer in again]
+    paths[0].write_text("changed")
+    assert line.json("deposit", "--once", paths[0])["objects"][0]["replayed"] is False
+    assert line.json("deposit", paths[1])["objects"][0]["replayed"] is False
+    assert len(held(line)) == 5
+
+
+def test_once_and_a_key_of_ones_own_do_not_go_together(line: CommandLine, letter: Path) -> None:
+    """Which of the two counts would be a guess."""
+    assert line.run("deposit", letter, "--once", "--key", "k").code == 2
+
+
+def test_what_is_deposited_once_is_known_after_a_rebuild(line: CommandLine, letter: Path) -> None:
+    """The key lies in the stores."""
+    (first,) = line.json("deposit", "--once", letter)["objects"]
+    line.json("rebuild-catalogue", "--from", "two")
+    (again,) = line.json("deposit", "--once", letter)["objects"]
+
+    assert (again["poid"], again["replayed"]) == (first["poid"], True)

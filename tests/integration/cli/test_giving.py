@@ -235,7 +235,7 @@ def test_before_the_evidence_there_is_nothing_to_take(
 
 
 def test_the_record_is_an_evidence_record(proven: tuple[CommandLine, str], tmp_path: Path) -> None:
-    """The same bytes each time, so that asking twice is no conflict; another file of that name is one."""
+    """The same bytes each time; what a file of that name held before is replaced by them."""
     line, poid = proven
     out = tmp_path / "proof.ers"
     told = line.json("evidence", poid, "--out", out)
@@ -246,9 +246,9 @@ def test_the_record_is_an_evidence_record(proven: tuple[CommandLine, str], tmp_p
     assert told["test_trust"] is True
     assert "TEST TRUST" in line.run("evidence", poid, "--out", out).out
     assert out.read_bytes() == der
-    out.write_bytes(b"mine")
-    assert line.run("evidence", poid, "--out", out).code == 12
-    assert out.read_bytes() == b"mine"
+    out.write_bytes(b"older")
+    assert line.run("evidence", poid, "--out", out).code == 0
+    assert out.read_bytes() == der
 
 
 def test_all_records_of_a_redundant_profile_are_written(line: CommandLine, tmp_path: Path, letter: Path) -> None:
@@ -275,7 +275,7 @@ def test_all_records_are_written_all_or_none(line: CommandLine, tmp_path: Path, 
     line.preserve()
     told = line.json("evidence", poid, "--all-records", "--out", tmp_path / "a.ers")
     second = Path(told["records"][1]["path"]).name.replace("a.", "b.", 1)
-    (tmp_path / second).write_bytes(b"mine")
+    (tmp_path / second).mkdir()
 
     assert line.run("evidence", poid, "--all-records", "--out", tmp_path / "b.ers").code == 12
     assert not (tmp_path / "b.ers").exists()
@@ -302,7 +302,7 @@ def test_the_receipt_is_the_same_on_stdout_and_in_a_file(proven: tuple[CommandLi
 
 
 def test_the_bundle_is_a_container_with_everything(proven: tuple[CommandLine, str], tmp_path: Path) -> None:
-    """An existing file is left alone; the hint says how to check it."""
+    """Also over an older one; the hint says how to check it."""
     line, poid = proven
     out = tmp_path / "letter.zip"
     told = line.json("export", poid, "--out", out)
@@ -311,7 +311,7 @@ def test_the_bundle_is_a_container_with_everything(proven: tuple[CommandLine, st
 
     assert told == {"poid": poid, "version": 1, "path": str(out), "size": out.stat().st_size}
     assert {"README.txt", "description.json", "metadata.json", "receipt.json", "data/letter.txt"} <= names
-    assert line.run("export", poid, "--out", out).code == 12
+    assert line.run("export", poid, "--out", out).code == 0
     assert f"trusted-archive-verify {tmp_path / 'b.zip'}" in line.run("export", poid, "--out", tmp_path / "b.zip").out
 
 
@@ -351,3 +351,43 @@ def test_damage_that_a_reader_met_is_in_the_trail(proven: tuple[CommandLine, str
     line.json("retrieve", poid, "--out", tmp_path / "out")
 
     assert line.json("status")["trail"]["size"] == before + 2
+
+
+@pytest.mark.parametrize("command", ["evidence", "receipt", "export"])
+def test_a_file_is_replaced_only_by_a_whole_one(proven: tuple[CommandLine, str], tmp_path: Path, command: str) -> None:
+    """An empty file made by `mktemp` is filled; after an error the old one is there, and nothing beside it."""
+    line, poid = proven
+    out = tmp_path / "out"
+    out.write_bytes(b"")
+    assert line.run(command, poid, "--out", out).code == 0
+    assert out.stat().st_size > 500
+
+    out.write_bytes(b"older")
+    for store in ("one", "two"):
+        for path in line.files(store):
+            if path.name in ("statement.json", "statement.json.p7s", "token.tst"):
+                flip(path)
+    assert line.run(command, poid, "--out", out).code == 90
+    assert out.read_bytes() == b"older"
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+
+
+@pytest.mark.parametrize("command", ["evidence", "receipt", "export"])
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+def test_what_is_no_file_is_never_replaced(
+    proven: tuple[CommandLine, str], tmp_path: Path, command: str, kind: str
+) -> None:
+    """Exit 12, and it is there as it was."""
+    line, poid = proven
+    out = tmp_path / "out"
+    if kind == "folder":
+        out.mkdir()
+    elif kind == "link":
+        (tmp_path / "target").write_bytes(b"mine")
+        out.symlink_to(tmp_path / "target")
+    else:
+        os.mkfifo(out)
+    said = line.run("--json", command, poid, "--out", out)
+
+    assert (said.code, said.error["code"]) == (12, "already-exists")
+    assert kind != "link" or (tmp_path / "target").read_bytes() == b"mine"

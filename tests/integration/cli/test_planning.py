@@ -50,15 +50,15 @@ def test_a_shorter_life_of_certificates_means_more_renewals(evidenced: CommandLi
     assert len(many["renewals"]) > 2 * len(few["renewals"])
 
 
-def test_the_timeline_is_written_once_and_never_over_another_file(evidenced: CommandLine, tmp_path: Path) -> None:
-    """A drawing, whole; another file of that name stays."""
-    place, taken = tmp_path / "plan.svg", tmp_path / "taken.svg"
-    taken.write_text("mine")
+def test_the_timeline_is_written_whole_and_only_over_a_file(evidenced: CommandLine, tmp_path: Path) -> None:
+    """A drawing; an older one is replaced, a folder is not."""
+    place, taken = tmp_path / "plan.svg", tmp_path / "folder"
+    place.write_text("older")
+    taken.mkdir()
 
     assert evidenced.json("renewal", "plan", "--svg", place)["svg"] == str(place)
     assert ElementTree.parse(place).getroot().tag.endswith("svg")
     assert evidenced.json("renewal", "plan", "--svg", taken, code=12)["error"]["code"] == "already-exists"
-    assert taken.read_text() == "mine"
 
 
 def test_people_get_a_table(evidenced: CommandLine) -> None:
