@@ -17,9 +17,10 @@ from flask import Flask, Response, g, request
 
 from api.auth import Permission, authenticated, require
 from api.logs import log
+from api.metrics import RequestMetrics
 from api.problems import problem_of, response_of
 from api.refused import RefusalRecorder
-from api.routing import EXTENSION, Edge, Route
+from api.routing import EXTENSION, METRICS_EXTENSION, Edge, Route
 from api.settings import ArchiveSettings
 from api.uploads import UploadLimits
 from api.views import deposits, objects, system, verifications
@@ -42,6 +43,7 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
         UploadLimits.under(archive.profiles(), body=settings.server.max_upload_bytes),
         settings.default_originator,
     )
+    metrics = app.extensions[METRICS_EXTENSION] = RequestMetrics()
     permissions = _register(app, routes)
     refusals = RefusalRecorder(archive)
 
@@ -69,7 +71,10 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
     def finish(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
-        _log_request(response)
+        seconds = time.monotonic() - g.began
+        route = request.url_rule.rule if request.url_rule else None
+        metrics.observe(request.method, route, response.status_code, seconds)
+        _log_request(response, route, seconds)
         return response
 
     return app
@@ -92,16 +97,16 @@ def verify_guarded(app: Flask, permissions: dict[str, Permission]) -> None:
             raise RuntimeError(f"nobody declared who may use {rule.rule}")
 
 
-def _log_request(response: Response) -> None:
+def _log_request(response: Response, route: str | None, seconds: float) -> None:
     who = g.get("actor")
     facts = {
         "request_id": g.request_id,
         "method": request.method,
-        "route": request.url_rule.rule if request.url_rule else None,
+        "route": route,
         "status": response.status_code,
         "code": g.get("code"),
         "actor": who.actor_id if who else None,
-        "milliseconds": round((time.monotonic() - g.began) * 1000, 1),
+        "milliseconds": round(seconds * 1000, 1),
     }
     failure = g.get("failure")
     unexpected = failure if not isinstance(failure, ArchiveError) else None

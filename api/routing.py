@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archive_core.archive import Archive
 
 EXTENSION = "trusted_archive"
+METRICS_EXTENSION = "trusted_archive_metrics"
 SCHEDULER_EXTENSION = "trusted_archive_scheduler"
 
 

@@ -10,7 +10,8 @@ from flask import Response, current_app, request
 from api.auth import Permission
 from api.description import description_json
 from api.logs import log
-from api.routing import SCHEDULER_EXTENSION, Route, actor, archive
+from api.metrics import CONTENT_TYPE, RequestMetrics, exposition
+from api.routing import METRICS_EXTENSION, SCHEDULER_EXTENSION, Route, actor, archive
 from api.scheduler import Scheduler
 from api.wire import json_response, parameters
 from archive_core.digests import hash_bytes
@@ -70,10 +71,22 @@ def status() -> Response:
     return json_response({**told, "scheduler": scheduler.to_json() if scheduler else None})
 
 
+def metrics() -> Response:
+    """The same for a monitoring system, with the requests that this process served."""
+    parameters(request)
+    scheduler: Scheduler | None = current_app.extensions.get(SCHEDULER_EXTENSION)
+    jobs = {job.name: job.health.to_json() for job in scheduler.jobs} if scheduler else None
+    requests: RequestMetrics = current_app.extensions[METRICS_EXTENSION]
+    response = Response(exposition(requests, archive().status(actor=actor()), jobs), content_type=CONTENT_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 ROUTES = (
     Route("GET", "/v1/openapi.json", openapi, Permission.PUBLIC),
     Route("GET", "/v1/health", health, Permission.PUBLIC),
     Route("GET", "/v1/ready", ready, Permission.PUBLIC),
     Route("GET", "/v1/profiles", profiles, Permission.DESCRIBE),
     Route("GET", "/v1/status", status, Permission.OPERATE),
+    Route("GET", "/v1/metrics", metrics, Permission.OPERATE),
 )
