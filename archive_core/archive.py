@@ -45,6 +45,8 @@ from archive_core.lifecycle import (
     SubmissionObject,
     VersionView,
 )
+from archive_core.mass import MassProof
+from archive_core.mass_verification import MassVerification
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.outages import Outage, Outages
 from archive_core.packaging import DESCRIPTION
@@ -135,7 +137,16 @@ class Archive:
         )
         self._exporting = Exporting(catalogue=catalogue, proofs=self._proofs, content=self._content)
         self._recovery = Recovery(catalogue=catalogue, copies=copies)
+
+        def assess(row: VersionRow, at: datetime) -> Report:
+            return self._assessment.assess(row, at=at)
+
+        mass = MassProof(catalogue=catalogue, proofs=self._proofs, assess=assess)
+        self._mass_verification = MassVerification(
+            catalogue=catalogue, root=copies.roots[0], mass=mass, assess=assess, sequencer=self._sequencer
+        )
         self._audit = Audit(
+            mass=mass,
             catalogue=catalogue,
             copies=copies,
             recovery=self._recovery,
@@ -340,22 +351,7 @@ class Archive:
 
     def verify_all(self, *, actor: Actor, progress: Progress = silent) -> Iterator[tuple[str, int, Report | None]]:
         """Prove every evidenced version; None stands for one that is not evidenced yet."""
-        at = self.clock.now()
-        total = self.catalogue.count_states(actor.originator).versions
-        done = 0
-        after = None
-        while page := self.catalogue.objects(after, 500, actor.originator):
-            for head in page:
-                for row in self.catalogue.versions(head.poid):
-                    progress("verifying", done, total)
-                    done += 1
-                    if self._status(row) is Status.REPLICATED:
-                        yield row.poid, row.version, None
-                        continue
-                    report = self._assessment.assess(row, at=at)
-                    self._validated(row, report, actor)
-                    yield row.poid, row.version, report
-            after = page[-1].poid
+        return self._mass_verification.run(actor=actor, at=self.clock.now(), progress=progress)
 
     def audit(self, *, actor: Actor, progress: Progress = silent) -> AuditResult:
         """Every byte of every copy and all evidence."""

@@ -1,6 +1,8 @@
 """Use case: every byte of every copy, and all evidence, read and judged again.
 
 The rules an audit follows
+ * What is sound in every way is found out by reading it once (`audit_plain`); all that follows is about the rest,
+   and about what the catalogue does not know.
  * Each store is judged by itself: OCFL rules, digests of all files, and that it holds exactly what the
    catalogue of commit A says, no version less and no byte other.
  * Evidence of every version is verified anew; the trail of every store is compared with the heads that
@@ -14,10 +16,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from archive_core.assessment import Assessment
+from archive_core.audit_plain import PassedPaths, first_pass
 from archive_core.audit_result import AuditEntry, AuditResult
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
@@ -32,6 +35,7 @@ from archive_core.identifiers import (
     number_of,
     object_name,
 )
+from archive_core.mass import MassProof
 from archive_core.ocfl import leftovers
 from archive_core.ocfl.check_root import assess_root
 from archive_core.ocfl.own_form import assess_sidecars
@@ -41,13 +45,11 @@ from archive_core.proofs import Proofs
 from archive_core.publishing import Published
 from archive_core.recovery import GRACE, Recovery
 from archive_core.replication import Copies
-from archive_core.sequencer import read_segment
+from archive_core.sequencer import read_segment_files
 from archive_core.system_objects import Expected, expected_objects
 from archive_core.trail.segments import Segment, assess_segments
 
 Progress = Callable[[str, int, int | None], None]
-
-PAGE = 500
 
 ROOT = "."
 """The path of a finding that is about a store as a whole."""
@@ -65,6 +67,7 @@ class Audit:
         assessment: Assessment,
         proofs: Proofs,
         published: Published,
+        mass: MassProof,
     ) -> None:
         self._catalogue = catalogue
         self._copies = copies
@@ -72,6 +75,7 @@ class Audit:
         self._assessment = assessment
         self._proofs = proofs
         self._published = published
+        self._mass = mass
 
     def run(self, *, at: datetime, progress: Progress) -> AuditResult:
         """Audit everything; raises only when the catalogue cannot be read."""
@@ -80,22 +84,24 @@ class Audit:
         with contextlib.suppress(UnavailableError):  # claims wait for a store that is away; it is a finding below
             settled = self._recovery.settle_claims(at=at)
             result.notes += [AuditEntry("", "", "CLAIM_SETTLED", told) for told in settled]
+        first = first_pass(self._catalogue, self._mass, self._copies.roots, result, at=at, progress=progress)
         answering = []
         for root in self._copies.roots:
+            passed = first.stores[root.store.name].passed
             try:
-                self._leftovers(root, result, at)
-                self._bytes(root, result, at, progress)
-                self._strangers(root, result, at)
+                self._leftovers(root, passed, result, at)
+                self._bytes(root, passed, result, at, progress)
+                self._strangers(root, passed, result, at)
                 answering.append(root)
             except ArchiveError as error:
                 result.findings.append(AuditEntry(root.store.name, ROOT, _code(error), str(error)))
         for root in answering:
             try:
-                self._compare(root, result, progress)
-                self._trail(root, result)
+                self._compare(root, first.stores[root.store.name].others, result, progress)
+                self._trail(root, first.stores[root.store.name].passed, result)
             except ArchiveError as error:
                 result.findings.append(AuditEntry(root.store.name, ROOT, _code(error), str(error)))
-        self._evidence(result, at, progress)
+        self._evidence(first.unproven, result, at, progress)
         if not result.checked["objects"]:
             everywhere = ", ".join(self._copies.names)
             result.findings.append(AuditEntry(everywhere, ROOT, "NOTHING_CHECKED", "no store held anything to look at"))
@@ -103,16 +109,16 @@ class Audit:
 
     # -- crash leftovers ----------------------------------------------------------------------
 
-    def _leftovers(self, root: StorageRoot, result: AuditResult, at: datetime) -> None:
+    def _leftovers(self, root: StorageRoot, passed: PassedPaths, result: AuditResult, at: datetime) -> None:
         name = root.store.name
         result.notes += [
             AuditEntry(name, path, "STAGING_CLEARED", "an interrupted write had left this beside the root")
             for path in root.store.clear_leftovers()
         ]
-        if not self._catalogue.open_claims(at, 1) and (empty := leftovers.empty_directories(root)):
+        if not self._catalogue.open_claims(at, 1) and (empty := leftovers.empty_directories(root, passed)):
             root.store.remove(empty)
             result.notes += [AuditEntry(name, path, "DIRECTORY_CLEARED", "an empty one") for path in empty]
-        for path in list(root.object_paths()):
+        for path in list(root.object_paths(passed=passed)):
             object_id = root.layout.object_id(path)
             if object_id is not None and not self._in_progress(object_id, at):
                 with contextlib.suppress(DamageError):  # the OCFL check that follows names it
@@ -189,7 +195,9 @@ class Audit:
 
     # -- bytes --------------------------------------------------------------------------------
 
-    def _bytes(self, root: StorageRoot, result: AuditResult, at: datetime, progress: Progress) -> None:
+    def _bytes(
+        self, root: StorageRoot, passed: PassedPaths, result: AuditResult, at: datetime, progress: Progress
+    ) -> None:
         seen = 0
 
         def told(_: object) -> None:
@@ -197,11 +205,17 @@ class Audit:
             seen += 1
             progress(f"reading {root.store.name}", seen, None)
 
-        examined = assess_root(root.store, progress=told, under_way=lambda path: self._under_way(root, path, at))
+        examined = assess_root(
+            root.store,
+            progress=told,
+            under_way=lambda path: self._under_way(root, path, at),
+            passed=passed,
+            layout=root.layout,
+        )
         found = [*root.assess_root_files(), *examined.findings]
         found += [
             finding
-            for path in root.object_paths()
+            for path in root.object_paths(passed=passed)
             if not self._under_way(root, path, at)
             for finding in assess_sidecars(root, path)
         ]
@@ -211,9 +225,9 @@ class Audit:
         result.checked["files"] += examined.files
         result.checked["bytes"] += examined.size
 
-    def _strangers(self, root: StorageRoot, result: AuditResult, at: datetime) -> None:
+    def _strangers(self, root: StorageRoot, passed: PassedPaths, result: AuditResult, at: datetime) -> None:
         """Objects that the catalogue does not know: a deposit that lost its process is adopted."""
-        for object_id in list(root.object_ids()):
+        for object_id in list(root.object_ids(passed)):
             path = root.object_path(object_id)
             try:
                 name = object_name(object_id)
@@ -245,10 +259,10 @@ class Audit:
 
     # -- catalogue against store --------------------------------------------------------------
 
-    def _compare(self, root: StorageRoot, result: AuditResult, progress: Progress) -> None:
-        for done, head in enumerate(self._heads()):
-            progress(f"comparing {root.store.name}", done, None)
-            self._compare_object(root, self._catalogue.versions(head.poid), result)
+    def _compare(self, root: StorageRoot, poids: Sequence[str], result: AuditResult, progress: Progress) -> None:
+        for done, poid in enumerate(poids):
+            progress(f"comparing {root.store.name}", done, len(poids))
+            self._compare_object(root, self._catalogue.versions(poid), result)
         for expected in expected_objects(self._catalogue, self._published):
             self._compare_system_object(root, expected, result)
 
@@ -293,17 +307,11 @@ class Audit:
                 find("CONTENT_DIFFERS", f"{row.poid} v{row.version} is not what was deposited")
         return None
 
-    def _heads(self) -> Iterator[VersionRow]:
-        after = None
-        while page := self._catalogue.objects(after, PAGE):
-            yield from page
-            after = page[-1].poid
-
     # -- trail and evidence -------------------------------------------------------------------
 
-    def _trail(self, root: StorageRoot, result: AuditResult) -> None:
+    def _trail(self, root: StorageRoot, passed: PassedPaths, result: AuditResult) -> None:
         numbers = sorted(
-            number for object_id in root.object_ids() if (number := _segment_number(object_id)) is not None
+            number for object_id in root.object_ids(passed) if (number := _segment_number(object_id)) is not None
         )
         anchors = {}
         for row in self._catalogue.batches():
@@ -319,11 +327,11 @@ class Audit:
             for finding in assessed.findings
         ]
 
-    def _evidence(self, result: AuditResult, at: datetime, progress: Progress) -> None:
+    def _evidence(self, poids: Sequence[str], result: AuditResult, at: datetime, progress: Progress) -> None:
         everywhere = ", ".join(self._copies.names)  # evidence fails only when no copy is good
-        for head in self._heads():
-            for row in self._catalogue.versions(head.poid):
-                progress("verifying evidence", result.checked["versions"], None)
+        for done, poid in enumerate(poids):
+            for row in self._catalogue.versions(poid):
+                progress("verifying evidence", done, len(poids))
                 where = f"{row.poid} v{row.version}"
                 try:
                     report = self._assessment.assess(row, at=at)
@@ -337,6 +345,7 @@ class Audit:
                     worst = next(step for step in report.steps if step.verdict is report.verdict)
                     code = str(report.sub_indication or report.verdict)
                     result.findings.append(AuditEntry(everywhere, where, code, f"{worst.name}: {worst.message}"))
+        progress("verifying evidence", result.checked["versions"], result.checked["versions"])
 
 
 def _segment_number(object_id: str) -> int | None:
@@ -348,7 +357,7 @@ def _segment_number(object_id: str) -> int | None:
 
 def _segment(root: StorageRoot, number: int) -> Segment | None:
     try:
-        return read_segment(root, number)[1]
+        return read_segment_files(root, number)
     except ArchiveError:
         return None  # reported as a segment that cannot be read
 

@@ -165,16 +165,21 @@ class Sequencer:
 def read_segment(root: StorageRoot, number: int) -> tuple[SegmentHeader, Segment]:
     """A segment and its sidecar, if there is one, from one store; raises `UnknownObjectError`,
     `DamageError` or `MalformedDocumentError`."""
-    object_id, sidecar = system_object(TRAIL, number), system_object(TRAIL_DETAIL, number)
-    if not root.has_object(object_id):
-        raise UnknownObjectError(f"trail segment {number} is not in the store {root.store.name}")
-    header, events, leaves = (
-        root.read_file(object_id, 1, name, MAX_SEGMENT_BYTES) for name in (HEADER, EVENTS, LEAVES)
-    )
-    details = root.read_file(sidecar, 1, DETAILS, MAX_SEGMENT_BYTES) if root.has_object(sidecar) else None
-    segment = Segment(header, events, leaves, details)
+    sidecar = system_object(TRAIL_DETAIL, number)
+    segment = read_segment_files(root, number)
+    if root.has_object(sidecar):
+        segment = replace(segment, details=root.read_file(sidecar, 1, DETAILS, MAX_SEGMENT_BYTES))
     parsed, _ = parse_segment(segment)
     return parsed, segment
+
+
+def read_segment_files(root: StorageRoot, number: int) -> Segment:
+    """A segment's own files, without its sidecar and as yet unjudged; raises `UnknownObjectError` or
+    `DamageError`."""
+    object_id = system_object(TRAIL, number)
+    if not root.has_object(object_id):
+        raise UnknownObjectError(f"trail segment {number} is not in the store {root.store.name}")
+    return Segment(*(root.read_file(object_id, 1, name, MAX_SEGMENT_BYTES) for name in (HEADER, EVENTS, LEAVES)))
 
 
 def segment_rows(header: SegmentHeader, segment: Segment) -> tuple[SegmentRow, list[tuple[str, int, bytes, bytes]]]:

@@ -65,7 +65,7 @@ class Console:
         self._err = _sturdy(err or sys.stderr, as_json)
         self._answered = False
         self._last = 0.0
-        self._pace: Pace | None = None
+        self._paces: dict[str, Pace] = {}
         self._bar = False
 
     # -- the answer ---------------------------------------------------------------------------
@@ -107,16 +107,15 @@ class Console:
     def progress(self, what: str, done: int, total: int | None) -> None:
         """How far long work is; called as often as the work likes."""
         now = time.monotonic()
-        fresh = self._pace is None or self._pace.what != what
-        if self._pace is None or fresh:
-            self._pace = Pace(what, began=now, first=done)
+        fresh = what not in self._paces
+        pace = self._paces.setdefault(what, Pace(what, began=now, first=done))
         if not fresh and done != total and now - self._last < THROTTLE:
             return
         self._last = now
         if self.as_json:
-            self._line(self._pace.to_json(done, total, now))
+            self._line(pace.to_json(done, total, now))
         elif self._err.isatty():
-            self._draw(self._pace, done, total, now)
+            self._draw(pace, done, total, now)
         elif self.verbose:
             self._write(self._err, f"{progress_word(what)}: {done}{f'/{total}' if total else ''}\n")
 

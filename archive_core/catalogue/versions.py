@@ -101,6 +101,18 @@ class Versions(Part):
             raise UnknownObjectError(poid=poid, version=version)
         return found
 
+    def first_files(self, poids: Iterable[str]) -> dict[str, dict[str, tuple[str, str]]]:
+        """Of the first versions of these objects: by path, in the description's order, the stored and the
+        content digest of each file."""
+        found: dict[str, dict[str, tuple[str, str]]] = {}
+        with reading(self._engine) as connection:
+            for chunk in chunks(poids):
+                query = select(files.c.poid, files.c.path, files.c.stored_digest, files.c.content_digest)
+                query = query.where(files.c.poid.in_(chunk), files.c.version == 1)
+                for poid, path, stored, content in connection.execute(query.order_by(files.c.poid, files.c.position)):
+                    found.setdefault(poid, {})[path] = (stored, content)
+        return found
+
     def file(self, poid: str, version: int, path: str) -> FileRow:
         """One file by its logical path; raises UnknownObjectError."""
         query = select(files).where(files.c.poid == poid, files.c.version == version, files.c.path == path)

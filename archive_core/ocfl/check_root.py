@@ -47,6 +47,8 @@ def assess_root(
     *,
     progress: Callable[[ObjectExamination], None] | None = None,
     under_way: Callable[[str], bool] | None = None,
+    passed: Callable[[str], bool] | None = None,
+    layout: HashAndIdLayout | None = None,
 ) -> RootExamination:
     """All that is wrong with the storage root in a store and with every object in it.
 
@@ -54,8 +56,11 @@ def assess_root(
     path whether a write of that object may be going on: then its faults are nobody's fault yet and
     it is left out of the report and its counts. What is faulty is examined once more, whole, before
     it is believed: a write may have ended in between.
+
+    `passed` says of an object path that this very object was read whole and found plain (`plain`) where `layout`
+    puts it: it is not read again and not counted. It is asked only while the root declares OCFL 1.1 and that layout.
     """
-    return _RootExaminer(store, progress, under_way).run()
+    return _RootExaminer(store, progress, under_way, passed, layout).run()
 
 
 class _RootExaminer:
@@ -64,10 +69,14 @@ class _RootExaminer:
         store: ObjectStore,
         progress: Callable[[ObjectExamination], None] | None,
         under_way: Callable[[str], bool] | None,
+        passed: Callable[[str], bool] | None,
+        layout: HashAndIdLayout | None,
     ) -> None:
         self._store = store
         self._progress = progress
         self._under_way = under_way or (lambda path: False)
+        self._passed = passed or (lambda path: False)
+        self._passed_layout = layout
         self._empty: list[str] = []
         self._result = RootExamination()
         self._spec_version: str | None = None
@@ -166,9 +175,13 @@ class _RootExaminer:
     # -- the hierarchy (4.3) ----------------------------------------------------------------------
 
     def _walk(self, start: str) -> None:
+        passing = self._spec_version == "1.1" and self._layout is not None and self._layout == self._passed_layout
         waiting = [start]
         while waiting:
             directory = waiting.pop()
+            if passing and self._passed(directory):
+                self._depths.add(directory.count("/"))
+                continue
             names = self._store.children(directory)
             files = [name for name in names if not name.endswith("/")]
             if is_object_root(names):

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from archive_core.digests import CHUNK, Digest
 from archive_core.errors import FixityError, InventoryCorruptError, UnknownObjectError
 from archive_core.ocfl.inventory import MAX_INVENTORY_BYTES, Inventory
-from archive_core.ocfl.storage_root import MAX_DEPTH, OBJECT_DECLARATION, StorageRoot, new_file
+from archive_core.ocfl.storage_root import MAX_DEPTH, OBJECT_DECLARATION, StorageRoot, new_file, none_passed
 from archive_core.ocfl.vocabulary import INVENTORY, is_object_root, version_number
 from archive_core.ports import NewFile
 
@@ -71,13 +72,15 @@ def adopt(root: StorageRoot, object_id: str) -> Inventory | None:
     return None
 
 
-def empty_directories(root: StorageRoot) -> list[str]:
+def empty_directories(root: StorageRoot, passed: Callable[[str], bool] = none_passed) -> list[str]:
     """Directories on the way to objects in which nothing lies (E073): a write that ended before it
-    had put anything there. Sorted; `store.remove` takes them."""
+    had put anything there. Sorted; `store.remove` takes them. Objects that are `passed` are not looked at."""
     found = []
     waiting = [name.removesuffix("/") for name in root.store.children() if name.endswith("/") and name != "extensions/"]
     while waiting:
         directory = waiting.pop()
+        if passed(directory):
+            continue
         names = root.store.children(directory)
         if not names:
             found.append(directory)

@@ -23,6 +23,7 @@ from archive_core.errors import MalformedDocumentError
 from archive_core.findings import Finding
 from archive_core.trail.events import Detail, Event
 from archive_core.trail.merkle import EMPTY_HEAD, HASH_SIZE, Frontier, leaf_hash
+from archive_core.trail.quick import parse_event
 
 FORMAT = "trusted-archive/trail-segment/1"
 EVENTS, LEAVES, HEADER, DETAILS = "events.jsonl", "leaves.bin", "segment.json", "details.jsonl"
@@ -158,7 +159,7 @@ def parse_segment(segment: Segment, before: Frontier | None = None) -> tuple[Seg
     lines = _assess_one(segment, header, before or Frontier(), faults, check_start=before is not None)
     if faults:
         raise MalformedDocumentError(f"{faults[0].message} ({faults[0].where})", code=faults[0].code)
-    return header, [Event.parse(line) for line in lines]
+    return header, [parse_event(line) for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +332,7 @@ def _assess_events(walk: _Walk, number: int, header: SegmentHeader, lines: Seque
     for index, line in enumerate(lines):
         where = f"segment {number}, line {index + 1}, event {header.first + index}"
         try:
-            event = Event.parse(line)
+            event = parse_event(line)
         except MalformedDocumentError as error:
             _find(walk.findings, "TRAIL_EVENT_MALFORMED", str(error), where)
             continue

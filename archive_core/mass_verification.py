@@ -1,0 +1,103 @@
+"""Use case: every version that may be seen, proven anew from stored bytes.
+
+The rules this follows
+ * Each object is read once, from the first store; what is not plain there, or not proven by being read (`mass`), is
+   assessed by itself, from whichever copy is good.
+ * What was found is recorded a page at a time, before it is handed out: whoever stops has lost no verdict that he saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import EventRow, VersionRow
+from archive_core.findings import Report, Verdict
+from archive_core.journal import event_row
+from archive_core.lifecycle import Actor
+from archive_core.mass import Files, MassProof, PlainReader
+from archive_core.ocfl.plain import PlainObject
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.sequencer import Sequencer
+from archive_core.trail.events import EventType, Outcome, new_event
+
+Progress = Callable[[str, int, int | None], None]
+Verified = tuple[str, int, Report | None]
+
+PAGE = 500
+
+
+class MassVerification:
+    """Verification of everything that an actor may see."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        root: StorageRoot,
+        mass: MassProof,
+        assess: Callable[[VersionRow, datetime], Report],
+        sequencer: Sequencer,
+    ) -> None:
+        self._catalogue = catalogue
+        self._root = root
+        self._mass = mass
+        self._assess = assess
+        self._sequencer = sequencer
+
+    def run(self, *, actor: Actor, at: datetime, progress: Progress) -> Iterator[Verified]:
+        """POID, version and report of each version in deposit order; None for one without evidence yet."""
+        self._mass.forget()
+        total = self._catalogue.count_states(actor.originator).versions
+        done, after = 0, None
+        with closing(PlainReader(self._root)) as reader:
+            while page := self._catalogue.objects(after, PAGE, actor.originator):
+                verified: list[Verified] = []
+                for one in self._page(page, reader, at):
+                    progress("verifying", done, total)
+                    done += 1
+                    verified.append(one)
+                self._sequencer.record_all([_event(*one, actor=actor, at=at) for one in verified if one[2]])
+                yield from verified
+                after = page[-1].poid
+
+    def _page(self, page: Sequence[VersionRow], reader: PlainReader, at: datetime) -> Iterator[Verified]:
+        files = self._mass.files_of([row for row in page if row.batch is not None])
+
+        def algorithms(row: VersionRow) -> Sequence[str]:
+            judged = self._mass.batch_of(row, at)
+            return judged.algorithms if judged else ()
+
+        for head, found in reader.read(page, files, algorithms):
+            report = self._quick(head, files.get(head.poid), found, at)
+            if report is not None:
+                yield head.poid, head.version, report
+                continue
+            for row in self._catalogue.versions(head.poid):
+                yield row.poid, row.version, self._assess(row, at) if self._is_evidenced(row) else None
+
+    def _quick(self, row: VersionRow, files: Files | None, found: PlainObject | None, at: datetime) -> Report | None:
+        judged = self._mass.batch_of(row, at) if found is not None else None
+        if files is None or found is None or judged is None or not judged.proves(row, found):
+            return None
+        return judged.report(row, files, found)
+
+    def _is_evidenced(self, row: VersionRow) -> bool:
+        return row.batch is not None and self._catalogue.batch(row.batch).evidenced_at is not None
+
+
+def _event(poid: str, version: int, report: Report | None, *, actor: Actor, at: datetime) -> EventRow:
+    assert report is not None
+    event, detail = new_event(
+        EventType.VALIDATION,
+        Outcome.SUCCESS if report.verdict is Verdict.PASSED else Outcome.FAILURE,
+        str(report.sub_indication or report.verdict),
+        at=at,
+        actor=actor.actor_id,
+        poid=poid,
+        version=version,
+        detail=dict(actor.detail) or None,
+    )
+    return event_row(event, detail)
