@@ -53,8 +53,8 @@ class HttpTsa:
         return self.root.certificate.public_bytes(Encoding.PEM)
 
     @contextmanager
-    def listening(self) -> Iterator[HttpTsa]:
-        """Serve for the length of the block."""
+    def listening(self, port: int = 0) -> Iterator[HttpTsa]:
+        """Serve for the length of the block, on a free port or on this one."""
         authority = self
 
         class Handler(BaseRequestHandler):
@@ -66,7 +66,7 @@ class HttpTsa:
                 except OSError:
                     return  # the client has hung up, as it may
 
-        with _Server(("127.0.0.1", 0), Handler) as server:
+        with _Server(("127.0.0.1", port), Handler) as server:
             self.address = f"http://127.0.0.1:{server.server_address[1]}/tsa"
             thread = threading.Thread(target=server.serve_forever, args=(0.02,))
             thread.start()

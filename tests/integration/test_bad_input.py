@@ -14,7 +14,7 @@ command line; `here` is this module; "–" means that an edge has no such input.
 | metadata not JSON, too deep | deposit: 422 metadata-not-accepted | deposit: exit 10 |
 | metadata too big | deposit: 422 metadata-not-accepted | here: exit 10 |
 | wrong client digest | deposit: 422 digest-mismatch | – |
-| truncated upload | deposit and `test_http_server.py`: 400 truncated-submission | deposit: a file that fails while it is read |
+| truncated upload | deposit, `test_http_server.py`: 400 truncated-submission | deposit: a file that cannot be read on |
 | chunked upload that stalls | `test_http_server.py`: 408 stalled-upload | – |
 | unknown field | deposit: 400 unknown-field | here: exit 2 |
 | unknown profile | deposit: 404 unknown-profile | deposit: exit 11 |

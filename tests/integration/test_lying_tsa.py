@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from api.metrics import RequestMetrics, exposition
 from api.settings import SETTINGS_FILE, ArchiveSettings
 from archive_core.batch import stamped_package
 from archive_core.batch_reading import read_batch_from
@@ -58,6 +59,12 @@ class Remote(World):
         status = self.archive.status(actor=OPERATOR)
         assert isinstance(status["warnings"], list)
         return "\n".join(status["warnings"])
+
+    def failures_in_metrics(self) -> str:
+        """What the metrics say of the authority: how many tries in a row have failed."""
+        told = exposition(RequestMetrics(), self.archive.status(actor=OPERATOR), None).decode()
+        name = 'trusted_archive_tsa_consecutive_failures{tsa="local-tsa-1"} '
+        return next(line.removeprefix(name) for line in told.splitlines() if line.startswith(name))
 
 
 @pytest.fixture
@@ -137,6 +144,7 @@ def test_no_lie_becomes_evidence_and_recovery_needs_nobody(remote: Remote, lie: 
         with pytest.raises(EvidencePendingError):
             remote.archive.evidence(told.poid, actor=OPERATOR)
     assert "local-tsa-1 gives no usable time-stamp since" in remote.warnings()
+    assert remote.failures_in_metrics() == "1.0"
 
     remote.tsa.behaviour = remote.tsa.honest
     remote.clock.advance(minutes=10)
@@ -144,10 +152,33 @@ def test_no_lie_becomes_evidence_and_recovery_needs_nobody(remote: Remote, lie: 
 
     assert [view.error for view in views] == [None, None]
     assert "no usable time-stamp" not in remote.warnings()
+    assert remote.failures_in_metrics() == "0.0"
     for told in (first, second):
         assert Verdict.PASSED is remote.archive.verify(told.poid, actor=OPERATOR).verdict
     assert remote.audit().findings == []
     remote.check()
+
+
+def test_an_authority_that_is_down_is_asked_again_when_it_is_back(tmp_path: Path) -> None:
+    """Nobody listens at its address: the alarm stands in status and metrics until somebody does."""
+    remote = Remote(tmp_path)
+    with remote.tsa.listening():
+        remote.connect()
+    told = remote.deposit({"a": b"1"})
+    remote.clock.advance(minutes=1)
+    (view,) = remote.round()
+    alarm, counted = remote.warnings(), remote.failures_in_metrics()
+    remote.clock.advance(minutes=10)
+    with remote.tsa.listening(int(remote.tsa.address.rsplit(":")[2].partition("/")[0])):
+        (again,) = remote.round()
+
+    assert view.error
+    assert "local-tsa-1 gives no usable time-stamp since" in alarm
+    assert counted == "1.0"
+    assert again.error is None
+    assert remote.failures_in_metrics() == "0.0"
+    assert Verdict.PASSED is remote.archive.verify(told.poid, actor=OPERATOR).verdict
+    remote.archive.close()
 
 
 def _some_imprint() -> Any:
