@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, literal, or_, select, update
@@ -198,16 +199,15 @@ def _heads() -> Select[Any]:
 def _forget_abandoned(connection: Connection, line: str, stamped: Stamped) -> None:
     """Take the abandoned stamps from the lines that go on at one of the heads."""
     kept = stamps.alias("kept")
-    for abandoned in chunks(stamped.abandons):
-        statement = delete(stamps).where(
-            stamps.c.line == line,
-            stamps.c.storage_object.in_(abandoned),
-            exists().where(
-                kept.c.batch == stamps.c.batch, kept.c.line == line, kept.c.storage_object == bindparam("head_")
-            ),
-        )
-        for heads in chunks(stamped.heads, 10_000):
-            connection.execute(statement, [{"head_": head} for head in heads])
+    statement = delete(stamps).where(
+        stamps.c.line == line,
+        stamps.c.storage_object == bindparam("abandoned_"),
+        exists().where(
+            kept.c.batch == stamps.c.batch, kept.c.line == line, kept.c.storage_object == bindparam("head_")
+        ),
+    )
+    for some in chunks(product(stamped.abandons, stamped.heads), 10_000):
+        connection.execute(statement, [{"abandoned_": abandoned, "head_": head} for abandoned, head in some])
 
 
 def _insert_following(connection: Connection, row: RenewalRow, stamped: Stamped) -> None:

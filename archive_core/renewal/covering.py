@@ -56,6 +56,7 @@ class Covering:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._fetched: dict[tuple[str, str], ValidationData] = {}
+        self._judged: dict[tuple[str, str], TokenAssessment] = {}
 
     @property
     def data(self) -> ValidationData:
@@ -67,6 +68,9 @@ class Covering:
         it. Raises `DamageError` or `UnavailableError` when it cannot be read."""
         name = object_name(head.storage_object)
         token = self._token(head)
+        if self._assess(token, None).verdict is Verdict.PASSED:
+            now = self._now(tsa, token)
+            return Final(name, token, completed=False) if now.verdict is Verdict.PASSED else _obstacle(name, now)
         fetched = self._fetch(tsa, token)
         kept: ValidationData | None = None
 
@@ -84,11 +88,9 @@ class Covering:
         if octets is None:
             message = "chain and revocation data that would make it last are missing: they are needed inside first"
             return Obstacle(name, "validation-data", message)
-        return Final(name, octets, octets != token)
+        return Final(name, octets, completed=True)
 
     def _complete(self, token: bytes, known: Callable[[], ValidationData]) -> bytes | None:
-        if self._assess(token, None).verdict is Verdict.PASSED:
-            return token
         data = known()
         for part in (ValidationData(data.certificates, data.crls), data):
             octets = with_inside(token, part)
@@ -99,9 +101,16 @@ class Covering:
     def _assess(self, token: bytes, data: ValidationData | None) -> TokenAssessment:
         return self._means.validator.assess(token, at=self._means.clock.now(), data=data)
 
+    def _now(self, tsa: str, token: bytes) -> TokenAssessment:
+        """What fresh data say of the certificates of a token that is good by itself: once for all tokens that
+        hold the same, because a revocation is the certificate's and not the token's."""
+        key = _key(tsa, token)
+        if key not in self._judged:
+            self._judged[key] = self._assess(token, self._fetch(tsa, token))
+        return self._judged[key]
+
     def _fetch(self, tsa: str, token: bytes) -> ValidationData:
-        certificates = read_signed_data(token).certificates
-        key = (tsa, hashlib.sha256(certificates.raw if certificates else b"").hexdigest())
+        key = _key(tsa, token)
         if key not in self._fetched:
             authority = self._means.authorities.get(tsa)
             try:
@@ -142,6 +151,12 @@ class Covering:
             )
 
         return self._means.copies.read_acknowledged(f"{head.storage_object} {folder}", reader, self._means.on_damage)
+
+
+def _key(tsa: str, token: bytes) -> tuple[str, str]:
+    """An authority and the certificates that its token holds."""
+    certificates = read_signed_data(token).certificates
+    return tsa, hashlib.sha256(certificates.raw if certificates else b"").hexdigest()
 
 
 def _obstacle(head: str, assessed: TokenAssessment) -> Obstacle:
