@@ -9,6 +9,7 @@ The rules this world keeps
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,8 @@ class World:
     # -- what people do -------------------------------------------------------------------------
 
     def submission(self, files: dict[str, bytes], **rest: Any) -> SubmissionObject:
-        place = self.folder / "incoming" / hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
+        name = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
+        place = self.folder / "incoming" / f"{name}-{os.getpid()}"  # nobody reads what another process is writing
         place.mkdir(parents=True, exist_ok=True)
         listed = []
         for number, (path, content) in enumerate(files.items()):

@@ -72,7 +72,7 @@ def _ctrl_c() -> None:
 
 def _count(plan: FaultPlan) -> None:
     """Put the plan below everything that becomes durable in this process."""
-    for verb in ("create", "open"):
+    for verb in ("create", "open", "create_for_rebuild"):
         real = getattr(Catalogue, verb)
         setattr(Catalogue, verb, staticmethod(_watched(real, plan)))
     for name in _NAMES:

@@ -12,9 +12,7 @@ from tests.fakes.disk import io_error
 from tests.fakes.faults import FaultPlan, Moment
 from tests.fakes.stores import READING, WRITING, FaultyStore, unavailable
 from tests.lifetimes.conftest import Fresh
-from tests.lifetimes.crash_world import STORIES, Trial, break_files, fail, judge, sample, sweep
-
-pytestmark = pytest.mark.soak
+from tests.lifetimes.crash_world import EVERYDAY, STORIES, Trial, break_files, fail, judge, sample, sweep
 
 Steps = Callable[[str], list[str]]
 MOMENTS = list(Moment)
@@ -43,12 +41,23 @@ def _failing(name: str, cases: list[tuple[int, Moment]], steps: list[str], fresh
     sweep(one, cases, steps)
 
 
-@pytest.mark.parametrize(("name", "most"), [("keyed-deposit", 3), ("keyed-update", 2), ("preserve", 4), ("flush", 2)])
-def test_an_error_at_some_steps(name: str, most: int, fresh: Fresh, steps_of: Steps) -> None:
-    """A sample of disk operations and commits, in turn not persisted and persisted."""
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_error_in_the_middle_of_a_deposit(moment: Moment, fresh: Fresh, steps_of: Steps) -> None:
+    """One step, not persisted and persisted, in the quick suite."""
+    steps = steps_of("keyed-deposit")
+    _failing("keyed-deposit", [(len(steps) // 2, moment)], steps, fresh)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prepared", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("name", EVERYDAY)
+def test_an_error_at_some_steps(name: str, moment: Moment, fresh: Fresh, steps_of: Steps) -> None:
+    """A sample of disk operations and commits, others when the work was persisted than when it was not."""
     steps = steps_of(name)
-    chosen = [step for step in sample(steps, most + 1) if step <= len(steps)]
-    _failing(name, [(step, MOMENTS[index % 2]) for index, step in enumerate(chosen)], steps, fresh)
+    chosen = [step for step in sample(steps, 6) if step <= len(steps)]
+    commits = [step for step in chosen if steps[step - 1] == "catalogue commit"][:1]
+    _failing(name, [(step, moment) for step in sorted({*chosen[MOMENTS.index(moment) :: 2], *commits})], steps, fresh)
 
 
 @pytest.mark.soak
@@ -97,37 +106,40 @@ def _store_steps(name: str, store: str, fresh: Fresh) -> list[str]:
         return plan.steps
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "keyed-deposit",
-        pytest.param("deposit", marks=pytest.mark.soak),
-        pytest.param("update", marks=pytest.mark.soak),
-        pytest.param("keyed-update", marks=pytest.mark.soak),
-        pytest.param("flush", marks=pytest.mark.soak),
-        pytest.param("preserve", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
-    ],
-)
-def test_one_store_fails_at_every_verb(name: str, fresh: Fresh) -> None:
-    """Not persisted, persisted, and half of the files persisted; the other store does its work."""
-    for store in ("one", "two"):
-        steps = _store_steps(name, store, fresh)
-        ways = [(Moment.BEFORE, False), (Moment.AFTER, False), (Moment.BEFORE, True)]
-        quick = name == "keyed-deposit"
-        cases = [
-            (step, *way)
-            for step in range(1, len(steps) + 1)
-            for index, way in enumerate(ways)
-            if not (quick and (step + index + len(store)) % 2)
-        ]
+WAYS = [(Moment.BEFORE, False), (Moment.AFTER, False), (Moment.BEFORE, True)]
+"""Not persisted, persisted, and half of the files persisted."""
 
-        def one(case: tuple[int, Moment, bool], store: str = store) -> None:
-            step, moment, half = case
-            with fresh() as trial:
-                plan = FaultPlan(step, moment, unavailable)
-                _break_store(trial, store, plan, half=half)
-                fail(trial, STORIES[name], plan)
-                assert plan.struck
-                judge(trial, STORIES[name], retry=step % 2 == 0, restart=False)
 
-        sweep(one, cases, steps)
+def _failing_store(name: str, store: str, fresh: Fresh, *, most: int = 10_000) -> None:
+    """The other store does its work. Of more cases than `most` so many are tried, spread over all."""
+    steps = _store_steps(name, store, fresh)
+    cases = [(step, *way) for step in range(1, len(steps) + 1) for way in WAYS]
+    cases = cases[:: -(-len(cases) // most)]
+
+    def one(case: tuple[int, Moment, bool]) -> None:
+        step, moment, half = case
+        with fresh() as trial:
+            plan = FaultPlan(step, moment, unavailable)
+            _break_store(trial, store, plan, half=half)
+            fail(trial, STORIES[name], plan)
+            assert plan.struck
+            judge(trial, STORIES[name], retry=step % 2 == 0, restart=False)
+
+    sweep(one, cases, steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", ["one", "two"])
+@pytest.mark.parametrize("name", EVERYDAY)
+def test_one_store_fails_at_some_verbs(name: str, store: str, fresh: Fresh) -> None:
+    """Some of the cases."""
+    _failing_store(name, store, fresh, most=4)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("store", ["one", "two"])
+@pytest.mark.parametrize("name", STORIES)
+def test_one_store_fails_at_every_verb(name: str, store: str, fresh: Fresh) -> None:
+    """Every verb, in every way."""
+    _failing_store(name, store, fresh)

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.lifetimes.conftest import Fresh
-from tests.lifetimes.crash_world import STORIES, judge, kill_child, sample, sweep
-
-pytestmark = pytest.mark.soak
+from tests.lifetimes.crash_world import EVERYDAY, STORIES, judge, kill_child, sample, sweep
 
 Steps = Callable[[str], list[str]]
 
@@ -25,20 +23,20 @@ def _killed(name: str, steps: list[str], chosen: list[int], fresh: Fresh) -> Non
     sweep(one, [(step, step % 2 == 0) for step in chosen], steps)
 
 
-@pytest.mark.parametrize(
-    ("prepared", "name", "most"),
-    [
-        ("sqlite", "keyed-deposit", 3),
-        ("sqlite", "preserve", 3),
-        ("sqlite", "flush", 2),
-        ("postgresql", "keyed-deposit", 2),
-        ("postgresql", "preserve", 2),
-    ],
-    indirect=["prepared"],
-)
-def test_a_kill_at_some_steps(name: str, most: int, fresh: Fresh, steps_of: Steps) -> None:
-    """A sample of all steps."""
-    _killed(name, steps_of(name), sample(steps_of(name), most), fresh)
+def test_a_kill_in_the_middle_of_a_deposit(fresh: Fresh, steps_of: Steps) -> None:
+    """One step, in the quick suite."""
+    steps = steps_of("keyed-deposit")
+    _killed("keyed-deposit", steps, [len(steps) // 2], fresh)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prepared", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("name", EVERYDAY)
+def test_a_kill_at_some_steps(name: str, fresh: Fresh, steps_of: Steps) -> None:
+    """A sample of all steps, with a commit, and the moment after the last of them."""
+    steps = steps_of(name)
+    commit = steps.index("catalogue commit") + 1
+    _killed(name, steps, sorted({commit + 1, len(steps) + 1, *sample(steps, 2)}), fresh)
 
 
 @pytest.mark.soak

@@ -9,28 +9,36 @@ import pytest
 
 from tests.fakes.disk import Loss
 from tests.lifetimes.conftest import Fresh
-from tests.lifetimes.crash_world import STORIES, cut_power, judge, sample, sweep
-
-pytestmark = pytest.mark.soak
+from tests.lifetimes.crash_world import EVERYDAY, STORIES, cut_power, judge, sample, sweep
 
 Steps = Callable[[str], list[str]]
 
 
-@pytest.mark.parametrize(
-    ("name", "most"), [("deposit", 3), ("keyed-deposit", 2), ("update", 2), ("preserve", 4), ("flush", 3)]
-)
-def test_a_power_cut_at_some_steps(name: str, most: int, fresh: Fresh, steps_of: Steps) -> None:
-    """A sample of all steps, each with another loss."""
-    losses = itertools.cycle(Loss)
-    cases = [(step, next(losses)) for step in sample(steps_of(name), most)]
-
-    def one(case: tuple[int, Loss]) -> None:
-        step, loss = case
+def _cut(name: str, cases: list[tuple[int, Loss, bool]], steps: list[str], fresh: Fresh) -> None:
+    def one(case: tuple[int, Loss, bool]) -> None:
+        step, loss, retry = case
         with fresh() as trial:
             cut_power(trial, STORIES[name], step, loss)
-            judge(trial, STORIES[name], retry=step % 2 == 0)
+            judge(trial, STORIES[name], retry=retry)
 
-    sweep(one, cases, steps_of(name))
+    sweep(one, cases, steps)
+
+
+def test_a_power_cut_at_the_end_of_a_deposit(fresh: Fresh, steps_of: Steps) -> None:
+    """All that was not synced is lost when the deposit was just acknowledged; in the quick suite."""
+    steps = steps_of("keyed-deposit")
+    _cut("keyed-deposit", [(len(steps), Loss.EVERYTHING, True)], steps, fresh)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prepared", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("name", EVERYDAY)
+def test_a_power_cut_at_some_steps(name: str, fresh: Fresh, steps_of: Steps) -> None:
+    """A sample of all steps, each with another loss."""
+    steps = steps_of(name)
+    losses = itertools.cycle(Loss)
+    cases = [(step, next(losses), step % 2 == 0) for step in sample(steps, 4)]
+    _cut(name, cases, steps, fresh)
 
 
 @pytest.mark.soak
@@ -39,13 +47,5 @@ def test_a_power_cut_at_some_steps(name: str, most: int, fresh: Fresh, steps_of:
 @pytest.mark.parametrize("name", STORIES)
 def test_a_power_cut_at_every_step(name: str, loss: Loss, fresh: Fresh, steps_of: Steps) -> None:
     """Every step, every loss; the client comes back at once, or never."""
-
-    def one(case: tuple[int, bool]) -> None:
-        step, retry = case
-        with fresh() as trial:
-            cut_power(trial, STORIES[name], step, loss)
-            judge(trial, STORIES[name], retry=retry)
-
     steps = steps_of(name)
-    cases = [(step, step % 2 == 0) for step in range(1, len(steps) + 2)]
-    sweep(one, cases, steps)
+    _cut(name, [(step, loss, step % 2 == 0) for step in range(1, len(steps) + 2)], steps, fresh)

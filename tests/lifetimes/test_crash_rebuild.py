@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import re
 import shutil
 import signal
 
 import pytest
 
+from api.settings import SETTINGS_FILE, ArchiveSettings
+from archive_core.errors import SettingsError
 from tests.lifetimes.commands import command
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import NEW, STORIES, Trial, judge, sample, sweep
+from tests.postgres import PostgreSQL
 from tests.world import OPERATOR
 
 pytestmark = pytest.mark.slow
@@ -59,6 +64,61 @@ def _killed(fresh: Fresh, steps: list[str], chosen: list[int]) -> None:
             judge(trial, STORIES["keyed-deposit"], retry=True)
 
     sweep(one, chosen, steps)
+
+
+def _into(trial: Trial, url: str) -> None:
+    """The home's catalogue is another, empty database from now on."""
+    trial.archive.close()
+    settings = trial.home / SETTINGS_FILE
+    text, changes = re.subn(r'"postgresql\+psycopg://[^"]+"', json.dumps(url), settings.read_text())
+    assert changes == 1
+    settings.write_text(text)
+    trial.settings = ArchiveSettings.load(trial.home)
+
+
+def _killed_on_server(fresh: Fresh, server: PostgreSQL, steps: list[str], chosen: list[int]) -> None:
+    def one(step: int) -> None:
+        with fresh() as trial, server.database() as url:
+            _into(trial, url)
+            assert command(trial.home, REBUILD, trial.folder, at=step).code == -signal.SIGKILL
+            with pytest.raises(SettingsError) as refused:
+                trial.open()
+            assert refused.value.code in ("catalogue-unfinished", "schema-out-of-date")
+            assert command(trial.home, REBUILD, trial.folder).code == 0
+            trial.archive = trial.open()
+            judge(trial, STORIES["keyed-deposit"], retry=True)
+            trial.archive.close()
+
+    sweep(one, chosen, steps)
+
+
+def _steps_on_server(fresh: Fresh, server: PostgreSQL) -> list[str]:
+    with fresh() as trial, server.database() as url:
+        _into(trial, url)
+        done = command(trial.home, REBUILD, trial.folder)
+        assert done.code == 0, done
+        return list(done.steps)
+
+
+@pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
+def test_half_a_rebuild_on_postgresql_is_never_served(fresh: Fresh, postgresql_server: PostgreSQL) -> None:
+    """Killed before a commit, in the middle and at the last: nobody opens what is there, and the same command again
+    makes a whole catalogue of it."""
+    steps = _steps_on_server(fresh, postgresql_server)
+    commits = [number for number, step in enumerate(steps, 1) if step == "catalogue commit"]
+
+    assert len(commits) > 3
+    _killed_on_server(fresh, postgresql_server, steps, [commits[1], commits[len(commits) // 2], commits[-1]])
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
+def test_no_part_of_a_rebuild_on_postgresql_is_ever_served(fresh: Fresh, postgresql_server: PostgreSQL) -> None:
+    """Every commit."""
+    steps = _steps_on_server(fresh, postgresql_server)
+    commits = [number for number, step in enumerate(steps, 1) if step == "catalogue commit"]
+    _killed_on_server(fresh, postgresql_server, steps, commits)
 
 
 def test_a_kill_at_some_steps_of_a_rebuild(fresh: Fresh) -> None:

@@ -11,10 +11,10 @@ import pytest
 from archive_core.archive import Archive
 from archive_core.errors import ArchiveError, ConflictError
 from tests.lifetimes.conftest import Fresh
-from tests.lifetimes.crash_world import NEW, STORIES, Trial, all_at_once, judge
+from tests.lifetimes.crash_world import GROUP, NEW, STORIES, Trial, all_at_once, judge
 from tests.world import OPERATOR
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.slow
 
 BOTH = pytest.mark.parametrize("prepared", ["sqlite", "postgresql"], indirect=True)
 PROCESSES = 3
@@ -45,6 +45,30 @@ def test_the_same_keyed_deposit_is_one_object(fresh: Fresh) -> None:
         assert {path: trial.read(outcomes[0][:32], path) for path in NEW} == NEW
 
 
+@BOTH
+def test_the_same_group_of_deposits_is_there_once(fresh: Fresh) -> None:
+    """Each process is told the same objects for the keys of the group."""
+    with fresh() as trial:
+        before = len(trial.told)
+        outcomes = all_at_once(trial, STORIES["group"], PROCESSES)
+        _once_and_whole(trial, "group")
+
+        assert outcomes == ["done"] * PROCESSES
+        assert len(trial.archive.objects(actor=OPERATOR)) == before + len(GROUP)
+
+
+@BOTH
+def test_the_same_update_with_a_key_is_one_version(fresh: Fresh) -> None:
+    """Every client is told version 2."""
+    with fresh() as trial:
+        outcomes = all_at_once(trial, STORIES["keyed-update"], PROCESSES)
+        trial.restart()
+
+        assert set(outcomes) == {f"{trial.first} 2"}
+        assert trial.archive.show(trial.first, actor=OPERATOR).version == 2
+
+
+@BOTH
 def test_the_same_update_without_a_key_makes_one_version(fresh: Fresh) -> None:
     """Whoever comes second is told to read again, or makes the version after: none is lost, none half."""
     with fresh() as trial:
