@@ -191,6 +191,11 @@ def _local_trust(settings: ArchiveSettings) -> LocalTrust | None:
     return open_local_trust(settings.home) if wanted else None
 
 
+def trust_anchors(settings: ArchiveSettings) -> tuple[list[bytes], list[bytes]]:
+    """Trust anchors (DER) of the settings and, apart from them, those that are only for tests."""
+    return _anchors(settings, _local_trust(settings))
+
+
 def _anchors(settings: ArchiveSettings, trust: LocalTrust | None) -> tuple[list[bytes], list[bytes]]:
     """Trust anchors and, apart from them, those that are only for tests."""
     found = [der for name in settings.anchors for der in read_certificates(settings.home / name)]

@@ -31,7 +31,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from archive_core.errors import AlreadyExistsError, SettingsError
 from archive_core.ports import Clock, ValidationData
 from signing.local_keys import ECDSA_P384, LocalKey, kind_of, make_key, sign_certificate, sign_crl
-from signing.local_tsa import LocalTsaResponder
+from signing.local_tsa import DIGEST, LocalTsaResponder
 from signing.tsa import TsaClient
 
 CA_FILE = "test-ca.pem"
@@ -129,8 +129,9 @@ class LocalTrust:
         """For `signing.seals.SoftwareSealer`: the seal's chain and a revocation list of that moment."""
         return self.validation_data(at, SEAL)
 
-    def responder(self, name: str, clock: Clock) -> LocalTsaResponder:
-        """The time-stamp unit of that name; raises `SettingsError` for an unknown one."""
+    def responder(self, name: str, clock: Clock, digest: str = DIGEST) -> LocalTsaResponder:
+        """The time-stamp unit of that name; raises `SettingsError` for an unknown one. `digest` is used inside
+        its tokens; a signature that needs a digest needs SHA-512."""
         if name not in AUTHORITIES:
             raise SettingsError(f"the local test trust has no time-stamp authority {name!r}, only {AUTHORITIES}")
         unit, authority = self._identities[name], self._identities["test-ca"]
@@ -141,13 +142,14 @@ class LocalTrust:
             chain=(authority.certificate,),
             policy=POLICY,
             revocation_list=self.crl,
+            digest=digest,
         )
 
-    def authority(self, name: str, clock: Clock) -> TsaClient:
+    def authority(self, name: str, clock: Clock, digest: str = DIGEST) -> TsaClient:
         """A client whose time-stamp unit answers inside this process."""
         return TsaClient(
             name,
-            self.responder(name, clock).respond,
+            self.responder(name, clock, digest).respond,
             policy=POLICY,
             test_trust=True,
             validation_source=lambda _token: self.validation_data(clock.now(), name),

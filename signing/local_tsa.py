@@ -34,7 +34,9 @@ from signing.signature_math import UnsupportedAlgorithmError, digest_name
 ACCEPTED_IMPRINTS = ("sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")
 MAX_REQUEST = 64 * 1024
 ACCURACY_SECONDS = 1
-_DIGEST = "sha512"
+DIGEST = "sha512"
+"""What a unit digests with inside its tokens, unless it is told otherwise."""
+
 _STEP = timedelta(milliseconds=1)
 _TIE = timedelta(seconds=1)
 
@@ -59,8 +61,10 @@ class LocalTsaResponder:
         chain: Sequence[x509.Certificate],
         policy: str,
         revocation_list: Callable[[datetime], bytes] | None = None,
+        digest: str = DIGEST,
     ) -> None:
         self._clock = clock
+        self._digest, self._name = digest, digest.replace("-", "_")
         self._key = key
         self._certificate = _asn1(certificate)
         self._inside = [self._certificate, *(_asn1(c) for c in chain)]
@@ -106,7 +110,7 @@ class LocalTsaResponder:
         body = cms.SignedData(
             {
                 "version": "v3",
-                "digest_algorithms": [{"algorithm": _DIGEST}],
+                "digest_algorithms": [{"algorithm": self._name}],
                 "encap_content_info": {"content_type": "tst_info", "content": core.ParsableOctetString(info)},
                 "signer_infos": [self._signer_info(attributes, signature)],
             }
@@ -147,13 +151,13 @@ class LocalTsaResponder:
 
     def _signed_attributes(self, info: bytes) -> cms.CMSAttributes:
         reference = {
-            "hash_algorithm": {"algorithm": _DIGEST},
-            "cert_hash": hash_bytes(_DIGEST, self._certificate.dump()),
+            "hash_algorithm": {"algorithm": self._name},
+            "cert_hash": hash_bytes(self._digest, self._certificate.dump()),
         }
         return cms.CMSAttributes(
             [
                 cms.CMSAttribute({"type": "content_type", "values": ["tst_info"]}),
-                cms.CMSAttribute({"type": "message_digest", "values": [hash_bytes(_DIGEST, info)]}),
+                cms.CMSAttribute({"type": "message_digest", "values": [hash_bytes(self._digest, info)]}),
                 cms.CMSAttribute(
                     {"type": "signing_certificate_v2", "values": [tsp.SigningCertificateV2({"certs": [reference]})]}
                 ),
@@ -168,7 +172,7 @@ class LocalTsaResponder:
             {
                 "version": "v1",
                 "sid": cms.SignerIdentifier("issuer_and_serial_number", identifier),
-                "digest_algorithm": {"algorithm": _DIGEST},
+                "digest_algorithm": {"algorithm": self._name},
                 "signed_attrs": attributes,
                 "signature_algorithm": signature_algorithm(self._key),
                 "signature": signature,

@@ -43,6 +43,7 @@ _PLACES = {
     "renewal-pause": "renewing:pause",
     "renewal-resume": "renewing:resume",
     "renewal-plan": "forecasting:plan",
+    "renewal-drill": "drilling:drill",
 }
 
 

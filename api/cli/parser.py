@@ -361,4 +361,10 @@ RENEWAL_COMMANDS = (
         "trusted-archive renewal plan --until 2060 --svg timeline.svg",
         plan_options.plan,
     ),
+    Command(
+        "drill",
+        marked("What would be lost if something broke, and what would save it; tried on copies"),
+        "trusted-archive renewal drill --break sha512 --at 2031-06-01",
+        plan_options.drill,
+    ),
 )

@@ -1,4 +1,4 @@
-"""The options of `renewal plan`."""
+"""The options of `renewal plan` and `renewal drill`."""
 
 from __future__ import annotations
 
@@ -42,3 +42,27 @@ def plan(parser: argparse.ArgumentParser) -> None:
         metavar="YEARS",
         help=text("how long certificates of time-stamp units to come are supposed to live (default: 5)"),
     )
+
+
+def drill(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--break",
+        dest="broken",
+        required=True,
+        metavar="WHAT",
+        help=text("what falls: a digest (sha512), a signature scheme (rsa), tsa:NAME or ca:NAME"),
+    )
+    parser.add_argument("--at", type=_day, required=True, metavar="DATE", help=text("the day on which it falls"))
+    parser.add_argument(
+        "--read-at-most",
+        type=_amount,
+        default=2.0,
+        metavar="GB",
+        help=text("read up to so much content to try a hash-tree renewal; beyond it, estimate (default: 2)"),
+    )
+
+
+def _day(word: str) -> datetime:
+    if re.fullmatch(r"[0-9]{4}", word):
+        return _until(str(int(word) - 1)) if int(word) else _until(word)
+    return _until(word)

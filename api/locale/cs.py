@@ -9,6 +9,7 @@ Rules kept here
 
 from __future__ import annotations
 
+from api.locale.cs_renewal import DRILLS as _DRILLS
 from api.locale.cs_renewal import PLANS as _PLANS
 from api.locale.cs_renewal import REASONS as _REASONS
 from api.locale.cs_renewing import RENEWING as _RENEWING
@@ -256,6 +257,7 @@ TEXTS: dict[str, str] = {
     **_ANSWERS,
     **_DOCTOR,
     **_PLANS,
+    **_DRILLS,
     **_REASONS,
     **_RENEWING,
 }

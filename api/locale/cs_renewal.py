@@ -102,3 +102,45 @@ PLANS = {
         "Algoritmy: {table}; dokumenty uložené k {day}, bez budoucích"
     ),
 }
+
+DRILLS = {
+    "What would be lost if something broke, and what would save it; tried on copies": (
+        "Co by se ztratilo, kdyby něco selhalo, a co by to zachránilo; vyzkouší se na kopiích"
+    ),
+    "what falls: a digest (sha512), a signature scheme (rsa), tsa:NAME or ca:NAME": (
+        "co selže: otisk (sha512), podpisové schéma (rsa), tsa:JMÉNO nebo ca:JMÉNO"
+    ),
+    "the day on which it falls": "den, kdy selže",
+    "read up to so much content to try a hash-tree renewal; beyond it, estimate (default: 2)": (
+        "přečíst nejvýše tolik obsahu při zkoušce obnovy hašovacího stromu; nad to odhadnout (není-li uvedeno: 2)"
+    ),
+    "--at lies in the past: a drill is about a day to come": "--at leží v minulosti: cvičení je o dni, který přijde",
+    "trying without renewal": "zkouším bez obnovy",
+    "trying with renewal in time": "zkouším s obnovou včas",
+    "DRILL: {what} falls on {day}. Nothing real is changed.": "CVIČENÍ: {what} selže {day}. Nic skutečného se nemění.",
+    "Fallen with it: {names}": "S tím selhává: {names}",
+    "Without renewal in time:": "Bez včasné obnovy:",
+    "With renewal in time:": "S včasnou obnovou:",
+    "Renewal was not tried: {why}. Say --read-at-most.": "Obnova se nezkoušela: {why}. Uveďte --read-at-most.",
+    "it took {seconds} s and {stamps} time-stamps here": "zde to trvalo {seconds} s a stálo {stamps} časových razítek",
+    "{documents} documents lose their proof (batches {numbers})": (
+        "dokumentů {documents} přijde o důkaz (dávky {numbers})"
+    ),
+    "no document loses its proof": "žádný dokument nepřijde o důkaz",
+    "{documents} documents keep one of their records only (batches {numbers})": (
+        "dokumentům {documents} zůstane jen některý ze záznamů (dávky {numbers})"
+    ),
+    "verified from bytes: {passed} of {checked} samples pass": "ověřeno z bajtů: obstálo {passed} z {checked} vzorků",
+    "{day}: {what}, line {line} ({digest}) is not possible: {why}": (
+        "{day}: {what}, linie {line} ({digest}) není možná: {why}"
+    ),
+    "{day}: {what}, line {line} ({digest}): {batches} batches, {documents} documents, by {tsa}": (
+        "{day}: {what}, linie {line} ({digest}): dávek {batches}, dokumentů {documents}, razítko {tsa}"
+    ),
+    "Another authority is played by {name}: have one in the settings before you need it.": (
+        "Jinou autoritu hraje {name}: mějte ji v nastavení dřív, než bude třeba."
+    ),
+    "How long that takes is not known: too little content to measure": (
+        "Jak dlouho to potrvá, není známo: k měření je málo obsahu"
+    ),
+}

@@ -18,6 +18,7 @@ SOURCES = (
     "api/texts.py",
     "api/algorithm_lists.py",
     "api/plan_texts.py",
+    "api/drill_texts.py",
     "api/timeline_svg.py",
 )
 
