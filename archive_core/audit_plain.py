@@ -18,8 +18,9 @@ from datetime import datetime
 from archive_core.audit_result import AuditResult
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
-from archive_core.mass import MassProof, PlainReader
+from archive_core.mass import MassProof
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.plain_reading import Page, PlainReader, pages_ahead
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -72,19 +73,19 @@ def first_pass(
     found = FirstPass({root.store.name: StorePass() for root in roots})
     total = catalogue.count_states().objects
     done = 0
+    algorithms = mass.algorithms_of(at)
     with ExitStack() as stack:
-        readers = [(root, stack.enter_context(closing(PlainReader(root)))) for root in roots]
-        for page in _pages(catalogue):
-            files = mass.files_of(page)
+        readers = [stack.enter_context(closing(PlainReader(root, expected=total))) for root in roots]
+
+        def begin(rows: Sequence[VersionRow]) -> list[Page]:
+            files = mass.files_of(rows)
+            return [reader.begin(rows, files, algorithms) for reader in readers]
+
+        for pages in pages_ahead(_pages(catalogue), begin):
             proven: set[str] = set()
-
-            def algorithms(row: VersionRow) -> Sequence[str]:
-                judged = mass.batch_of(row, at)
-                return judged.algorithms if judged else ()
-
-            for root, reader in readers:
+            for root, reader, page in zip(roots, readers, pages, strict=True):
                 of_store = found.stores[root.store.name]
-                for number, (row, plain) in enumerate(reader.read(page, files, algorithms)):
+                for number, (row, plain) in enumerate(reader.results(page)):
                     progress(f"reading {root.store.name}", done + number, total)
                     if plain is None:
                         of_store.others.append(row.poid)
@@ -96,8 +97,9 @@ def first_pass(
                     if row.poid not in proven and (judged := mass.batch_of(row, at)) and judged.proves(row, plain):
                         proven.add(row.poid)
                         result.checked["versions"] += 1
-            found.unproven += [row.poid for row in page if row.poid not in proven]
-            done += len(page)
+            rows = pages[0].rows
+            found.unproven += [row.poid for row in rows if row.poid not in proven]
+            done += len(rows)
     return found
 
 

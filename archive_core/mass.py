@@ -5,17 +5,17 @@ The rules this follows
    catalogue and its batch's tree hold; when every node of that tree was computed again, so that its leaf leads
    to the root; and when another version of the same batch was judged in full (`assessment`) and PASSED: form,
    root, token, trust, algorithms, seal and receipt are the same octets for both.
- * Only the plain case is taken: one version, never renewed, an object as this program writes it, a batch without
-   a finding. Anything else is left to `assessment`, which says what is wrong or that nothing is.
+ * Only the plain case is taken: one version, no hash-tree renewal (a time-stamp renewal covers the same tokens
+   for all), an object as this program writes it, a batch without a finding. Anything else is left to
+   `assessment`, which says what is wrong or that nothing is.
  * The report is, word for word, the one that `assessment` gives.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 
 from archive_core.admission import CONTENT_DIGEST
@@ -25,19 +25,13 @@ from archive_core.catalogue.rows import BatchRow, VersionRow
 from archive_core.errors import ArchiveError, MalformedEvidenceError
 from archive_core.evidence.hash_tree import group_leaf
 from archive_core.findings import Report, Step, Verdict, utc_text
-from archive_core.ocfl.plain import SMALL, PlainObject, read_plain
-from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ocfl.plain import PlainObject
 from archive_core.packaging import DESCRIPTION
+from archive_core.plain_reading import Files
 from archive_core.proofs import Proofs
-
-Files = Mapping[str, tuple[str, str]]
-"""By logical path, in the description's order: stored and content digest of commit A."""
 
 MOST_FILES = 1000
 """A version of more files is left to `assessment`: what is at hand at once stays small."""
-
-AHEAD = 2
-"""Large objects that are read side by side; hashing them occupies a core each."""
 
 KEPT_BATCHES = 4
 _TRIES = 5
@@ -85,7 +79,7 @@ class MassProof:
     def _judge(self, row: VersionRow, number: int, at: datetime) -> JudgedBatch | None:
         batch = self._catalogue.batch(number)
         stamps = self._catalogue.stamps(number)
-        if batch.evidenced_at is None or any((stamp.chain, stamp.position) != (0, 0) for stamp in stamps):
+        if batch.evidenced_at is None or any(stamp.chain for stamp in stamps):
             return None
         try:
             report = self._assess(row, at)
@@ -97,6 +91,15 @@ class MassProof:
         if report.verdict is not Verdict.PASSED or report.findings:
             return None
         return JudgedBatch(batch, formed, report)
+
+    def algorithms_of(self, at: datetime) -> Callable[[VersionRow], Sequence[str]]:
+        """Says in which digests a version is to be read."""
+
+        def of(row: VersionRow) -> Sequence[str]:
+            judged = self.batch_of(row, at)
+            return judged.algorithms if judged else ()
+
+        return of
 
     def forget(self) -> None:
         """Nothing that was judged counts any more; another run begins."""
@@ -144,11 +147,12 @@ class JudgedBatch:
         )
 
     def _steps(self, count: int, lists: int, objects: Sequence[str]) -> Iterator[Step]:
-        told = False
+        told, led = False, False
         for step in self._model.steps:
             if step.name == "content":
                 yield dataclasses.replace(step, message=f"{count} files read from the stores and hashed again")
-            elif step.name == "hash tree":
+            elif step.name == "hash tree" and not led:  # of the first time-stamp; the others cover time-stamps
+                led = True
                 yield dataclasses.replace(step, message=f"leads to the imprint ({lists} lists)")
             elif not step.name.startswith("data object "):
                 yield step
@@ -156,53 +160,3 @@ class JudgedBatch:
                 told = True
                 for path in objects:
                     yield dataclasses.replace(step, name=f"data object {path}")
-
-
-class PlainReader:
-    """Reads the objects of many versions from one store, each once."""
-
-    def __init__(self, root: StorageRoot) -> None:
-        self._root = root
-        self._pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="reading")
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def read(
-        self, rows: Sequence[VersionRow], files: Mapping[str, Files], algorithms: Callable[[VersionRow], Sequence[str]]
-    ) -> Iterator[tuple[VersionRow, PlainObject | None]]:
-        """What lies in the store for each of the versions, in their order; None for what is not plain or not
-        what commit A says, whatever the reason."""
-        large = deque(row for row in rows if row.size > SMALL and row.poid in files)
-        ahead: dict[str, Future[PlainObject | None]] = {}
-        for row in rows:
-            while large and len(ahead) < AHEAD:
-                following = large.popleft()
-                ahead[following.poid] = self._pool.submit(
-                    self._one, following, files[following.poid], algorithms(following)
-                )
-            if row.poid in ahead:
-                yield row, ahead.pop(row.poid).result()
-            elif row.poid in files:
-                yield row, self._one(row, files[row.poid], algorithms(row))
-            else:
-                yield row, None
-
-    def _one(self, row: VersionRow, files: Files, algorithms: Sequence[str]) -> PlainObject | None:
-        try:
-            path = self._root.object_path(row.storage_object)
-            found = read_plain(self._root.store, path, row.storage_object, algorithms=algorithms)
-        except ArchiveError:
-            return None  # met again, and told, by whoever looks at what is not plain
-        return found if found is not None and _is_deposited(found, row, files) else None
-
-
-def _is_deposited(found: PlainObject, row: VersionRow, files: Files) -> bool:
-    """Whether the files found are those of commit A, each with its digests, and no others."""
-    expected = {path: stored for path, (stored, content) in files.items() if stored == content}
-    return (
-        len(expected) == len(files)
-        and len(found.files) == len(files) + 1
-        and found.files.get(DESCRIPTION, {}).get(CONTENT_DIGEST) == row.description_digest
-        and all(found.files.get(path, {}).get(CONTENT_DIGEST) == digest for path, digest in expected.items())
-    )

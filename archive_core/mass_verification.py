@@ -17,9 +17,10 @@ from archive_core.catalogue.rows import EventRow, VersionRow
 from archive_core.findings import Report, Verdict
 from archive_core.journal import event_row
 from archive_core.lifecycle import Actor
-from archive_core.mass import Files, MassProof, PlainReader
+from archive_core.mass import MassProof
 from archive_core.ocfl.plain import PlainObject
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.plain_reading import Files, Page, PlainReader, pages_ahead
 from archive_core.sequencer import Sequencer
 from archive_core.trail.events import EventType, Outcome, new_event
 
@@ -51,9 +52,15 @@ class MassVerification:
         """POID, version and report of each version in deposit order; None for one without evidence yet."""
         self._mass.forget()
         total = self._catalogue.count_states(actor.originator).versions
-        done, after = 0, None
-        with closing(PlainReader(self._root)) as reader:
-            while page := self._catalogue.objects(after, PAGE, actor.originator):
+        done = 0
+        algorithms = self._mass.algorithms_of(at)
+        with closing(PlainReader(self._root, expected=total)) as reader:
+
+            def begin(rows: Sequence[VersionRow]) -> Page:
+                files = self._mass.files_of([row for row in rows if row.batch is not None])
+                return reader.begin(rows, files, algorithms)
+
+            for page in pages_ahead(self._pages(actor.originator), begin):
                 verified: list[Verified] = []
                 for one in self._page(page, reader, at):
                     progress("verifying", done, total)
@@ -61,17 +68,16 @@ class MassVerification:
                     verified.append(one)
                 self._sequencer.record_all([_event(*one, actor=actor, at=at) for one in verified if one[2]])
                 yield from verified
-                after = page[-1].poid
 
-    def _page(self, page: Sequence[VersionRow], reader: PlainReader, at: datetime) -> Iterator[Verified]:
-        files = self._mass.files_of([row for row in page if row.batch is not None])
+    def _pages(self, originator: str | None) -> Iterator[list[VersionRow]]:
+        after = None
+        while page := self._catalogue.objects(after, PAGE, originator):
+            yield page
+            after = page[-1].poid
 
-        def algorithms(row: VersionRow) -> Sequence[str]:
-            judged = self._mass.batch_of(row, at)
-            return judged.algorithms if judged else ()
-
-        for head, found in reader.read(page, files, algorithms):
-            report = self._quick(head, files.get(head.poid), found, at)
+    def _page(self, page: Page, reader: PlainReader, at: datetime) -> Iterator[Verified]:
+        for head, found in reader.results(page):
+            report = self._quick(head, page.files.get(head.poid), found, at)
             if report is not None:
                 yield head.poid, head.version, report
                 continue

@@ -10,7 +10,7 @@ Rules kept here
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -190,6 +190,32 @@ class ReadsBelow(Protocol):
     def read_below(self, prefix: str, most: int) -> Iterator[tuple[StoredEntry, bytes | None]]:
         """All that `list` names, each with its bytes when it is a file of at most `most` bytes, else with
         None. Each directory is looked at once, so what changes meanwhile may be missing or be met twice."""
+        ...
+
+
+WantedObject = tuple[str, str, tuple[str, ...]]
+"""An object's path in the store, its id, and digest algorithms besides sha512."""
+
+ReadObject = tuple[Mapping[str, Mapping[str, str]], int]
+"""Digests (hexadecimal) of the files of a plain object by logical path and algorithm, and its bytes of content."""
+
+
+class ObjectReader(Protocol):
+    def read(self, wanted: Sequence[WantedObject]) -> Sequence[ReadObject | None]:
+        """What `ocfl.plain.read_plain` gives for each. Raises `UnavailableError`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of whatever helps to read."""
+        ...
+
+
+@runtime_checkable
+class LendsReaders(Protocol):
+    """What a store may offer besides: reading that goes on on another core."""
+
+    def lend_reader(self) -> ObjectReader:
+        """A reader for whoever asks, who closes it."""
         ...
 
 

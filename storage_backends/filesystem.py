@@ -31,6 +31,7 @@ from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject, StoredEn
 from storage_backends.durable import DurableFiles
 from storage_backends.group import Staged, StagedTree, WriteGroup
 from storage_backends.keys import check_key, check_new_key, check_new_keys, check_new_objects, check_prefix
+from storage_backends.reader import Reader
 from storage_backends.staging import Staging
 from storage_backends.tree import Tree
 
@@ -295,6 +296,9 @@ class FilesystemStore:
         with self._tree.errors("read"):
             self._tree.require()
             yield from self._tree.read_below(prefix, most)
+
+    def lend_reader(self) -> Reader:
+        return Reader(self._name, self.root, self._staging.area)
 
     def children(self, prefix: str = "") -> Sequence[str]:
         check_prefix(prefix)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from archive_core import plain_reading
 from archive_core.archive import Archive
 from archive_core.assessment import Assessment
 from archive_core.catalogue.rows import VersionRow
@@ -187,3 +188,39 @@ def test_an_audit_reads_each_object_once_from_every_store(world: World, monkeypa
         file.stat().st_size for s in ("one", "two") for file in world.files(s, "") if "/content/" in str(file)
     )
     assert result.checked["bytes"] == content
+
+
+def test_a_process_beside_this_one_reads_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same reports and counts, and none of the objects was read here."""
+    fill(world)
+    here, counts = verified(world.archive), world.audit().checked
+    monkeypatch.setattr(plain_reading, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(plain_reading, "read_plain", _never)
+    monkeypatch.setattr(plain_reading, "SMALL", 1 << 40)
+    beside = verified(world.archive)
+
+    assert {at: _without_instants(report) for at, report in beside.items() if report} == {
+        at: _without_instants(report) for at, report in here.items() if report
+    }
+    checked = world.audit().checked
+    assert {name: checked[name] for name in ("objects", "versions", "stores")} == {
+        name: counts[name] for name in ("objects", "versions", "stores")
+    }
+
+
+def _never(*_: object, **__: object) -> None:
+    raise AssertionError("an object was read in this process")
+
+
+def test_a_reading_process_that_dies_hides_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it did not read is assessed by itself, and damage is found as ever."""
+    poid = fill(world)[2]
+    monkeypatch.setattr(plain_reading, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr("storage_backends.reader.sys.executable", "/bin/false")
+    for store in ("one", "two"):
+        (path,) = (path for path in world.files(store, "data/a.bin") if poid in str(path))
+        path.write_bytes(b"?" * 100)
+    found = verified(world.archive)
+
+    assert [at for at, report in found.items() if report is None or report.verdict is not Verdict.PASSED] == [(poid, 1)]
+    assert any(poid in finding.path for finding in world.audit().findings)
