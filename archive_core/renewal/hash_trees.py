@@ -19,7 +19,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,7 +43,7 @@ from archive_core.renewal.examining import Examining
 from archive_core.renewal.finishing import Finishing
 from archive_core.renewal.form import Covered, DroppedOut, GatheredMembers
 from archive_core.renewal.forming import Formed, Packed, finish_waiting, keep_formed, names_of, waiting_heads
-from archive_core.renewal.journal import DigestJournal, Subject, journal_path, read_journal
+from archive_core.renewal.journal import DigestJournal, Examined, Subject, journal_path, read_journal
 from archive_core.renewal.means import LEASE, Means, Obstacle, RenewalView, Target, require_not_paused
 
 READING = "hash-tree-renewal"
@@ -55,6 +54,9 @@ MOST_LEAVES = 500_000
 
 WINDOW = 64
 """Data objects that are read side by side between two looks at lease and journal."""
+
+WINDOW_BYTES = 256 * 1024**2
+"""Bytes after which a window ends early: so much is read again after a crash, at the most, beside one object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +169,12 @@ class HashTreeRenewal:
             rows = self._members(move.head.batch, journal.count)
             count = len(batch.formed.members)
             with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="renewal") as pool:
-                while window := list(islice(rows, WINDOW)):
+                for window in _windows(rows):
                     progress("hashing", before + journal.count, total)
                     require_not_paused(self._means.catalogue)
                     self._means.holder.renew()
                     first = journal.count
-                    journal.append(list(pool.map(examining.version, window, range(first, first + len(window)))))
+                    _journalled(journal, pool.map(examining.version, window, range(first, first + len(window))))
             if journal.count == count:
                 journal.append([examining.seal()])
         finally:
@@ -295,6 +297,30 @@ class HashTreeRenewal:
     def _tsa_of(self, head: HeadRow) -> str:
         number = number_of(head.storage_object, RENEWAL)
         return head.tsa if number is None else self._means.catalogue.renewal(number).tsa
+
+
+def _windows(rows: Iterator[VersionRow]) -> Iterator[list[VersionRow]]:
+    """What is read between two looks at journal and lease: few objects, and not too many bytes."""
+    window: list[VersionRow] = []
+    size = 0
+    for row in rows:
+        window.append(row)
+        size += row.size
+        if len(window) >= WINDOW or size >= WINDOW_BYTES:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+def _journalled(journal: DigestJournal, results: Iterator[Examined]) -> None:
+    """Journal what was read; also what came before an error, which passes."""
+    found: list[Examined] = []
+    try:
+        found.extend(results)
+    finally:
+        if found:
+            journal.append(found)
 
 
 class _Gathering:
