@@ -264,7 +264,7 @@ def parse_dropped(data: bytes) -> tuple[DroppedOut, ...]:
             if found is None or not isinstance(message, str):
                 raise ValueError
             dropped.append(DroppedOut(int(found[1]), _number(leaf), message))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MalformedDocumentError(f"line {number} of what dropped out cannot be read") from error
     if dropped_text(dropped) != data:
         raise MalformedDocumentError("what dropped out is not in the form in which it is written")

@@ -71,6 +71,7 @@ def targets() -> Mapping[str, Target]:
         targets_evidence,
         targets_http,
         targets_policies,
+        targets_renewals,
         targets_storage,
     )
 

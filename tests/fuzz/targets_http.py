@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from flask import Request
 from werkzeug.test import EnvironBuilder
@@ -76,11 +77,16 @@ def _taken(data: bytes, size: int) -> object:
     body = BodyReader(_Pieces(data, size), limit=1 << 20, announced=len(data))
     try:
         with staged_upload(read_parts(body, boundary_of(TYPE).replace(b" ", b"")), staging, LIMITS) as upload:
-            files = [(file.path, file.source.read_bytes()) for file in upload.files]
+            files = [(file.path, _bytes(file.source)) for file in upload.files]
             submission = upload.submission(originator="o", key=None)
             return files, dict(upload.fields), [dict(file.claimed) for file in submission.files]
     finally:
         assert not list(staging.iterdir())
+
+
+def _bytes(source: bytes | Path) -> bytes:
+    """Small files stay in memory, others were staged."""
+    return bytes(source) if isinstance(source, bytes) else source.read_bytes()
 
 
 class _Pieces:
