@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from policies.algorithms import LEGACY, AlgorithmRow, AlgorithmTable
+from policies.algorithms import AlgorithmRow, AlgorithmTable
 from policies.errors import UnknownPolicyError
 from policies.forecast_values import Span, joined
 from policies.renewal import needs_of
@@ -64,7 +64,8 @@ def _schemes(words: str, table: AlgorithmTable) -> set[str]:
 
 
 def broken_table(table: AlgorithmTable, broken: Break) -> AlgorithmTable:
-    """The table as it will have to say after the break: the algorithm ends on that day. Others are as they were."""
+    """The table as it will have to say: the algorithm ends on that day. Its status stays: until then, what was
+    recommended still is, so that deposits go on being evidenced. Others are as they were."""
     if broken.what is Broken.DIGEST:
         rows = tuple(_ended(row, broken.at) if row.name == broken.name else row for row in table.digests)
         return replace(table, digests=rows)
@@ -78,7 +79,7 @@ def broken_table(table: AlgorithmTable, broken: Break) -> AlgorithmTable:
 def _ended(row: AlgorithmRow, at: datetime) -> AlgorithmRow:
     if row.until is not None and row.until <= at:
         return row
-    return replace(row, until=at, status=LEGACY, note="broken in a drill")
+    return replace(row, until=at)
 
 
 @dataclass(frozen=True, slots=True)

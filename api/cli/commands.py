@@ -33,6 +33,7 @@ _PLACES = {
     "trace": "looking:trace",
     "profiles": "looking:profiles",
     "rebuild-catalogue": "rebuilding:rebuild_catalogue",
+    "algorithms": "algorithms:algorithms",
     "upgrade": "operating:upgrade",
     "doctor": "operating:doctor",
     "keys-create": "keys:create",

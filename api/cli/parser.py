@@ -326,6 +326,12 @@ COMMANDS = (
         _rebuild,
     ),
     Command("profiles", marked("The published preservation profiles"), "trusted-archive profiles", _nothing),
+    Command(
+        "algorithms",
+        marked("Which algorithms are good until when"),
+        "trusted-archive algorithms --out list.xml",
+        plan_options.algorithms,
+    ),
     Command("upgrade", marked("Bring an older home to this version"), "trusted-archive upgrade --dry-run", _upgrade),
     Command("doctor", marked("Check everything the archive rests on"), "trusted-archive doctor", _doctor),
 )

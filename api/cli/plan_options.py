@@ -1,4 +1,4 @@
-"""The options of `renewal plan` and `renewal drill`."""
+"""The options of `renewal plan`, `renewal drill` and `algorithms`."""
 
 from __future__ import annotations
 
@@ -60,6 +60,24 @@ def drill(parser: argparse.ArgumentParser) -> None:
         metavar="GB",
         help=text("read up to so much content to try a hash-tree renewal; beyond it, estimate (default: 2)"),
     )
+
+
+def algorithms(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", type=Path, metavar="FILE", help=text("look at a list in a file; it is not used"))
+    parser.add_argument("--out", type=Path, metavar="FILE", help=text("write it as a DSSC list (.xml or .json)"))
+    parser.add_argument(
+        "--end",
+        type=_end,
+        action="append",
+        default=[],
+        metavar="NAME=DATE",
+        help=text("as if an algorithm ended on that day, and not later; may be repeated"),
+    )
+
+
+def _end(word: str) -> tuple[str, datetime]:
+    name, _, day = word.partition("=")
+    return name, _day(day)
 
 
 def _day(word: str) -> datetime:

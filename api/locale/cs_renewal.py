@@ -104,6 +104,21 @@ PLANS = {
 }
 
 DRILLS = {
+    "Which algorithms are good until when": "Které algoritmy jsou vhodné do kdy",
+    "look at a list in a file; it is not used": "prohlédnout seznam v souboru; nepoužije se",
+    "write it as a DSSC list (.xml or .json)": "zapsat jej jako seznam DSSC (.xml nebo .json)",
+    "as if an algorithm ended on that day, and not later; may be repeated": (
+        "jako by algoritmus skončil toho dne, ne později; lze opakovat"
+    ),
+    "only an algorithm can end in a list of algorithms": "v seznamu algoritmů může skončit jen algoritmus",
+    "name a file that ends in .xml or .json": "uveďte soubor, který končí na .xml nebo .json",
+    "recommended": "doporučený",
+    "legacy": "dosluhující",
+    "discontinued": "ukončený",
+    "algorithm": "algoritmus",
+    "key size": "délka klíče",
+    "good before": "vhodný do",
+    "source": "pramen",
     "What would be lost if something broke, and what would save it; tried on copies": (
         "Co by se ztratilo, kdyby něco selhalo, a co by to zachránilo; vyzkouší se na kopiích"
     ),
