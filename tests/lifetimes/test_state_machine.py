@@ -109,6 +109,20 @@ class History(RuleBasedStateMachine):
         if not any("large" in version.files for one in self.objects.values() for version in one.versions):
             self._deposit({"large": LARGE, "small": b"x"}, ORIGINATORS[0], None, None, None)
 
+    @rule(group=st.lists(FILES, min_size=2, max_size=5), originator=st.sampled_from(ORIGINATORS), bad=st.booleans())
+    def deposit_group(self, group: list[Files], originator: str, bad: bool) -> None:
+        """Many at once: each is answered in its place, and a bad one among them keeps no other out."""
+        names = [*group, {"nul": b"a name that is not kept"}] if bad else group
+        submissions = [self.world.submission(files, originator=originator) for files in names]
+        answers: list[Any] = []
+        self._archive().deposit_many(submissions, actor=ACTORS[originator], tell=answers.append)
+        assert len(answers) == len(names)
+        if bad:
+            assert isinstance(answers.pop(), SubmissionError)
+        for told, files in zip(answers, group, strict=True):
+            assert (told.version, told.replayed, told.poid in self.objects) == (1, False, False)
+            self.objects[told.poid] = Object(told.poid, originator, None, [Version(told, files, None)])
+
     @rule(data=st.data())
     @precondition(lambda self: self.keys)
     def retry(self, data: st.DataObject) -> None:
