@@ -61,8 +61,8 @@ interop: setup ## let programs that are not ours judge what we write (installs t
 bench: setup ## measure throughput beside restic, bagit and bare loops, 20 minutes; ARGS="a f --rounds 5" for a part
 	$(BIN)/python -m benchmarks $(ARGS)
 
-soak: setup ## every fault at every step, for hours; T=tests/lifetimes/test_crash_power.py for a part
-	$(BIN)/python -m pytest -n $(WORKERS) --soak -m soak $(or $(T),tests)
+soak: setup ## every fault at every step, for hours; STRIDE=20 for each 20th case, T=tests/lifetimes/test_crash_power.py
+	SOAK_STRIDE=$(STRIDE) $(BIN)/python -m pytest -n $(WORKERS) --soak -m soak $(or $(T),tests)
 
 verifier: setup ## build dist/trusted-archive-verify.pyz, the verifier that needs no server
 	$(BIN)/python tools/build_verifier.py
