@@ -41,6 +41,7 @@ from archive_core.renewal import form
 from archive_core.renewal.covering import MAX_TOKEN
 from archive_core.renewal.facts import facts_of
 from archive_core.renewal.form import Abandoned
+from archive_core.renewal.journal import journal_path
 from archive_core.renewal.means import Dropped, Means, RenewalView
 from archive_core.renewal.stored import StoredRenewal, read_renewal_from, renewal_row
 from archive_core.settling import settle
@@ -269,6 +270,10 @@ class Finishing:
         self._event(stored, Outcome.SUCCESS, f"line-{stored.document.line}", actor, {"tsa": stored.line.tsa})
         self._means.catalogue.complete_renewal(stamped_of(stored, self._means.validator))
         self._forget_waiting(stored)
+        for covered in stored.covers:
+            if covered.batch is not None:  # what was read for it is not needed any more
+                line, digest = stored.document.line, stored.document.digest
+                journal_path(self._means.workspace, covered.batch, line, digest).unlink(missing_ok=True)
         return dropped
 
     def _dropped(self, stored: StoredRenewal, actor: Actor) -> tuple[Dropped, ...]:

@@ -9,6 +9,7 @@ Rules kept here
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,9 @@ from archive_core.renewal.finishing import Finishing
 from archive_core.renewal.form import RenewalDocument
 from archive_core.renewal.means import Means, RenewalView, require_not_paused
 from archive_core.renewal.stored import StoredRenewal, read_renewal_from, renewal_row
+
+FORMING = "forming-"
+"""How the folders begin in which renewals are put together; whoever holds the lease may clear what is left."""
 
 
 class Packed:
@@ -141,6 +145,8 @@ def finish_waiting(
 ) -> list[RenewalView]:
     """Finish what an interrupted round left; whoever calls holds the lease."""
     require_not_paused(means.catalogue)
+    for left in means.workspace.glob(f"{FORMING}*"):
+        shutil.rmtree(left)
     finishing.adopt_claimed()
     views = []
     for row in means.catalogue.unfinished_renewals():

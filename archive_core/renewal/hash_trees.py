@@ -28,8 +28,7 @@ from archive_core.catalogue.rows import HeadRow, VersionRow
 from archive_core.content import Content
 from archive_core.digests import Digest, hash_bytes, is_available
 from archive_core.errors import ArchiveError, MalformedDocumentError, SettingsError
-from archive_core.evidence.derivation import derive_sequence
-from archive_core.evidence.hash_tree import HashTree, group_leaf, renewed_hash
+from archive_core.evidence.hash_tree import HashTree
 from archive_core.identifiers import RENEWAL, number_of, object_name
 from archive_core.lifecycle import Actor
 from archive_core.ocfl.package import PackageFile
@@ -37,13 +36,14 @@ from archive_core.preservation import Progress
 from archive_core.proofs import Proofs
 from archive_core.renewal import form
 from archive_core.renewal.authorities import Choosing, others_of
-from archive_core.renewal.chains import Chains, LineEvidence
+from archive_core.renewal.chains import LineEvidence
 from archive_core.renewal.covering import Covering, Final
 from archive_core.renewal.examining import Examining
 from archive_core.renewal.finishing import Finishing
-from archive_core.renewal.form import Covered, DroppedOut, GatheredMembers
-from archive_core.renewal.forming import Formed, Packed, finish_waiting, keep_formed, names_of, waiting_heads
-from archive_core.renewal.journal import DigestJournal, Examined, Subject, journal_path, read_journal
+from archive_core.renewal.form import Covered
+from archive_core.renewal.forming import FORMING, Formed, Packed, finish_waiting, keep_formed, names_of, waiting_heads
+from archive_core.renewal.gathering import Gathering, covered_chains
+from archive_core.renewal.journal import DigestJournal, Examined, Subject, read_journal
 from archive_core.renewal.means import LEASE, Means, Obstacle, RenewalView, Target, require_not_paused
 
 READING = "hash-tree-renewal"
@@ -199,7 +199,7 @@ class HashTreeRenewal:
         try:
             with self._means.holder.hold(LEASE, patience=60):
                 self._means.workspace.mkdir(parents=True, exist_ok=True)
-                with TemporaryDirectory(dir=self._means.workspace) as folder:
+                with TemporaryDirectory(dir=self._means.workspace, prefix=FORMING) as folder:
                     number, obstacles = self._form(moves, Path(folder), progress)
                 if number is None:
                     problem = _problem(heads, first.new_digest, "none of them may be covered now", tsa=first.tsa)
@@ -209,16 +209,12 @@ class HashTreeRenewal:
         except ArchiveError as error:
             require_not_paused(self._means.catalogue)
             return _problem(heads, first.new_digest, str(error), tsa=first.tsa)
-        if view.gen_time is not None:
-            for head in heads:
-                path = journal_path(self._means.workspace, head.batch, head.line, first.new_digest)
-                path.unlink(missing_ok=True)
         return replace(view, obstacles=tuple(obstacles))
 
     def _form(self, moves: Sequence[Move], folder: Path, progress: Progress) -> tuple[int | None, list[Obstacle]]:
         """A renewal on every store and in the catalogue; None when there is nothing that it may cover."""
         first = moves[0]
-        gathering = _Gathering(first.new_digest)
+        gathering = Gathering(first.new_digest)
         covering = Covering(self._means)
         finals: dict[str, Final | Obstacle] = {}
         covers: list[Covered] = []
@@ -272,7 +268,7 @@ class HashTreeRenewal:
             raise SettingsError(f"batch {head.batch}, line {head.line} was renewed another way meanwhile")
         return head
 
-    def _gather(self, move: Move, final: Final, gathering: _Gathering) -> int:
+    def _gather(self, move: Move, final: Final, gathering: Gathering) -> int:
         """The h' of every data object of a batch (5.2(3), 5.2(4)); how many data objects it has."""
         batch, line = self._evidence(move)
         subject = _subject(move, batch, line)
@@ -283,7 +279,7 @@ class HashTreeRenewal:
                     self._means.holder.renew()
                     require_not_paused(self._means.catalogue)
                 if examined.problem is None:
-                    gathering.add(examined.new, _covered_chains(batch, line, leaf, examined.initial, final.octets))
+                    gathering.add(examined.new, covered_chains(batch, line, leaf, examined.initial, final.octets))
                 else:
                     gathering.drop(move.head.batch, leaf, examined.problem)
                 count += 1
@@ -321,39 +317,6 @@ def _journalled(journal: DigestJournal, results: Iterator[Examined]) -> None:
     finally:
         if found:
             journal.append(found)
-
-
-class _Gathering:
-    """Leaves and members of a renewal, data object by data object."""
-
-    def __init__(self, digest: str) -> None:
-        self._digest = digest
-        self.members = GatheredMembers(digest)
-        self.leaves: list[bytes] = []
-        self.dropped: list[DroppedOut] = []
-
-    def add(self, digests: Sequence[bytes], chains: Chains) -> None:
-        before = hash_bytes(self._digest, derive_sequence(chains))
-        group = sorted(renewed_hash(self._digest, digest, before) for digest in digests)
-        self.members.add(group)
-        self.leaves.append(group_leaf(self._digest, group))
-
-    def drop(self, batch: int, leaf: int, why: str) -> None:
-        self.members.add(())
-        self.dropped.append(DroppedOut(batch, leaf, why))
-
-
-def _covered_chains(
-    batch: StoredBatch, line: LineEvidence, leaf: int, initial: Sequence[bytes], final: bytes
-) -> Chains:
-    """All chains of a data object so far, with the newest token as it is covered."""
-    formed = batch.formed
-    tree = formed.trees[line.line.line]
-    is_seal = leaf == len(formed.members)
-    siblings = (tree.root,) if is_seal else (*tree.path(leaf), formed.seal_leaf(line.line.digest))
-    chains = line.chains(leaf, initial, siblings)
-    chains[-1][-1] = replace(chains[-1][-1], token=final)
-    return chains
 
 
 def _subject(move: Move, batch: StoredBatch, line: LineEvidence) -> Subject:

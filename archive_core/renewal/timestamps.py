@@ -33,7 +33,7 @@ from archive_core.renewal.authorities import Choosing, others_of
 from archive_core.renewal.covering import Covering
 from archive_core.renewal.finishing import Finishing
 from archive_core.renewal.form import Covered
-from archive_core.renewal.forming import Formed, Packed, finish_waiting, keep_formed, names_of, waiting_heads
+from archive_core.renewal.forming import FORMING, Formed, Packed, finish_waiting, keep_formed, names_of, waiting_heads
 from archive_core.renewal.means import LEASE, Means, Obstacle, RenewalView, Target, require_not_paused
 
 EVERY = 256
@@ -183,7 +183,7 @@ class TimestampRenewal:
     def _renew(self, group: Group, actor: Actor, progress: Progress, *, patient: bool) -> RenewalView:
         try:
             self._means.workspace.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=self._means.workspace) as folder:
+            with TemporaryDirectory(dir=self._means.workspace, prefix=FORMING) as folder:
                 number, obstacles = self._form(group, Path(folder), progress)
         except ArchiveError as error:
             return _problem(group.rows, form.TIMESTAMP, group.digest, str(error), tsa=group.tsa)

@@ -30,6 +30,8 @@ from api.settings import SETTINGS_FILE, ArchiveSettings
 from archive_core.archive import Archive
 from archive_core.errors import ArchiveError, ConcurrentChangeError, IdempotencyConflictError
 from archive_core.lifecycle import Acknowledgement, Status
+from archive_core.renewal.running import ALL, RenewalRequest
+from policies.renewal_values import RenewalKind
 from tests.fakes.database import watch
 from tests.fakes.disk import FaultyFiles, Loss
 from tests.fakes.faults import FaultPlan, Moment, PowerCutError, kill_this_process
@@ -255,6 +257,37 @@ def _all_in_order(trial: Trial) -> None:
 EVERYDAY = ("keyed-deposit", "group", "keyed-update", "preserve", "flush")
 """The stories that are told on both databases and under every kind of fault; the others where steps differ."""
 
+
+def _renew(trial: Trial) -> None:
+    _renewed(trial, RenewalRequest(which=ALL))
+
+
+def _rehash(trial: Trial) -> None:
+    _renewed(trial, RenewalRequest(kind=RenewalKind.HASH_TREE, which=ALL, algorithm="sha384"))
+
+
+def _renewed(trial: Trial, request: RenewalRequest) -> None:
+    result = trial.archive.renew(request, actor=OPERATOR)
+    if errors := [view.error for view in result.views if view.error]:
+        raise ConcurrentChangeError(errors[0])
+
+
+def _all_renewed(again: Callable[[Trial], None]) -> Callable[[Trial], None]:
+    """The same work once more finishes what was left; then nothing waits, no number was used twice, and every
+    chain of every document holds (the judge proves them from each store alone)."""
+
+    def settled(trial: Trial) -> None:
+        again(trial)
+        rows = trial.archive.catalogue.renewals()
+        assert [row.number for row in rows] == list(range(1, len(rows) + 1))
+        assert trial.archive.catalogue.unfinished_renewals() == []
+        assert not any(row.abandoned for row in rows)
+        assert len(rows) <= 3 * 2  # two lines; done before, broken off, and now
+        assert all(head.position or head.chain for head in trial.archive.catalogue.heads())
+
+    return settled
+
+
 STORIES = {
     story.name: story
     for story in (
@@ -265,6 +298,8 @@ STORIES = {
         Story("keyed-update", _keyed_update, _keyed_update_again, _no_half_version),
         Story("preserve", _preserve, lambda trial: trial.preserve(), _all_in_order),
         Story("flush", lambda trial: trial.archive.flush_trail(), lambda trial: trial.archive.flush_trail()),
+        Story("renew", _renew, _renew, _all_renewed(_renew)),
+        Story("rehash", _rehash, _rehash, _all_renewed(_renew)),
     )
 }
 
