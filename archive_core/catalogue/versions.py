@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, delete, exists, func, insert, select
 
-from archive_core.catalogue.base import Part, among, chunks, to_row, to_rows, to_values, upsert
+from archive_core.catalogue.base import Part, among, chunks, these, to_row, to_rows, to_values
+from archive_core.catalogue.claims import insert_claim
 from archive_core.catalogue.events import insert_events
 from archive_core.catalogue.rows import (
     AwaitingGroup,
@@ -193,12 +193,16 @@ class Versions(Part):
         query = query.join_from(each, files, (files.c.poid == each.c.poid) & (files.c.version == each.c.version))
         query = query.order_by(each.c.received, each.c.poid, each.c.version)
         with reading(self._engine) as connection:
-            rows = connection.execution_options(yield_per=10_000).execute(query)
-            for (poid, version), group in groupby(rows, key=itemgetter(0, 1)):
-                digests: set[bytes] = set()
-                for _, _, described, content in group:
-                    digests.update((bytes.fromhex(described), bytes.fromhex(content)))
-                yield poid, version, digests
+            held: tuple[str, int, set[bytes]] | None = None
+            found = connection.execution_options(yield_per=10_000).execute(query)
+            for poid, version, described, content in chain.from_iterable(found.partitions()):
+                if held is None or held[0] != poid or held[1] != version:
+                    if held is not None:
+                        yield held
+                    held = poid, version, {bytes.fromhex(described)}
+                held[2].add(bytes.fromhex(content))
+            if held is not None:
+                yield held
 
     def awaiting_groups(self) -> list[AwaitingGroup]:
         """Versions without a batch, counted by (profile, originator)."""
@@ -225,11 +229,15 @@ class Versions(Part):
             return to_rows(PrefixRecordRow, connection.execute(query).mappings())
 
 
+_AMONG = select(versions).where(among(versions))
+_END = delete(claims).where(among(claims)).returning(claims.c.poid, claims.c.version, claims.c.description)
+_INSERT, _INSERT_FILES = insert(versions), insert(files)
+
+
 def _existing(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], VersionRow]:
     found: dict[tuple[str, int], VersionRow] = {}
     for chunk in chunks(wanted, 250):
-        query = select(versions).where(among(versions, chunk))
-        for row in to_rows(VersionRow, connection.execute(query).mappings()):
+        for row in to_rows(VersionRow, connection.execute(_AMONG, these(chunk)).mappings()):
             found[row.poid, row.version] = row
     return found
 
@@ -270,8 +278,7 @@ def _end(connection: Connection, rows: Sequence[VersionRow]) -> dict[tuple[str, 
     """Delete the claims on versions; those that there were, with the sha512 (hex) of their description."""
     if not rows:
         return {}
-    statement = delete(claims).where(among(claims, [(row.poid, row.version) for row in rows]))
-    returned = connection.execute(statement.returning(claims.c.poid, claims.c.version, claims.c.description))
+    returned = connection.execute(_END, these((row.poid, row.version) for row in rows))
     return {(row.poid, row.version): hashlib.sha512(bytes(row.description)).hexdigest() for row in returned}
 
 
@@ -290,20 +297,19 @@ def _claim_now(connection: Connection, rows: Sequence[VersionRow]) -> set[tuple[
         }
         for row in rows
     ]
-    statement = upsert(connection, claims).on_conflict_do_nothing()
-    returned = connection.execute(statement.returning(claims.c.poid, claims.c.version), values)
+    returned = connection.execute(insert_claim(connection), values)
     return {(row.poid, row.version) for row in returned}
 
 
 def _insert_new(connection: Connection, new: Sequence[Entry]) -> None:
     if not new:
         return
-    connection.execute(insert(versions), [to_values(row) for row, _, _ in new])
+    connection.execute(_INSERT, [to_values(row) for row, _, _ in new])
     listed: list[dict[str, Any]] = [
         {**to_values(file), "position": position}
         for _, entry_files, _ in new
         for position, file in enumerate(entry_files)
     ]
     if listed:
-        connection.execute(insert(files), listed)
+        connection.execute(_INSERT_FILES, listed)
     insert_events(connection, [event for _, _, happened in new for event in happened])
