@@ -10,13 +10,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from archive_core.catalogue.base import Part, to_row, to_rows, to_values
 from archive_core.catalogue.rows import JobRow, KeyRow
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import jobs, keys
 from archive_core.errors import NotFoundError
+
+_BY_HASH = select(keys).where(keys.c.key_hash == bindparam("key_hash"))
 
 
 class Access(Part):
@@ -28,7 +30,7 @@ class Access(Part):
     def key_by_hash(self, key_hash: str) -> KeyRow | None:
         """The key with this secret's hash, revoked or not."""
         with reading(self._engine) as connection:
-            row = connection.execute(select(keys).where(keys.c.key_hash == key_hash)).mappings().one_or_none()
+            row = connection.execute(_BY_HASH, {"key_hash": key_hash}).mappings().one_or_none()
         return to_row(KeyRow, row) if row else None
 
     def keys(self) -> list[KeyRow]:

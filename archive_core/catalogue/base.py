@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 CHUNK = 500
 """Values in one IN list (SQLite allows 999 parameters on old builds)."""
@@ -57,13 +58,32 @@ def upsert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.I
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def among(table: Table, wanted: Iterable[tuple[str, int]]) -> ColumnElement[bool]:
-    """That a row's (poid, version) is one of these.
+def per_dialect(make: Callable[[Connection], S]) -> Callable[[Connection], S]:
+    """A statement that is made once for each dialect: to make one costs more than to run it."""
+    made: dict[str, S] = {}
+
+    def statement(connection: Connection) -> S:
+        name = connection.dialect.name
+        if name not in made:
+            made[name] = make(connection)
+        return made[name]
+
+    return statement
+
+
+def among(table: Table) -> ColumnElement[bool]:
+    """That a row's (poid, version) is one of those that `these` gives to the statement.
 
     The POIDs are asked for by themselves as well: by a list of pairs alone SQLite goes through the whole table.
     """
+    pairs = tuple_(table.c.poid, table.c.version).in_(bindparam("pairs", expanding=True))
+    return table.c.poid.in_(bindparam("poids", expanding=True)) & pairs
+
+
+def these(wanted: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    """The parameters of a statement that asks `among`."""
     pairs = list(wanted)
-    return table.c.poid.in_({poid for poid, _ in pairs}) & tuple_(table.c.poid, table.c.version).in_(pairs)
+    return {"poids": list({poid for poid, _ in pairs}), "pairs": pairs}
 
 
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[Sequence[T]]:

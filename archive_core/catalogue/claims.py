@@ -15,13 +15,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Insert, bindparam, delete, func, select
 
-from archive_core.catalogue.base import Part, among, chunks, upsert
+from archive_core.catalogue.base import Part, among, chunks, per_dialect, these, upsert
 from archive_core.catalogue.rows import Claim, ClaimRequest
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import claims, versions
 from archive_core.errors import ConcurrentChangeError, UnknownObjectError
+
+_GIVE_UP = delete(claims).where(among(claims))
+_ENTERED = select(versions.c.poid, versions.c.version).where(among(versions))
+_OPEN_BY_KEY = select(claims).where(
+    claims.c.originator == bindparam("originator"), claims.c.idempotency_key.in_(bindparam("keys", expanding=True))
+)
+_COMPLETED_BY_KEY = select(versions).where(
+    versions.c.originator == bindparam("originator"), versions.c.idempotency_key.in_(bindparam("keys", expanding=True))
+)
+
+
+@per_dialect
+def insert_claim(connection: Connection) -> Insert:
+    """Insert claims unless something stands in their way; returns what came in."""
+    return upsert(connection, claims).on_conflict_do_nothing().returning(claims.c.poid, claims.c.version)
 
 
 class Claims(Part):
@@ -79,7 +94,7 @@ class Claims(Part):
                 if mine:  # what we claimed was entered, and its claim ended, while we waited to insert
                     given_up.append(wanted)
             if given_up:
-                connection.execute(delete(claims).where(among(claims, given_up)))
+                connection.execute(_GIVE_UP, these(given_up))
             return answers
 
     def claim_version(self, poid: str, version: int, description: bytes, at: datetime) -> None:
@@ -178,7 +193,7 @@ def _insert(connection: Connection, values: Sequence[dict[str, Any]]) -> set[tup
     """Insert claims unless something stands in their way; which came in. In one order, so that two
     transactions that want the same keys do not wait for each other in a circle."""
     came_in: set[tuple[str, int]] = set()
-    statement = upsert(connection, claims).on_conflict_do_nothing().returning(claims.c.poid, claims.c.version)
+    statement = insert_claim(connection)
     ordered = sorted(
         values, key=lambda one: (one["originator"] or "", one["idempotency_key"] or "", one["poid"], one["version"])
     )
@@ -204,10 +219,11 @@ def _by_key(connection: Connection, originator: str, keys: set[str]) -> dict[str
     """What an originator's keys stand for: a stored version before an open claim."""
     found: dict[str, Claim] = {}
     for chunk in chunks(sorted(keys)):
-        query = select(claims).where(claims.c.originator == originator, claims.c.idempotency_key.in_(chunk))
-        found.update((row["idempotency_key"], _open(row)) for row in connection.execute(query).mappings())
-        query = select(versions).where(versions.c.originator == originator, versions.c.idempotency_key.in_(chunk))
-        found.update((row["idempotency_key"], _completed(row)) for row in connection.execute(query).mappings())
+        asked = {"originator": originator, "keys": chunk}
+        claimed = connection.execute(_OPEN_BY_KEY, asked).mappings()
+        found.update((row["idempotency_key"], _open(row)) for row in claimed)
+        completed = connection.execute(_COMPLETED_BY_KEY, asked).mappings()
+        found.update((row["idempotency_key"], _completed(row)) for row in completed)
     return found
 
 
@@ -257,8 +273,7 @@ def _entered(connection: Connection, wanted: Iterable[tuple[str, int]]) -> set[t
     """Those of the versions that are in the catalogue."""
     found: set[tuple[str, int]] = set()
     for chunk in chunks(wanted, 250):
-        query = select(versions.c.poid, versions.c.version).where(among(versions, chunk))
-        found.update((row.poid, row.version) for row in connection.execute(query))
+        found.update((row.poid, row.version) for row in connection.execute(_ENTERED, these(chunk)))
     return found
 
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, bindparam, exists, func, insert, select, update
 
-from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values, upsert
+from archive_core.catalogue.base import Part, chunks, per_dialect, to_row, to_rows, to_values, upsert
 from archive_core.catalogue.rows import EventRow, SegmentRow
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import event_counters, events, segments
@@ -125,16 +125,20 @@ class Events(Part):
             return set(connection.scalars(query))
 
 
+_BY_ID = select(events).where(events.c.event_id.in_(bindparam("ids", expanding=True)))
+_INSERT = insert(events)
+
+
 def insert_events(connection: Connection, rows: Sequence[EventRow]) -> list[EventRow]:
     """Record events within a transaction; what `record_events` says."""
     known: dict[str, EventRow] = {}
     for chunk in chunks({row.event_id for row in rows}):
-        query = select(events).where(events.c.event_id.in_(chunk))
-        known.update((row.event_id, row) for row in to_rows(EventRow, connection.execute(query).mappings()))
+        found = connection.execute(_BY_ID, {"ids": chunk}).mappings()
+        known.update((row.event_id, row) for row in to_rows(EventRow, found))
     fresh = {row.event_id: row for row in rows if row.event_id not in known}
     if fresh:
         numbered = _number(connection, list(fresh.values()))
-        connection.execute(insert(events), [_event_values(row) for row in numbered])
+        connection.execute(_INSERT, [_event_values(row) for row in numbered])
         known.update((row.event_id, row) for row in numbered)
     return [known[row.event_id] for row in rows]
 
@@ -148,10 +152,8 @@ def _number(connection: Connection, rows: Sequence[EventRow]) -> list[EventRow]:
             given[row.poid] = max(row.object_event, given.get(row.poid, 0))
         elif row.poid:
             wanting[row.poid] += 1
-    # Both databases know a two-argument maximum, under different names.
-    greatest = func.greatest if connection.dialect.name == "postgresql" else func.max
-    _advance(connection, given, lambda old, new: greatest(old, new))
-    lasts = _advance(connection, wanting, lambda old, new: old + new)
+    _advance(connection, given, _at_least(connection))
+    lasts = _advance(connection, wanting, _further(connection))
     next_of = {poid: last - wanting[poid] for poid, last in lasts.items()}
     numbered = []
     for row in rows:
@@ -162,9 +164,29 @@ def _number(connection: Connection, rows: Sequence[EventRow]) -> list[EventRow]:
     return numbered
 
 
-def _advance(
-    connection: Connection, by: Mapping[str, int], rule: Callable[[Any, Any], ColumnElement[int]]
-) -> dict[str, int]:
+@per_dialect
+def _at_least(connection: Connection) -> Insert:
+    """Move a counter to a number, never back. Both databases know a two-argument maximum, under
+    different names."""
+    greatest = func.greatest if connection.dialect.name == "postgresql" else func.max
+    return _counting(connection, greatest)
+
+
+@per_dialect
+def _further(connection: Connection) -> Insert:
+    """Move a counter by a number."""
+    return _counting(connection, lambda old, new: old + new)
+
+
+def _counting(connection: Connection, rule: Callable[[Any, Any], ColumnElement[int]]) -> Insert:
+    statement = upsert(connection, event_counters)
+    statement = statement.on_conflict_do_update(
+        index_elements=[event_counters.c.poid], set_={"last": rule(event_counters.c.last, statement.excluded.last)}
+    )
+    return statement.returning(event_counters.c.poid, event_counters.c.last)
+
+
+def _advance(connection: Connection, by: Mapping[str, int], statement: Insert) -> dict[str, int]:
     """Move the objects' counters and return where they stand now.
 
     A counter's row lock orders concurrent recorders of one object. Counters are locked in one order
@@ -172,15 +194,7 @@ def _advance(
     """
     lasts: dict[str, int] = {}
     for chunk in chunks(sorted(by), 200):
-        statement = upsert(connection, event_counters)
-        statement = statement.on_conflict_do_update(
-            index_elements=[event_counters.c.poid],
-            set_={"last": rule(event_counters.c.last, statement.excluded.last)},
-        )
-        returned = connection.execute(
-            statement.returning(event_counters.c.poid, event_counters.c.last),
-            [{"poid": poid, "last": by[poid]} for poid in chunk],
-        )
+        returned = connection.execute(statement, [{"poid": poid, "last": by[poid]} for poid in chunk])
         lasts.update((row.poid, row.last) for row in returned)
     return lasts
 

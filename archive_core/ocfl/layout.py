@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from archive_core.digests import hash_bytes
@@ -29,7 +30,7 @@ DESCRIPTION = (
     " the hexadecimal digest of the id; extensions/" + EXTENSION + "/config.json says how many."
 )
 
-_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST = 100
 _ALGORITHMS = {"sha256", "sha512", "sha1"}
 _ENCODED = re.compile(r"(?:[A-Za-z0-9_-]|%[0-9a-f]{2})+")
@@ -52,6 +53,7 @@ class HashAndIdLayout:
         if self.tuple_size * self.number_of_tuples > len(hash_bytes(self.digest_algorithm)) * 2:
             raise SettingsError("the layout's tuples are longer than the digest", tuples=sizes)
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - few layouts live, and as long as the process
     def object_path(self, object_id: str) -> str:
         """The object root of an id, relative to the storage root."""
         digest = hash_bytes(self.digest_algorithm, object_id.encode("utf-8")).hex()
@@ -103,7 +105,7 @@ class HashAndIdLayout:
 
 
 def _encoded(object_id: str, digest: str) -> str:
-    shown = "".join(c if c in _SAFE else "".join(f"%{byte:02x}" for byte in c.encode("utf-8")) for c in object_id)
+    shown = _UNSAFE.sub(lambda found: "".join(f"%{byte:02x}" for byte in found[0].encode("utf-8")), object_id)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}-{digest}"
 
 
