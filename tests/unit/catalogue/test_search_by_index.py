@@ -15,7 +15,7 @@ def test_versions_are_found_without_going_through_the_table(table: Table, verb: 
     """The plan searches by the key; a list of pairs alone would scan every row at every deposit."""
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
-    statement = verb(table).where(among(table)).params(these([("a" * 32, 1), ("b" * 32, 2)]))  # type: ignore[operator]
+    statement = verb(table).where(among(table).params(these([("a" * 32, 1), ("b" * 32, 2)])))  # type: ignore[operator]
     text = str(statement.compile(engine, compile_kwargs={"literal_binds": True}))
     with engine.connect() as connection:
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
