@@ -122,6 +122,12 @@ class Renewals(Part):
                 found += to_rows(HeadRow, connection.execute(query.where(stamps.c.batch.in_(chunk))).mappings())
             return found
 
+    def chain_begins(self) -> dict[tuple[int, str, int], datetime]:
+        """The genTime of the first stamp of every chain, by batch, line and chain; one query."""
+        query = select(stamps.c.batch, stamps.c.line, stamps.c.chain, stamps.c.gen_time).where(stamps.c.position == 0)
+        with reading(self._engine) as connection:
+            return {(batch, line, chain): time for batch, line, chain, time in connection.execute(query)}
+
     def reach(self, storage_object: str, line: str) -> tuple[int, int]:
         """How many batches have a stamp of that object in that line, and how many versions they hold."""
         query = select(func.count(), func.coalesce(func.sum(batches.c.leaf_count), 0)).select_from(

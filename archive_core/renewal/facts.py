@@ -80,16 +80,15 @@ def chain_facts(
     digests: dict[int, set[str]] = {}
     for head in heads:
         digests.setdefault(head.batch, set()).add(head.digest)
+    begins = catalogue.chain_begins() if any(head.position for head in heads) else {}
     found = []
     for head in heads:
         newest = _facts_of_head(head, tsa_of, news)
         tokens = [newest]
-        began = head.gen_time
-        if head.position:
+        began = begins[head.batch, head.line, head.chain] if head.position else head.gen_time
+        if head.position and newest.status is not None:
             rows = [row for row in catalogue.stamps(head.batch, head.line) if row.chain == head.chain]
-            began = rows[0].gen_time
-            if newest.status is not None:
-                tokens = [_facts_of_head(replace(head, **_place(row)), tsa_of, news) for row in rows]
+            tokens = [_facts_of_head(replace(head, **_place(row)), tsa_of, news) for row in rows]
         found.append(
             ChainFacts(
                 batch=head.batch,
