@@ -28,7 +28,7 @@ from archive_core.ports import Clock
 from archive_core.replication import Copies
 from archive_core.settling import discard, settle
 from archive_core.trail.events import Detail, EventType, Outcome, new_event
-from archive_core.trail.merkle import Frontier
+from archive_core.trail.merkle import Frontier, leaf_hash
 from archive_core.trail.segments import (
     DETAILS,
     EVENTS,
@@ -187,7 +187,7 @@ def segment_rows(header: SegmentHeader, segment: Segment) -> tuple[SegmentRow, l
     _, events = parse_segment(segment)
     lines = split_lines(segment.events)
     items = [
-        (event.event_id, header.first + place, line[:-1], event.leaf_hash)
+        (event.event_id, header.first + place, line[:-1], leaf_hash(line[:-1]))
         for place, (event, line) in enumerate(zip(events, lines, strict=True))
     ]
     row = SegmentRow(
