@@ -5,7 +5,7 @@ The rules a rebuild follows
  * One store is enough. What that store lacks and another holds is named, not filled in silently: a
    store that is behind says so.
  * Every description, batch and segment is verified as it is read; what is damaged is a finding, and
-   the rebuild goes on with the rest.
+   the rebuild goes on with the rest. When a store or the database goes away, it breaks off.
  * Deposits that no segment knows yet get the very event that they had, because it follows from the
    description.
 """
@@ -25,7 +25,14 @@ from archive_core.description import MAX_BYTES as MAX_DESCRIPTION_BYTES
 from archive_core.description import Description
 from archive_core.digests import Digest
 from archive_core.entries import file_rows, version_row
-from archive_core.errors import ArchiveError, DamageError, MalformedDocumentError, UnknownObjectError
+from archive_core.errors import (
+    ArchiveError,
+    CatalogueDamagedError,
+    DamageError,
+    MalformedDocumentError,
+    UnavailableError,
+    UnknownObjectError,
+)
 from archive_core.findings import Finding
 from archive_core.identifiers import BATCH, RENEWAL, TRAIL, is_poid, number_of, object_name, storage_object_for
 from archive_core.journal import event_row
@@ -41,6 +48,10 @@ from archive_core.stamping import stamp_rows
 from archive_core.trail.events import deposit_event
 
 Progress = Callable[[str, int, int | None], None]
+
+_BREAKS_OFF = (UnavailableError, CatalogueDamagedError)
+"""No fault of what is read: a store or the database that is away, or a database that is damaged, ends the
+rebuild; the gap that it leaves must not be taken for one in the store."""
 
 GROUP = 200
 """Versions entered in one transaction."""
@@ -101,7 +112,7 @@ class Rebuild:
         self._versions = 0
 
     def run(self, *, at: datetime) -> RebuildReport:
-        """Rebuild; raises `UnavailableError` when the store cannot be read at all."""
+        """Rebuild; raises `UnavailableError` when the store or the database does not answer (any more)."""
         held = self._names()
         events = self._enter_segments(held.segments)
         self._enter_objects(held.poids)
@@ -158,6 +169,8 @@ class Rebuild:
                 self._catalogue.record_events(rows)
                 row, items = segment_rows(header, segment)
                 self._catalogue.sequence_events(items, row)
+            except _BREAKS_OFF:
+                raise
             except ArchiveError as error:
                 self._find(error.code.upper().replace("-", "_"), str(error), f"trail segment {number}")
                 break  # the log cannot go on behind a gap
@@ -199,6 +212,8 @@ class Rebuild:
                 if not stored.unstamped:
                     stamps = stamp_rows(stored, self._validator, at=at)
                     self._catalogue.complete_batch(number, min(stamp.gen_time for stamp in stamps), stamps)
+            except _BREAKS_OFF:
+                raise
             except ArchiveError as error:
                 self._find("BATCH_UNREADABLE", str(error), f"batch {number}")
 
@@ -211,6 +226,8 @@ class Rebuild:
                 self._catalogue.enter_renewal(renewal_row(stored))
                 if stored.token is not None:
                     self._catalogue.complete_renewal(stamped_of(stored, self._validator))
+            except _BREAKS_OFF:
+                raise
             except ArchiveError as error:
                 self._find("RENEWAL_UNREADABLE", str(error), f"renewal {number}")
 

@@ -26,7 +26,7 @@ from api.texts import text
 from api.wiring import build_copies, build_published, build_signing, catalogue_file, catalogue_url
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
-from archive_core.errors import ConflictError, UsageError
+from archive_core.errors import CatalogueUnavailableError, ConflictError, UsageError
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.rebuild import Rebuild, RebuildReport
 from archive_core.replication import Copies
@@ -108,22 +108,29 @@ class _Target:
         return Catalogue.create_for_rebuild(catalogue_url(self._settings, self.ASIDE))
 
     def swap(self, stamp: str) -> Path | None:
-        """Put the new file in place; the old one's path, or None when there was none."""
+        """Put the new file in place; the old one's path, or None when there was none. Raises
+        `CatalogueUnavailableError` when the disk refuses."""
         if self._file is None:
             return None
+        try:
+            return self._swap(self._file, stamp)
+        except OSError as error:
+            raise CatalogueUnavailableError(f"the new catalogue cannot be put in place: {error.strerror}") from error
+
+    def _swap(self, file: Path, stamp: str) -> Path | None:
         aside = self._settings.home / self.ASIDE
         if left := [part.name for part in _parts(aside)[1:] if part.exists()]:
             raise ConflictError(f"the new catalogue is still in use ({left[0]} is there): nothing was changed")
-        beside = self._file.with_name(f"{self._file.stem}.{stamp}{self._file.suffix}")
-        kept = beside if self._file.exists() else None
+        beside = file.with_name(f"{file.stem}.{stamp}{file.suffix}")
+        kept = beside if file.exists() else None
         if kept:
-            _fold_in_log(self._file)
-            _name_too(self._file, kept)
-        for old in _parts(self._file)[1:]:  # of a database that could not be read, or is not there
+            _fold_in_log(file)
+            _name_too(file, kept)
+        for old in _parts(file)[1:]:  # of a database that could not be read, or is not there
             if old.exists():
-                os.replace(old, beside.with_name(old.name.replace(self._file.name, beside.name, 1)))
-        os.replace(aside, self._file)
-        directory = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
+                os.replace(old, beside.with_name(old.name.replace(file.name, beside.name, 1)))
+        os.replace(aside, file)
+        directory = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(directory)
         finally:

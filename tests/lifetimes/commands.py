@@ -1,4 +1,4 @@
-"""A command of ours in a process of its own, struck at one durable step: killed, or Ctrl-C.
+"""A command of ours in a process of its own, struck at one durable step: killed, Ctrl-C, or an error.
 
 The rules this module keeps
  * The command runs as `main` runs it. What is counted is put below it: every commit of a catalogue, every
@@ -19,7 +19,8 @@ from typing import Any
 from api.cli import main
 from archive_core.catalogue.catalogue import Catalogue
 from storage_backends.durable import DurableFiles
-from tests.fakes.database import watch
+from tests.fakes.database import lost_connection, watch
+from tests.fakes.disk import io_error
 from tests.fakes.faults import FaultPlan, Moment, kill_this_process
 from tests.lifetimes.crash_world import CHILDREN
 
@@ -37,14 +38,22 @@ class Ended:
     err: str
 
 
-def command(home: Path, words: Sequence[str], folder: Path, *, at: int | None = None, how: str = "kill") -> Ended:
+def command(
+    home: Path,
+    words: Sequence[str],
+    folder: Path,
+    *,
+    at: int | None = None,
+    how: str = "kill",
+    moment: Moment = Moment.BEFORE,
+) -> Ended:
     """Run a command and strike it at a step (from 1 on); with None only count the steps.
 
-    `how` is `kill` or `interrupt`. `folder` gets what the command said."""
+    `how` is `kill`, `interrupt` or `error`. `folder` gets what the command said."""
     places = [folder / f"command.{name}" for name in ("steps", "out", "err")]
     for place in places:
         place.unlink(missing_ok=True)
-    child = CHILDREN.Process(target=_child, args=(["--home", str(home), *words], at, how, places))
+    child = CHILDREN.Process(target=_child, args=(["--home", str(home), *words], at, how, moment, places))
     child.start()
     child.join(240)
     assert child.exitcode is not None, f"{words} struck at {at} ({how}) does not end"
@@ -52,22 +61,28 @@ def command(home: Path, words: Sequence[str], folder: Path, *, at: int | None = 
     return Ended(child.exitcode, tuple(steps.splitlines()), out, err)
 
 
-def _child(words: list[str], at: int | None, how: str, places: list[Path]) -> None:
+def _child(words: list[str], at: int | None, how: str, moment: Moment, places: list[Path]) -> None:
     steps, out, err = places
     for stream, place in ((sys.stdout, out), (sys.stderr, err)):
         target = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(target, stream.fileno())
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    strike = kill_this_process if how == "kill" else _ctrl_c
-    plan = FaultPlan(at, Moment.BEFORE, lambda _: strike())
+    plan = FaultPlan(at, moment, STRIKES[how])
     _count(plan)
     code = main(words)
     steps.write_text("\n".join(plan.steps))
     sys.exit(code)
 
 
-def _ctrl_c() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+def _error(step: str) -> None:
+    (lost_connection if step.startswith("catalogue") else io_error)(step)
+
+
+STRIKES: dict[str, Callable[[str], None]] = {
+    "kill": lambda step: kill_this_process(),
+    "interrupt": lambda step: os.kill(os.getpid(), signal.SIGINT),
+    "error": _error,
+}
 
 
 def _count(plan: FaultPlan) -> None:

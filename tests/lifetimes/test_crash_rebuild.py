@@ -11,7 +11,8 @@ import signal
 import pytest
 
 from api.settings import SETTINGS_FILE, ArchiveSettings
-from archive_core.errors import SettingsError
+from archive_core.errors import SettingsError, UnavailableError
+from tests.fakes.faults import Moment
 from tests.lifetimes.commands import command
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import NEW, STORIES, Trial, judge, sample, sweep
@@ -128,6 +129,43 @@ def test_a_kill_at_some_steps_of_a_rebuild(fresh: Fresh) -> None:
 
     assert renames
     _killed(fresh, steps, sorted({*sample(steps, 2), *renames} & set(range(1, len(steps) + 1))))
+
+
+def _failed(fresh: Fresh, steps: list[str], chosen: list[int], moment: Moment) -> None:
+    def one(step: int) -> None:
+        with fresh() as trial:
+            _used(trial)
+            expected = {told.poid for versions in trial.told.values() for told, _ in versions}
+            ended = command(trial.home, REBUILD, trial.folder, at=step, how="error", moment=moment)
+            if not steps[step - 1].startswith("link"):  # where there are no hard links it is renamed
+                assert ended.code == UnavailableError.exit_code, ended
+                assert json.loads(ended.out)["error"]["code"] == "catalogue-unavailable", ended
+            trial.archive = trial.open()
+            assert {row["poid"] for row in _listing(trial)} == expected
+            trial.archive.close()
+            assert command(trial.home, REBUILD, trial.folder).code == 0
+            trial.archive = trial.open()
+            judge(trial, STORIES["keyed-deposit"], retry=True)
+
+    sweep(one, chosen, steps)
+
+
+@pytest.mark.parametrize("moment", Moment)
+def test_an_error_at_some_steps_of_a_rebuild(fresh: Fresh, moment: Moment) -> None:
+    """Said as an error of the database or the store, not as a fault of the program; a whole catalogue is there."""
+    steps = _steps(fresh)
+    renames = [number for number, step in enumerate(steps, 1) if not step.startswith(("catalogue", "file"))]
+    chosen = sorted({*sample(steps, 2), *renames} & set(range(1, len(steps) + 1)))
+    _failed(fresh, steps, chosen, moment)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("moment", Moment)
+def test_an_error_at_every_step_of_a_rebuild(fresh: Fresh, moment: Moment) -> None:
+    """Every commit, and every change of a name."""
+    steps = _steps(fresh)
+    _failed(fresh, steps, list(range(1, len(steps) + 1)), moment)
 
 
 @pytest.mark.soak
