@@ -13,6 +13,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,6 +112,26 @@ class AlgorithmSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedSettings:
+    """What became known of a time-stamp authority, on a day: see `policies.renewal_values.StatusChange`."""
+
+    authority: str
+    on: date
+    what: str
+    compromised: bool
+    replaced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalSettings:
+    """How many days before an end renewals are due, and above which share of all evidence they are asked about."""
+
+    timestamp_margin_days: int = 90
+    hash_tree_margin_days: int = 730
+    share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveSettings:
     home: Path
     name: str
@@ -124,6 +145,8 @@ class ArchiveSettings:
     server: ServerSettings
     staging: Path
     algorithms: AlgorithmSettings = AlgorithmSettings()
+    renewal: RenewalSettings = RenewalSettings()
+    reported: tuple[ReportedSettings, ...] = ()
 
     @classmethod
     def load(cls, home: Path) -> ArchiveSettings:
@@ -204,6 +227,8 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         server=top.take_table("server", _server),
         staging=home / top.take("staging", str, "staging/deposits"),
         algorithms=top.take_table("algorithms", _algorithms),
+        renewal=top.take_table("renewal", _renewal),
+        reported=top.take_tables("reported", _reported),
     )
     top.done()
     _verify(settings)
@@ -254,6 +279,32 @@ def _algorithms(table: _Table) -> AlgorithmSettings:
     return settings
 
 
+def _renewal(table: _Table) -> RenewalSettings:
+    defaults = RenewalSettings()
+    settings = RenewalSettings(
+        timestamp_margin_days=table.take("timestamp_margin_days", int, defaults.timestamp_margin_days),
+        hash_tree_margin_days=table.take("hash_tree_margin_days", int, defaults.hash_tree_margin_days),
+        share=table.take("share", float, defaults.share),
+    )
+    table.done()
+    days = (settings.timestamp_margin_days, settings.hash_tree_margin_days)
+    if not all(1 <= one <= 36500 for one in days) or not 0 < settings.share <= 1:
+        raise SettingsError(f"{SETTINGS_FILE} [renewal]: margins are 1 to 36500 days, the share above 0 and up to 1")
+    return settings
+
+
+def _reported(table: _Table) -> ReportedSettings:
+    settings = ReportedSettings(
+        authority=table.take("authority", str),
+        on=table.take("on", date),
+        what=table.take("what", str),
+        compromised=table.take("compromised", bool),
+        replaced=table.take("replaced", bool, False),
+    )
+    table.done()
+    return settings
+
+
 def _server(table: _Table) -> ServerSettings:
     defaults = ServerSettings()
     settings = ServerSettings(
@@ -269,6 +320,7 @@ def _verify(settings: ArchiveSettings) -> None:
     for what, names in (
         ("store", [store.name for store in settings.stores]),
         ("timestamp_authority", [authority.name for authority in settings.authorities]),
+        ("reported", [report.authority for report in settings.reported]),
     ):
         if len(set(names)) != len(names):
             raise SettingsError(f"{SETTINGS_FILE}: two [[{what}]] have the same name")

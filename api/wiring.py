@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -30,6 +31,7 @@ from archive_core.publishing import Published
 from archive_core.replication import Copies
 from policies.algorithms import AlgorithmTable
 from policies.profiles import published_profiles
+from policies.renewal_values import RenewalPolicy, StatusChange
 from signing.http_transport import HttpTransport
 from signing.keys import load_key
 from signing.local_trust import LocalTrust
@@ -69,6 +71,30 @@ def build_archive(
         sealer=signing.sealer,
         seal_validator=signing.seal_validator,
         published=published,
+        news=build_news(settings),
+        renewal_policy=build_renewal_policy(settings),
+    )
+
+
+def build_news(settings: ArchiveSettings) -> dict[str, StatusChange]:
+    """What the settings report of time-stamp authorities, by name."""
+    return {
+        one.authority: StatusChange(
+            one.what,
+            datetime(one.on.year, one.on.month, one.on.day, tzinfo=UTC),
+            compromised=one.compromised,
+            replaced=one.replaced,
+        )
+        for one in settings.reported
+    }
+
+
+def build_renewal_policy(settings: ArchiveSettings) -> RenewalPolicy:
+    """How early renewals are due, and how much of the evidence is renewed unasked."""
+    return RenewalPolicy(
+        timestamp_margin=timedelta(days=settings.renewal.timestamp_margin_days),
+        hash_tree_margin=timedelta(days=settings.renewal.hash_tree_margin_days),
+        share=settings.renewal.share,
     )
 
 

@@ -63,6 +63,7 @@ from archive_core.replication import Copies, about
 from archive_core.sequencer import Sequencer
 from archive_core.trail.events import EventType, Outcome
 from policies.profiles import PreservationProfile
+from policies.renewal_values import RenewalPolicy, StatusChange
 
 SYSTEM = Actor("system", "operator")
 """The actor of what nobody asked for: damage met while reading, the scheduler's rounds."""
@@ -88,7 +89,10 @@ class Archive:
         sealer: Sealer,
         seal_validator: SealValidator,
         published: Published,
+        news: Mapping[str, StatusChange] | None = None,
+        renewal_policy: RenewalPolicy | None = None,
     ) -> None:
+        """`news` is what was reported of time-stamp authorities, by name."""
         self.name = name
         self.clock = clock
         self.catalogue = catalogue
@@ -99,6 +103,7 @@ class Archive:
         self._sealer = sealer
         self._seal_validator = seal_validator
         self._trust_classes = trust_classes
+        self._news = dict(news or {})
         self._test_trust = sealer.test_trust or any(authority.test_trust for authority in authorities.values())
         holder = Holder(catalogue, clock)
         damage = self._on_damage
@@ -168,9 +173,11 @@ class Archive:
                 shelf=shelf,
                 on_damage=damage,
                 workspace=copies.scratch / "renewal",
+                news=self._news,
             ),
             self._proofs,
             self._content,
+            renewal_policy,
         )
         self._keys = Keys(clock=clock, catalogue=catalogue, sequencer=self._sequencer)
         self._jobs = Jobs(
@@ -193,6 +200,8 @@ class Archive:
             sealer=self._sealer,
             seal_validator=self._seal_validator,
             published=self.published,
+            news=self._news,
+            renewal_policy=self.renewing.policy,
         )
 
     # -- taking in ----------------------------------------------------------------------------

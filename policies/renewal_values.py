@@ -95,12 +95,18 @@ class StatusChange:
 
     With `compromised` (key compromise, or a revocation whose reason is not known) nothing that the authority made
     proves anything from `reported` on unless it was covered before (RFC 3161 4.1; EN 319 102-1 5.6.2.4); otherwise
-    its time-stamps stand, and it is time to move on.
+    its time-stamps stand, and it is time to move on. `replaced` says that the name stands for another authority since:
+    what was made under it from `reported` on is not concerned.
     """
 
     what: str
     reported: datetime
     compromised: bool
+    replaced: bool = False
+
+    def concerns(self, gen_time: datetime) -> bool:
+        """Whether a time-stamp made under the authority's name is one of those that were reported on."""
+        return not self.replaced or gen_time < self.reported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,11 +124,12 @@ def _place(row: Any) -> dict[str, Any]:
 def _facts_of_head(head: HeadRow, tsa_of: Mapping[str, str], news: Mapping[str, StatusChange]) -> TokenFacts:
     is_renewal = number_of(head.storage_object, RENEWAL) is not None
     tsa = tsa_of[head.storage_object] if is_renewal else head.tsa
+    status = news.get(tsa)
     return token_facts(
         head.facts,
         position=head.position,
         tsa=tsa,
         gen_time=head.gen_time,
         trusted_until=head.trusted_until,
-        status=news.get(tsa),
+        status=status if status is not None and status.concerns(head.gen_time) else None,
     )

@@ -91,7 +91,7 @@ class HashTreeRenewal:
         wanted = {(target.batch, target.line): target for target in targets}
         heads = self._means.catalogue.heads()
         others, digests = others_of(heads), _digests_beside(heads)
-        choosing = Choosing(self._means.published, self._means.trust_classes, at, tsa)
+        choosing = Choosing(self._means.published, self._means.offered, at, tsa)
         waiting = waiting_heads(self._means)
         moves: list[Move] = []
         problems: list[RenewalView] = []

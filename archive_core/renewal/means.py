@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from archive_core.publishing import Published
 from archive_core.renewal.stored import Shelf
 from archive_core.replication import Copies, DamageListener
 from archive_core.sequencer import Sequencer
+from policies.renewal_values import StatusChange
 
 LEASE = "renewal"
 """Held while a renewal is formed and stamped: no two renewals may cover the same token at once."""
@@ -26,7 +27,8 @@ _PAUSED = "renewal-paused"
 @dataclass(frozen=True, slots=True)
 class Means:
     """The collaborators of every renewal. `workspace` is a folder for what a renewal has to keep on this
-    machine meanwhile; losing it costs work and no evidence."""
+    machine meanwhile; losing it costs work and no evidence. `news` is what was reported of authorities, by
+    name."""
 
     clock: Clock
     catalogue: Catalogue
@@ -40,6 +42,14 @@ class Means:
     shelf: Shelf
     on_damage: DamageListener
     workspace: Path
+    news: Mapping[str, StatusChange] = field(default_factory=dict)
+
+    @property
+    def offered(self) -> Mapping[str, str]:
+        """The trust classes of the authorities that may be asked for new renewals: of those that nothing was
+        reported of, or whose name stands for another one since."""
+        fallen = {name for name, status in self.news.items() if not status.replaced}
+        return {name: given for name, given in self.trust_classes.items() if name not in fallen}
 
 
 def pause(catalogue: Catalogue, *, paused: bool, at: datetime) -> None:

@@ -189,7 +189,8 @@ class Renewing:
 
     def chains(self, heads: Sequence[HeadRow] | None = None) -> list[ChainFacts]:
         """The newest chain of every line of every batch, as policies see it."""
-        return chain_facts(self.means.catalogue, self.means.catalogue.heads() if heads is None else heads)
+        known = self.means.catalogue.heads() if heads is None else heads
+        return chain_facts(self.means.catalogue, known, status=self.means.news)
 
     def _due(self, heads: Sequence[HeadRow], at: datetime) -> list[RenewalNeed]:
         return due_needs(self.chains(heads), table=self.means.published.algorithms, policy=self.policy, at=at)

@@ -81,7 +81,7 @@ class TimestampRenewal:
         wanted = {(target.batch, target.line): target for target in targets}
         heads = [head for head in self._means.catalogue.heads() if object_name(head.storage_object) not in done]
         points, problems = self._points(heads, wanted)
-        choosing = Choosing(self._means.published, self._means.trust_classes, at, tsa)
+        choosing = Choosing(self._means.published, self._means.offered, at, tsa)
         others = others_of(heads)
         groups: dict[tuple[str, str, str, tuple[str, ...]], list[Point]] = {}
         for point in points:
