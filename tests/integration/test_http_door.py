@@ -16,6 +16,7 @@ from api.auth import Permission
 from api.logs import start_logging
 from api.refused import PER_MINUTE
 from api.routing import Route
+from api.wiring import build_archive
 from api.wsgi import application
 from archive_core.errors import StoreUnavailableError
 from tests.integration.http_world import OPERATOR, HttpWorld, file, http_world
@@ -105,6 +106,28 @@ def test_a_revoked_key_is_no_key(world: HttpWorld) -> None:
 
     assert world.get("/v1/profiles", key).status_code == 200
     world.archive.revoke_key(row.key_id, actor=OPERATOR)
+    assert world.get("/v1/profiles", key).status_code == 401
+
+
+def test_a_key_in_constant_use_is_looked_up_now_and_then_and_another_process_revokes_it(
+    world: HttpWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two looks it is remembered; the next look finds that it was revoked elsewhere."""
+    row, secret = world.archive.create_key(label="x", role="auditor", originator=None, actor=OPERATOR)
+    key = {"Authorization": f"Bearer {secret}"}
+    looked: list[str] = []
+    real = world.archive.catalogue.key_by_hash
+    monkeypatch.setattr(world.archive.catalogue, "key_by_hash", lambda value: looked.append(value) or real(value))
+    monkeypatch.setattr("archive_core.keys.REMEMBERED", 3600.0)
+    assert [world.get("/v1/profiles", key).status_code for _ in range(5)] == [200] * 5
+    assert len(looked) == 1
+
+    other = build_archive(world.settings)
+    try:
+        other.revoke_key(row.key_id, actor=OPERATOR)
+    finally:
+        other.close()
+    monkeypatch.setattr("archive_core.keys.REMEMBERED", 0.0)
     assert world.get("/v1/profiles", key).status_code == 401
 
 
