@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import delete, insert, select
 
 from api.settings import ArchiveSettings
-from api.wiring import build_copies, catalogue_file, open_catalogue, trust_anchors
+from api.wiring import build_copies, build_news, catalogue_file, open_catalogue, trust_anchors
 from archive_core.archive import Archive
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.schema import upgrade
@@ -237,6 +237,7 @@ class DrillSandbox:
             sealer=NoSealer(),
             seal_validator=SealVerifier(anchors, algorithms=table, test_anchors=test_anchors),
             published=Published(published_profiles(), table, default_profile=settings.default_profile),
+            news=build_news(settings),
         )
 
     def _stand_in(self, trust: LocalTrust, name: str, trust_class: str | None) -> StandIn:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -33,9 +33,6 @@ from policies.renewal_values import ChainFacts, RenewalKind, RenewalPolicy, Stat
 
 STAND_IN = "drill-authority"
 """An authority that nothing breaks: it stands for one that an operator would have to turn to."""
-
-UNGUARDED = RenewalPolicy(share=1.0, least=10**9)
-"""In a drill nobody needs to be asked."""
 
 MOST_STEPS = 500
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
@@ -122,6 +119,7 @@ class Drill:
     actor: Actor
     started: datetime
     authorities: tuple[str, ...] = ()
+    policy: RenewalPolicy = field(default_factory=RenewalPolicy)
     read_at_most: int = 2 * 10**9
     samples: int = 5
     progress: Callable[[str, int, int | None], None] = field(default=lambda _what, _done, _total: None)
@@ -131,7 +129,7 @@ class Drill:
         fallen = broken_table(self.table, broken)
         self.progress("trying without renewal", 0, None)
         with self.make(broken) as sandbox:
-            ordinary = _ready(sandbox.archive(self.table))
+            ordinary = self._ready(sandbox.archive(self.table))
             speed = Forecasting(ordinary.renewing.means, ordinary.renewing).measure()
             steps, seconds = self._carry(sandbox, ordinary, until=broken.at)
             without = self._outcome(sandbox, fallen, broken, steps, seconds)
@@ -147,11 +145,11 @@ class Drill:
         return DrillResult(broken, self.table.id, without, saved, size, speed, "", self.authorities)
 
     def _saved(self, sandbox: Sandbox, fallen: AlgorithmTable, broken: Break) -> Outcome:
-        warned = _ready(sandbox.archive(fallen))
+        warned = self._ready(sandbox.archive(fallen))
         if broken.what in (Broken.DIGEST, Broken.SIGNATURE):
             steps, seconds = self._carry(sandbox, warned, until=broken.at)
             return self._outcome(sandbox, fallen, broken, steps, seconds)
-        instant = max(self.started + _SECOND, broken.at - UNGUARDED.timestamp_margin)
+        instant = max(self.started + _SECOND, broken.at - self.policy.timestamp_margin)
         steps, seconds = self._carry(sandbox, warned, until=instant)
         sandbox.set_time(instant)
         began = time.perf_counter()
@@ -168,7 +166,7 @@ class Drill:
         seconds, clock = 0.0, self.started
         for _ in range(MOST_STEPS):
             chains = archive.renewing.chains()
-            found = needs(chains, table=archive.published.algorithms, policy=UNGUARDED, at=clock)
+            found = needs(chains, table=archive.published.algorithms, policy=self.policy, at=clock)
             due = min((max(need.due, clock) for need in found if need.blocked is None), default=None)
             if due is None or due + _SECOND >= until:
                 return steps, seconds
@@ -191,7 +189,7 @@ class Drill:
         archive = sandbox.archive(fallen)
         chains = self._chains(archive, broken)
         return Outcome(
-            loss=assess_loss(chains, table=fallen, policy=UNGUARDED, at=broken.at + _DAY),
+            loss=assess_loss(chains, table=fallen, policy=self.policy, at=broken.at + _DAY),
             samples=self._verified(archive, chains),
             steps=tuple(steps),
             seconds=seconds,
@@ -224,7 +222,7 @@ class Drill:
                 said.append(f"{report.verdict} {report.sub_indication or ''}".strip())
         return Samples(passed, len(chosen), tuple(dict.fromkeys(said)))
 
-
-def _ready(archive: Archive) -> Archive:
-    archive.renewing.policy = UNGUARDED
-    return archive
+    def _ready(self, archive: Archive) -> Archive:
+        """In a drill nobody needs to be asked."""
+        archive.renewing.policy = replace(self.policy, share=1.0, least=10**9)
+        return archive

@@ -10,7 +10,7 @@ from api.cli.console import Console, shown
 from api.cli.opening import actor, settings_of
 from api.drill_texts import drill_json, drill_lines
 from api.texts import marked, text
-from api.wiring import build_algorithms, build_archive
+from api.wiring import build_algorithms, build_archive, build_renewal_policy
 from archive_core.clock import SystemClock
 from archive_core.drilling import Drill
 from archive_core.errors import UsageError
@@ -45,6 +45,7 @@ def drill(arguments: argparse.Namespace, console: Console) -> int:
         actor=actor(),
         started=at,
         authorities=known.fallen(broken),
+        policy=build_renewal_policy(settings),
         read_at_most=int(arguments.read_at_most * 1e9),
         progress=console.progress,
     ).run(broken)
