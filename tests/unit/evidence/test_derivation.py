@@ -19,7 +19,7 @@ from pyasn1_alt_modules import rfc4998
 from archive_core.errors import EvidenceBrokenError
 from archive_core.evidence import ers
 from archive_core.evidence.basis_ers import assess_basis_ers
-from archive_core.evidence.derivation import DERIVATION_VERSION, StampInput, derive_record
+from archive_core.evidence.derivation import DERIVATION_VERSION, StampInput, derive_record, derive_sequence
 from archive_core.evidence.hash_tree import reduced_root
 from archive_core.evidence.record import MAX_CHAINS, MAX_STAMPS, parse_record
 from archive_core.evidence.verification import DataObject
@@ -60,6 +60,22 @@ def test_a_published_derivation_gives_the_same_octets_forever(version: int, case
     prefix = parse_record(base64.b64decode(case["prefix"])) if case["prefix"] else None
     derived = derive_record(inputs_of(case), version=version, prefix=prefix)
     assert base64.b64encode(derived).decode() == case["record"]
+
+
+@pytest.mark.parametrize(("version", "case"), golden_cases())
+def test_the_sequence_that_a_hash_tree_renewal_covers_is_the_record_s_own(version: int, case: dict[str, Any]) -> None:
+    """`derive_sequence` puts the octets together by hand: they are the last member of the record, to the octet."""
+    inputs = inputs_of(case)
+    sequence = derive_sequence(inputs, version=version)
+    record = parse_record(derive_record(inputs, version=version))
+
+    assert record.raw.endswith(sequence)
+    assert ers.ArchiveTimeStampSequence.load(sequence, strict=True).native == (
+        ers.EvidenceRecord.load(record.raw)["archive_time_stamp_sequence"].native
+    )
+    stamps = [[stamp.raw for stamp in chain.stamps] for chain in record.chains]
+    again = ers.ArchiveTimeStampSequence.load(sequence)
+    assert [[stamp.dump() for stamp in chain] for chain in again] == stamps
 
 
 @pytest.mark.parametrize(("version", "case"), golden_cases())
