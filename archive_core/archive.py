@@ -51,7 +51,8 @@ from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.outages import Outage, Outages
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import Clock, SealAssessment, Sealer, SealValidator, TimestampAuthority, TimestampValidator
-from archive_core.preservation import Preservation, Progress
+from archive_core.preservation import Preservation
+from archive_core.progress import Progress, Told
 from archive_core.proofs import Proofs, evidence_files, receipt
 from archive_core.publishing import Published
 from archive_core.recovery import Recovery
@@ -320,14 +321,16 @@ class Archive:
 
     def _tree(self, row: VersionRow, whole: bool, progress: Progress) -> Iterator[tuple[str, Iterator[bytes]]]:
         files = self.catalogue.files(row.poid, row.version)
+        total = sum(file.size for file in files if whole or file.path.startswith(DATA))
+        told = Told(progress, "retrieving", total)
         if whole:
             yield DESCRIPTION, iter([self._content.description(row)])
-        for done, file in enumerate(files):
-            progress("retrieving", done, len(files))
+        for file in files:
             if whole:
-                yield file.path, self._content.stream_file(row, file)
+                yield file.path, told.passing(file.path, self._content.stream_file(row, file))
             elif file.path.startswith(DATA):
-                yield file.path.removeprefix(DATA), self._content.stream_file(row, file)
+                name = file.path.removeprefix(DATA)
+                yield name, told.passing(file.path, self._content.stream_file(row, file))
 
     def evidence(self, poid: str, version: int | None = None, *, actor: Actor) -> list[EvidenceFile]:
         """The evidence record of every line; `EvidencePendingError` before commit B."""
@@ -343,10 +346,12 @@ class Archive:
         self._disseminated(row, "receipt", actor)
         return made
 
-    def export(self, poid: str, version: int | None, out: BinaryIO, *, actor: Actor) -> None:
-        """Write the bundle of a version to a stream."""
+    def export(
+        self, poid: str, version: int | None, out: BinaryIO, *, actor: Actor, progress: Progress = silent
+    ) -> None:
+        """Write the bundle of a version to a stream; one that can seek is written in one pass."""
         row = self._row(poid, version, actor)
-        self._exporting.export(row, out)
+        self._exporting.export(row, out, progress)
         self._disseminated(row, "bundle", actor)
 
     # -- proving ------------------------------------------------------------------------------

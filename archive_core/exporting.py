@@ -9,7 +9,6 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import BinaryIO
 
@@ -20,9 +19,11 @@ from archive_core.content import Content
 from archive_core.errors import EvidencePendingError
 from archive_core.evidence.material import merged
 from archive_core.ports import ValidationData
+from archive_core.progress import Progress, Told
 from archive_core.proofs import Proof, Proofs, evidence_files, receipt, seal_evidence_files, token_data
 from archive_core.trail.merkle import Log
 from archive_core.trail.proofs import TrailProof
+from archive_core.zip_writing import SizedSource
 
 
 class Exporting:
@@ -35,15 +36,18 @@ class Exporting:
         self._lock = Lock()
         self._log = Log()
 
-    def export(self, row: VersionRow, out: BinaryIO) -> None:
-        """Write the bundle; raises `EvidencePendingError` before commit B and `DamageError`."""
+    def export(self, row: VersionRow, out: BinaryIO, progress: Progress) -> None:
+        """Write the bundle, telling `progress` of the bytes of content. Raises `EvidencePendingError` before commit B
+        and `DamageError`."""
         proof = self._proofs.proof(row)
         formed = proof.batch.formed
         events, trail = self._trail(row, formed.statement.trail_size)
         earlier, known = self._earlier(proof)
+        files = self._catalogue.files(row.poid, row.version)
+        told = Told(progress, "exporting", sum(file.size for file in files))
         content = BundleContent(
             description=proof.description_bytes,
-            content={file.path: self._source(row, file) for file in self._catalogue.files(row.poid, row.version)},
+            content={file.path: self._source(row, file, told) for file in files},
             evidence={file.line: file.der for file in evidence_files(proof)},
             receipt=receipt(proof, self._catalogue).to_bytes(),
             statement=formed.statement_bytes,
@@ -56,8 +60,8 @@ class Exporting:
         )
         write_bundle(out, content)
 
-    def _source(self, row: VersionRow, file: FileRow) -> Callable[[], Iterable[bytes]]:
-        return lambda: self._content.stream_file(row, file)
+    def _source(self, row: VersionRow, file: FileRow, told: Told) -> SizedSource:
+        return SizedSource(file.size, lambda: told.passing(file.path, self._content.stream_file(row, file)))
 
     def _trail(self, row: VersionRow, size: int) -> tuple[list[bytes], TrailProof]:
         """The object's events in the log of `size` entries, with their proofs."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TypeVar
 
 from archive_core.admission import CONTENT_DIGEST
@@ -59,10 +60,13 @@ class PlainReader:
         store = root.store
         lends = expected >= WORTH_A_PROCESS and isinstance(store, LendsReaders)
         self._aside = store.lend_reader() if lends and isinstance(store, LendsReaders) else None
+        self._closed = Event()
         self._asking = ThreadPoolExecutor(1, thread_name_prefix="asking")
         self._hashing = ThreadPoolExecutor(AHEAD, thread_name_prefix="hashing")
 
     def close(self) -> None:
+        """Also in the middle of a large object: nobody waits for it any more."""
+        self._closed.set()
         for pool in (self._asking, self._hashing):
             pool.shutdown(wait=True, cancel_futures=True)
         if self._aside is not None:
@@ -94,7 +98,9 @@ class PlainReader:
     def _one(self, row: VersionRow, algorithms: Sequence[str]) -> PlainObject | None:
         try:
             path = self._root.object_path(row.storage_object)
-            return read_plain(self._root.store, path, row.storage_object, algorithms=algorithms)
+            return read_plain(
+                self._root.store, path, row.storage_object, algorithms=algorithms, given_up=self._closed.is_set
+            )
         except ArchiveError:
             return None  # met again, and told, by whoever looks at what is not plain
 

@@ -5,8 +5,10 @@ Rules kept here
    1980, the earliest that the format knows), no owner, no compressor's version. Everything is
    stored, not compressed: that is readable without any decompressor, and cannot be a bomb.
  * Sizes and checksums stand before the content (no data descriptors), so that the file can be
-   streamed out and be read by strict readers. An entry is therefore read twice when it is larger
-   than `BUFFER`; one that changes in between ends in `FixityError`, never in a wrong archive.
+   streamed out and be read by strict readers. An entry larger than `BUFFER` is therefore read twice; one
+   that changes in between ends in `FixityError`, never in a wrong archive.
+ * Where one can go back in the file and the size is known beforehand, such an entry is read once: it is
+   digested in a thread while it is written, and its header is written last, over the room left for it.
  * Memory is bounded by `BUFFER` and the list of names. ZIP64 where a number needs it, only there.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +28,18 @@ from archive_core.names import verify_distinct, verify_path
 
 Source = bytes | Path | Callable[[], Iterable[bytes]]
 """Where content comes from: the bytes, a file, or a function that starts a new pass over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizedSource:
+    """A function that starts a new pass over content of a known size in bytes."""
+
+    size: int
+    start: Callable[[], Iterable[bytes]]
+
+    def __call__(self) -> Iterable[bytes]:
+        return self.start()
+
 
 BUFFER = 8 * 1024 * 1024
 """Bytes of one entry that are kept in memory rather than read a second time."""
@@ -58,6 +73,7 @@ class ZipWriter:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._begin = stream.tell() if stream.seekable() else None
         self._position = 0
         self.entries: list[WrittenEntry] = []
 
@@ -65,6 +81,10 @@ class ZipWriter:
         """Write one entry. Raises `NameNotAcceptedError`, and `FixityError` for content that is not
         the same twice."""
         verify_path(name)
+        if isinstance(source, SizedSource) and source.size > BUFFER and self._begin is not None:
+            entry = self._copy_once(name, source, self._begin)
+            self.entries.append(entry)
+            return entry
         measured = _measure(source)
         entry = WrittenEntry(name, measured.size, measured.crc, measured.sha512, self._position)
         self._write(_local_header(entry))
@@ -98,6 +118,26 @@ class ZipWriter:
             )
         )
 
+    def _copy_once(self, name: str, source: SizedSource, begin: int) -> WrittenEntry:
+        place, digesting = self._position, _Digesting()
+        self._write(_local_header(WrittenEntry(name, source.size, 0, "", place)))
+        with ThreadPoolExecutor(1, thread_name_prefix="digesting") as pool:
+            under_way: Future[None] | None = None
+            for chunk in source():
+                if under_way is not None:
+                    under_way.result()
+                under_way = pool.submit(digesting.update, chunk)
+                self._write(chunk)
+            if under_way is not None:
+                under_way.result()
+        if digesting.size != source.size:
+            raise FixityError(f"{name[:80]!a} has another size than expected", name=name)
+        entry = WrittenEntry(name, source.size, digesting.crc, digesting.sha512.hexdigest(), place)
+        self._stream.seek(begin + place)
+        self._stream.write(_local_header(entry))
+        self._stream.seek(begin + self._position)
+        return entry
+
     def _copy_again(self, name: str, source: Source, measured: _Measured) -> None:
         hasher, size = new_hasher("sha512"), 0
         for chunk in _chunks(source):
@@ -112,6 +152,18 @@ class ZipWriter:
     def _write(self, data: bytes) -> None:
         self._stream.write(data)
         self._position += len(data)
+
+
+class _Digesting:
+    """Size, CRC-32 and sha512 of what goes by."""
+
+    def __init__(self) -> None:
+        self.size, self.crc, self.sha512 = 0, 0, new_hasher("sha512")
+
+    def update(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.crc = zlib.crc32(chunk, self.crc)
+        self.sha512.update(chunk)
 
 
 def _chunks(source: Source) -> Iterator[bytes]:

@@ -120,7 +120,7 @@ class Console:
             self._write(self._err, f"{progress_word(what)}: {done}{f'/{total}' if total else ''}\n")
 
     def _draw(self, pace: Pace, done: int, total: int | None, now: float) -> None:
-        share = f"{done}/{total}" if total else str(done)
+        share = f"{pace.amount(done)}/{pace.amount(total)}" if total else pace.amount(done)
         bar = f"[{'#' * (_BAR * done // total):<{_BAR}}] " if total else ""
         self._bar = True
         self._write(self._err, f"\r{progress_word(pace.what):<20} {bar}{share} {pace.text(done, total, now)}\x1b[K")

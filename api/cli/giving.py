@@ -86,7 +86,7 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
     with opened(arguments, console) as archive:
         view = archive.show(arguments.poid, arguments.version, actor=actor())
         with new_file(arguments.out) as stream:
-            archive.export(view.poid, view.version, stream, actor=actor())
+            archive.export(view.poid, view.version, stream, actor=actor(), progress=console.progress)
             size = stream.tell()
     place = path_text(arguments.out)
     hint = text("Check it anywhere: trusted-archive-verify {path} --trust CERTS", path=shown(place))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.texts import text
+from archive_core.progress import BYTE_WORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,16 @@ class Pace:
     what: str
     began: float
     first: int
+
+    @property
+    def in_bytes(self) -> bool:
+        return self.what in BYTE_WORK
+
+    def amount(self, number: float) -> str:
+        """So many steps, as people read them."""
+        if self.in_bytes:
+            return f"{number / 1e6:.1f} MB"
+        return f"{number:.1f}" if isinstance(number, float) and number < 10 else f"{number:.0f}"
 
     def rate(self, done: int, now: float) -> float | None:
         """Steps in a second; None before there is anything to measure."""
@@ -32,6 +43,7 @@ class Pace:
             "progress": self.what,
             "done": done,
             "total": total,
+            "unit": "bytes" if self.in_bytes else "items",
             "rate": None if rate is None else round(rate, 2),
             "remaining_seconds": None if remaining is None else round(remaining, 1),
         }
@@ -40,7 +52,7 @@ class Pace:
         rate, remaining = self.rate(done, now), self.remaining(done, total, now)
         if rate is None:
             return ""
-        said = text("{rate}/s", rate=f"{rate:.1f}" if rate < 10 else f"{rate:.0f}")
+        said = text("{rate}/s", rate=self.amount(rate))
         return said if remaining is None else f"{said} {text('{time} left', time=clock_time(remaining))}"
 
 

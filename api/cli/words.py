@@ -21,6 +21,7 @@ PROGRESS = (
     marked("collecting"),
     marked("stamping"),
     marked("retrieving"),
+    marked("exporting"),
     marked("verifying"),
     marked("verifying evidence"),
     marked("trail"),

@@ -136,6 +136,7 @@ _PROGRESS = {
     "collecting": "sbírám do dávky",
     "stamping": "žádám o razítko",
     "retrieving": "vydávám",
+    "exporting": "vydávám balíček",
     "verifying": "ověřuji",
     "verifying evidence": "ověřuji důkazy",
     "trail": "auditní stopa",

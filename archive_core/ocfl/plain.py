@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +42,17 @@ class PlainObject:
 
 
 def read_plain(
-    store: ObjectStore, object_path: str, object_id: str, *, algorithms: Collection[str] = ()
+    store: ObjectStore,
+    object_path: str,
+    object_id: str,
+    *,
+    algorithms: Collection[str] = (),
+    given_up: Callable[[], bool] | None = None,
 ) -> PlainObject | None:
     """The object at a path, if it is plain and has this id; None when it is not, whatever the reason.
 
-    Digests are sha512 and `algorithms`. Raises `UnavailableError`."""
+    Digests are sha512 and `algorithms`. `given_up` is asked now and then within a large file; once it is true nobody
+    wants to know any more. Raises `UnavailableError`."""
     own: dict[str, bytes] = {}
     files: dict[str, dict[str, str]] = {}
     size, others = 0, [name for name in algorithms if name != "sha512"]
@@ -59,7 +65,7 @@ def read_plain(
             if name.startswith(_CONTENT):
                 path = name[len(_CONTENT) :]
                 if data is None:
-                    length, files[path] = _digests(store, entry.key, others)
+                    length, files[path] = _digests(store, entry.key, others, given_up)
                     size += length
                     continue
                 files[path] = {"sha512": hashlib.sha512(data).hexdigest()}
@@ -89,10 +95,12 @@ def files_below(store: ObjectStore, prefix: str, most: int) -> Iterator[tuple[St
         yield entry, data if data is None or len(data) <= most else None
 
 
-def _digests(store: ObjectStore, key: str, others: Collection[str]) -> tuple[int, dict[str, str]]:
+def _digests(
+    store: ObjectStore, key: str, others: Collection[str], given_up: Callable[[], bool] | None
+) -> tuple[int, dict[str, str]]:
     size, hashers = 0, {name: new_hasher(name) for name in ("sha512", *others)}
     with store.open(key) as stream:
-        while piece := stream.read(CHUNK):
+        while (piece := stream.read(CHUNK)) and not (given_up is not None and given_up()):
             size += len(piece)
             for hasher in hashers.values():
                 hasher.update(piece)

@@ -15,7 +15,7 @@ from archive_core import zip_layout as layout
 from archive_core import zip_writing
 from archive_core.errors import FixityError, NameNotAcceptedError, UnsafeContainerError
 from archive_core.zip_reading import ZipContainer, ZipLimits
-from archive_core.zip_writing import Source, ZipWriter
+from archive_core.zip_writing import SizedSource, Source, ZipWriter
 
 MEMBERS: dict[str, Source] = {"README.txt": b"read me\n", "data/č š.bin": b"\x00\xff" * 700, "data/empty": b""}
 
@@ -285,3 +285,58 @@ def test_an_entry_that_needs_a_newer_format_is_refused() -> None:
     data[place] = 179
     with pytest.raises(UnsafeContainerError, match="newer version"):
         contents(bytes(data))
+
+
+# -- written in one pass ----------------------------------------------------------------------------
+
+
+class _NoWayBack(io.BytesIO):
+    """A stream that only goes forward, such as an answer over HTTP."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _large(passes: list[int], *, size: int | None = None) -> SizedSource:
+    pieces = [bytes([number]) * 1_000_000 for number in range(10)]
+
+    def start() -> Iterator[bytes]:
+        passes.append(1)
+        yield from pieces
+
+    return SizedSource(sum(map(len, pieces)) if size is None else size, start)
+
+
+def test_a_large_entry_is_read_once_where_one_can_go_back_and_the_bytes_are_the_same() -> None:
+    """Two passes into a stream that only goes forward, one into a file, the same archive."""
+    found = []
+    for stream, expected in ((_NoWayBack(), 2), (io.BytesIO(), 1)):
+        passes: list[int] = []
+        writer = ZipWriter(stream)
+        for name, source in {"small": b"s", "large": _large(passes), "last": b"l"}.items():
+            writer.add(name, source)
+        writer.finish()
+        assert len(passes) == expected
+        found.append(stream.getvalue())
+
+    assert found[0] == found[1]
+    assert len(contents(found[1])["large"]) == 10_000_000
+
+
+def test_one_pass_begins_wherever_the_stream_stands() -> None:
+    """What stood before the archive stays."""
+    stream = io.BytesIO()
+    stream.write(b"before")
+    writer = ZipWriter(stream)
+    writer.add("large", _large([]))
+    writer.finish()
+
+    assert stream.getvalue()[:6] == b"before"
+    assert stream.getvalue()[6:] == written({"large": _large([])})
+
+
+@pytest.mark.parametrize("size", [9_999_999, 10_000_001])
+def test_content_of_another_size_than_was_said_is_no_entry(size: int) -> None:
+    """Shorter or longer: an error, and no archive."""
+    with pytest.raises(FixityError):
+        written({"large": _large([], size=size)})
