@@ -58,12 +58,10 @@ class Versions(Part):
             if row.file_count > len(listed) or any((f.poid, f.version) != (row.poid, row.version) for f in listed):
                 raise ValueError(f"the files are not those of {row.poid} version {row.version}")
         with writing(self._engine) as connection:
-            there = _existing(connection, wanted)
-            for row, listed, _ in entries:
-                if known := there.get((row.poid, row.version)):
-                    _refuse_other(connection, row, listed, known)
-            new = [entry for entry in entries if (entry[0].poid, entry[0].version) not in there]
+            new = _not_there(connection, entries)
             _end_claims(connection, [row for row, _, _ in new])
+            # Whoever ended such a claim while we waited for it has entered the version by now.
+            new = _not_there(connection, new)
             _insert_new(connection, new)
             return len(new)
 
@@ -240,6 +238,15 @@ def _existing(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict
         for row in to_rows(VersionRow, connection.execute(_AMONG, these(chunk)).mappings()):
             found[row.poid, row.version] = row
     return found
+
+
+def _not_there(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries whose versions are not there; raises ConcurrentChangeError when one is, with other facts."""
+    there = _existing(connection, [(row.poid, row.version) for row, _, _ in entries])
+    for row, listed, _ in entries:
+        if known := there.get((row.poid, row.version)):
+            _refuse_other(connection, row, listed, known)
+    return [entry for entry in entries if (entry[0].poid, entry[0].version) not in there]
 
 
 def _refuse_other(connection: Connection, row: VersionRow, listed: Sequence[FileRow], known: VersionRow) -> None:

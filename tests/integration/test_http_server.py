@@ -219,9 +219,11 @@ def test_idle_connections_hold_no_thread(tmp_path: Path) -> None:
 
 
 def test_the_status_tells_how_the_scheduler_fares(server: Server) -> None:
-    """Every job has run without failure."""
+    """Every job has run without failure; renewals, which are looked at once in a long while, need not have yet."""
     deposit(server)
-    eventually(lambda: all(job["runs"] for job in jobs_told(server).values()), "every job has run")
+    often = jobs_told(server).keys() - {"renew"}
+    assert len(often) == 3
+    eventually(lambda: all(jobs_told(server)[name]["runs"] for name in often), "every job has run")
 
     assert {job["last_error"] for job in jobs_told(server).values()} == {None}
 
