@@ -3,8 +3,9 @@
 Rules kept here
  * What earlier runs left unwritten is written out before the clock starts.
  * Memory is the sum of the resident sets of the process and all its descendants, looked at every 20 ms;
-   pages that two processes share count twice, so the sum errs upwards. The kernel's own record of the
-   largest process counts too, so that a peak between two looks is not lost.
+   pages that two processes share count twice, so the sum errs upwards. The kernel's own record of each
+   process's peak counts too, so that a peak between two looks is not lost. (Not `ru_maxrss`, which is
+   no less than what the process that started the command had resident.)
  * A command that fails ends the benchmark with the end of what it said.
 """
 
@@ -21,7 +22,6 @@ from pathlib import Path
 from benchmarks.figures import BenchmarkError, Outcome
 
 LOOK = 0.02
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class TreeMemory:
@@ -47,16 +47,24 @@ class TreeMemory:
 
 
 def _tree_bytes(pid: int) -> int:
-    total, waiting = 0, [pid]
+    """What the tree has resident now, or the peak of its largest process where that is more."""
+    total, largest, waiting = 0, 0, [pid]
     while waiting:
         one = waiting.pop()
         try:
-            total += int(Path(f"/proc/{one}/statm").read_text("ascii").split()[1]) * _PAGE
+            status = Path(f"/proc/{one}/status").read_text("ascii", "replace")
+            figures = dict(line.split(":", 1) for line in status.splitlines() if line.startswith(("VmHWM", "VmRSS")))
+            total += _kilobytes(figures["VmRSS"])
+            largest = max(largest, _kilobytes(figures["VmHWM"]))
             for task in Path(f"/proc/{one}/task").iterdir():
                 waiting += [int(child) for child in (task / "children").read_text("ascii").split()]
-        except (OSError, IndexError):
+        except (OSError, KeyError):
             continue  # it has ended meanwhile
-    return total
+    return max(total, largest)
+
+
+def _kilobytes(said: str) -> int:
+    return int(said.split()[0]) * 1024
 
 
 def settle() -> None:
@@ -83,9 +91,8 @@ def run(
             stderr=err,
         )
         with TreeMemory(process.pid) as memory:
-            _, status, usage = os.wait4(process.pid, 0)
+            process.wait()
             seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             err.seek(0)
             said = err.read()[-2000:].decode("utf-8", "replace")
@@ -93,7 +100,7 @@ def run(
             raise BenchmarkError(f"exit {process.returncode} of: {words}\n{said}")
         out.seek(0)
         said = out.read().decode("utf-8", "replace")
-    return Outcome(seconds, max(memory.peak_bytes, usage.ru_maxrss * 1024)), said
+    return Outcome(seconds, memory.peak_bytes), said
 
 
 def run_all(commands: Sequence[Sequence[str | Path]], *, cwd: Path, environment: Mapping[str, str]) -> Outcome:

@@ -59,14 +59,16 @@ def test_a_command_that_fails_ends_the_benchmark(tmp_path: Path) -> None:
 
 
 def test_memory_is_that_of_the_whole_tree(tmp_path: Path) -> None:
-    """A child of a child counts."""
+    """A child of a child counts; what the process that measures has resident does not."""
     from benchmarks import measuring
+
+    ours = b"x" * 400_000_000
 
     child = "import time; block = b'x' * 90_000_000; time.sleep(0.5)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
     outcome, _ = measuring.run([sys.executable, "-c", parent], cwd=tmp_path)
 
-    assert 90e6 < outcome.peak_bytes < 400e6
+    assert 90e6 < outcome.peak_bytes < len(ours)
     assert outcome.seconds > 0.5
 
 
