@@ -4,7 +4,7 @@ Rules kept here
  * Each submission is answered once, in their order; a refusal takes its place and keeps nobody out.
  * At most two groups are under way: one that is being written and one that waits for its turn.
  * Whoever is interrupted leaves nothing half done and nobody unanswered: what was begun is finished and
-   told, and only then the interruption goes on.
+   told, and only then the interruption goes on. Ctrl-C is held while a group is begun, finished and told.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from archive_core.committing import Answer, Committing, StartedGroup
 from archive_core.errors import ArchiveError
+from archive_core.interruption import interruption_held
 from archive_core.lifecycle import PreparedSubmission
 
 S = TypeVar("S")
@@ -48,12 +49,14 @@ def deposit_in_groups(
         for prepared in _groups(submissions, prepare):
             refused = [item if isinstance(item, ArchiveError) else None for item in prepared]
             accepted = [item for item in prepared if isinstance(item, PreparedSubmission)]
-            under_way.append(_Bulk(refused, committing.start(accepted)))
-            if len(under_way) > 1:
-                _finish_first(under_way, committing, tell)
+            with interruption_held():
+                under_way.append(_Bulk(refused, committing.start(accepted)))
+                if len(under_way) > 1:
+                    _finish_first(under_way, committing, tell)
     finally:
-        while under_way:
-            _finish_first(under_way, committing, tell)
+        with interruption_held():
+            while under_way:
+                _finish_first(under_way, committing, tell)
 
 
 def _groups(

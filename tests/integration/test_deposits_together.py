@@ -1,5 +1,7 @@
 """Deposits that share the durable steps: each is answered for itself, on both databases."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,6 +178,29 @@ def test_what_was_begun_is_finished_and_told_before_an_interruption_goes_on(
 
     assert [answer.poid for answer in acknowledged(answers)] == held(small)
     assert len(answers) == 4
+
+
+def test_an_interruption_while_answers_are_told_loses_none(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle of the answers to the first group: those to both groups come, once and in their order."""
+    monkeypatch.setattr("archive_core.bulk.GROUP", 3)
+    answers: list[Answer] = []
+    given: list[int] = []
+
+    def submissions() -> Iterator[SubmissionObject]:
+        for number in range(30):
+            given.append(number)
+            yield small.submission({"a": b"%d" % number})
+
+    def tell(answer: Answer) -> None:
+        if len(answers) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        answers.append(answer)
+
+    with pytest.raises(KeyboardInterrupt):
+        small.archive.deposit_many(submissions(), actor=OPERATOR, tell=tell)
+
+    assert len(answers) == len(given) == 6
+    assert [answer.poid for answer in acknowledged(answers)] == held(small)
 
 
 def test_a_crowd_shares_durable_steps_and_each_gets_its_own_answer(world: World) -> None:
