@@ -29,7 +29,9 @@ from sqlalchemy.engine import make_url
 from api.settings import SETTINGS_FILE, ArchiveSettings
 from archive_core.archive import Archive
 from archive_core.errors import ArchiveError, ConcurrentChangeError, IdempotencyConflictError
+from archive_core.identifiers import BATCH, RENEWAL, TRAIL, TRAIL_DETAIL, PoidMint, storage_object_for, system_object
 from archive_core.lifecycle import Acknowledgement, Status
+from archive_core.ocfl.layout import HashAndIdLayout
 from archive_core.renewal.running import ALL, RenewalRequest
 from policies.renewal_values import RenewalKind
 from tests.fakes.database import watch
@@ -87,6 +89,29 @@ def prepare(folder: Path, url: str = "sqlite:///catalogue.sqlite3", server: Post
     return Prepared(world.home, url, world.told, world.clock.now(), server)
 
 
+class ApartMint(PoidMint):
+    """Mints POIDs whose objects each need a new directory in the stores, so that a story has the same number of
+    steps each time that it is told."""
+
+    def __init__(self, store: Path) -> None:
+        super().__init__()
+        self._taken = {path.name for path in store.iterdir()}
+        numbered = (
+            system_object(kind, number) for kind in (BATCH, RENEWAL, TRAIL, TRAIL_DETAIL) for number in range(1, 9)
+        )
+        self._taken.update(map(self._directory, numbered))
+
+    @staticmethod
+    def _directory(object_id: str) -> str:
+        return HashAndIdLayout().object_path(object_id).split("/")[0]
+
+    def mint(self, at: datetime) -> str:
+        while (directory := self._directory(storage_object_for(poid := super().mint(at)))) in self._taken:
+            continue
+        self._taken.add(directory)
+        return poid
+
+
 class Trial(World):
     """A world over a home that is there already."""
 
@@ -96,6 +121,11 @@ class Trial(World):
         self.settings = ArchiveSettings.load(folder / "home")
         self.told = {poid: list(versions) for poid, versions in told.items()}
         self.archive = self.open()
+
+    def open(self, *, create: bool = False) -> Archive:
+        archive = super().open(create=create)
+        archive._deposit._mint = ApartMint(self.store("one"))
+        return archive
 
     @property
     def first(self) -> str:
