@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from archive_core.digests import hash_bytes
 from archive_core.findings import Finding, SubIndication, Verdict
 from signing import ber
-from signing.certificates import load_certificate
+from signing.certificates import load_certificate, same_name
 from signing.judgement import Judgement, malformed, reading
 from signing.signature_math import (
     SignatureScheme,
@@ -269,7 +269,9 @@ def _is_named(certificate: x509.Certificate, sid: cms.SignerIdentifier) -> bool:
     if sid.name == "subject_key_identifier":
         return bool(certificate.key_identifier == sid.chosen.native)
     named = sid.chosen
-    return bool(named["serial_number"].native == certificate.serial_number and named["issuer"] == certificate.issuer)
+    if named["serial_number"].native != certificate.serial_number:
+        return False
+    return same_name(named["issuer"], certificate.issuer)
 
 
 def _check_value(

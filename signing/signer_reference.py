@@ -16,6 +16,7 @@ from asn1crypto import core, tsp, x509
 
 from archive_core.digests import hash_bytes
 from archive_core.findings import Finding
+from signing.certificates import same_name
 from signing.judgement import malformed, reading
 from signing.signature_math import digest_name
 
@@ -35,7 +36,9 @@ class SignerReference:
         if self.issuer_serial is None:
             return True
         names = [name.chosen for name in self.issuer_serial["issuer"] if name.name == "directory_name"]
-        return self.issuer_serial["serial_number"].native == certificate.serial_number and certificate.issuer in names
+        if self.issuer_serial["serial_number"].native != certificate.serial_number:
+            return False
+        return any(same_name(certificate.issuer, name) for name in names)
 
 
 def signer_references(attributes: Mapping[str, tuple[bytes, ...]]) -> tuple[list[SignerReference], tuple[Finding, ...]]:

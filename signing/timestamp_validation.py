@@ -29,7 +29,7 @@ from asn1crypto import core, x509
 from archive_core.findings import Finding, SubIndication, Verdict
 from archive_core.ports import TokenAssessment, ValidationData
 from signing.certificate_path import Trust, TrustedPath, check_signing_time
-from signing.certificates import load_certificate, name_of
+from signing.certificates import load_certificate, name_of, same_name
 from signing.cms import CheckedSignature, SignedMessage, check_signed_message, parse_signed_message
 from signing.judgement import PARSER_ERRORS, Judgement, reading, unsupported
 from signing.suitability import Algorithms, UsedSignature, algorithms_of, check_algorithms
@@ -227,7 +227,7 @@ def _remarks(message: SignedMessage, info: TstInfo, signer: x509.Certificate) ->
 
 def _names(name: x509.GeneralName, certificate: x509.Certificate) -> bool:
     alternative = certificate.subject_alt_name_value
-    if name.name == "directory_name" and name.chosen == certificate.subject:
+    if name.name == "directory_name" and same_name(name.chosen, certificate.subject):
         return True
     if alternative is None or isinstance(alternative, core.Void):
         return False

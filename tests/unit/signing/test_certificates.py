@@ -1,0 +1,72 @@
+"""Certificates are read once a thread, and names are compared as RFC 5280 asks."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from asn1crypto import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from signing import certificates
+from signing.certificates import load_certificate, same_name
+from tests.unit.signing import forge
+
+
+@pytest.fixture
+def der() -> bytes:
+    """A certificate that no other test has met."""
+    start = forge.NOW
+    return forge.authority("met", start=start, end=start + forge.YEAR).certificate.public_bytes(Encoding.DER)
+
+
+def test_a_certificate_that_was_met_is_not_read_again(der: bytes) -> None:
+    """Within one thread; other octets are another certificate."""
+    assert load_certificate(der) is load_certificate(bytes(bytearray(der)))
+
+
+def test_threads_do_not_share_what_they_parse_on_demand(der: bytes) -> None:
+    """Each has its own, with the same octets."""
+    with ThreadPoolExecutor(1) as other:
+        theirs = other.submit(load_certificate, der).result()
+
+    assert theirs is not load_certificate(der)
+    assert theirs.dump() == load_certificate(der).dump() == der
+
+
+def test_what_is_remembered_is_bounded(der: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that was not met for longest goes; a large one never stays."""
+    monkeypatch.setattr(certificates, "_REMEMBERED", 1)
+    first = load_certificate(der)
+    start = forge.NOW
+    load_certificate(
+        forge.authority("another", start=start, end=start + forge.YEAR).certificate.public_bytes(Encoding.DER)
+    )
+    assert load_certificate(der) is not first
+
+    monkeypatch.setattr(certificates, "_REMEMBERED_BYTES", len(der) - 1)
+    certificates._met.certificates.clear()
+    assert load_certificate(der) is not load_certificate(der)
+
+
+@pytest.mark.parametrize("cut", [1, 40, 200])
+def test_what_is_no_certificate_is_refused_each_time(der: bytes, cut: int) -> None:
+    """Nothing that was refused is remembered as good."""
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not a certificate that can be read"):
+            load_certificate(der[:-cut])
+
+
+def test_names_in_other_characters_and_letters_are_the_same() -> None:
+    """PrintableString and UTF8String, capital and small letters (RFC 5280 7.1)."""
+    first = x509.Name.build({"common_name": "Time Stamp Unit"})
+    printable = x509.Name.build({"common_name": "time stamp  UNIT"}, use_printable=True)
+
+    assert first.dump() != printable.dump()
+    assert same_name(first, printable)
+
+
+@pytest.mark.parametrize("other", ["Time Stamp Unit 2", "TimeStampUnit", ""])
+def test_other_names_are_not_the_same(other: str) -> None:
+    """Also where they begin alike."""
+    assert not same_name(x509.Name.build({"common_name": "Time Stamp Unit"}), x509.Name.build({"common_name": other}))
