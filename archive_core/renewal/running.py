@@ -5,7 +5,8 @@ The rules it follows
  * Before anything is renewed, the clock is judged by the newest time-stamp held, and where that is long ago
    by a fresh one.
  * What is due by mistake is due all at once: above a share of the holding, only what cannot wait runs unasked
-   (`policies.renewal_guard`). An operator's `--all` is the confirmation.
+   (`policies.renewal_guard`). An operator's `--all` is the confirmation: it renews every time-stamp, and does the
+   hash-tree renewals that are due.
  * A round that was missed is made up for by the next one: needs do not go away by themselves.
 """
 
@@ -121,15 +122,20 @@ class Renewing:
 
     def _run_all(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
         self._require_clock(request.tsa)
-        reason = f"ordered by an operator on {self.means.clock.now():%Y-%m-%d}"
-        targets = [Target(head.batch, head.line, reason) for head in self.means.catalogue.heads()]
+        at = self.means.clock.now()
+        heads = self.means.catalogue.heads()
+        reason = f"ordered by an operator on {at:%Y-%m-%d}"
+        targets = [Target(head.batch, head.line, reason) for head in heads]
         if request.kind is RenewalKind.HASH_TREE:
             if request.algorithm is None:
                 raise UsageError("a hash-tree renewal of everything needs the digest to move to")
             views = self._rehash(request, targets, request.algorithm, actor, progress)
-        else:
-            views = self._renew(request, targets, actor, progress)
-        return RenewalResult(tuple(views), dry_run=request.dry_run)
+            return RenewalResult(tuple(views), dry_run=request.dry_run)
+        due = self._due(heads, at) if request.kind is None else []
+        views = self._renew(request, targets, actor, progress)
+        views += self._move(request, [need for need in due if need.blocked is None], actor, progress)
+        blocked = tuple(need for need in due if need.blocked is not None and need.kind is RenewalKind.HASH_TREE)
+        return RenewalResult(tuple(views), blocked=blocked, dry_run=request.dry_run)
 
     def _run_due(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
         at = self.means.clock.now()
@@ -141,13 +147,7 @@ class Renewing:
         stamped = [need for need in allowed.run if need.kind is RenewalKind.TIMESTAMP]
         targets = [Target(need.batch, need.line, str(need.reason), need.restart_from) for need in stamped]
         views = self._renew(request, targets, actor, progress) if request.kind is not RenewalKind.HASH_TREE else []
-        moving: dict[str, list[Target]] = {}
-        for need in allowed.run:
-            digest = request.algorithm or need.digest
-            if need.kind is RenewalKind.HASH_TREE and digest is not None:
-                moving.setdefault(digest, []).append(Target(need.batch, need.line, str(need.reason)))
-        for digest, listed in sorted(moving.items()):
-            views += self._rehash(request, listed, digest, actor, progress)
+        views += self._move(request, allowed.run, actor, progress)
         if allowed.question is not None and not request.dry_run:
             self._alarm("mass-renewal", str(allowed.question), actor)
         return RenewalResult(
@@ -157,6 +157,21 @@ class Renewing:
             waiting=len(allowed.ask),
             dry_run=request.dry_run,
         )
+
+    def _move(
+        self, request: RenewalRequest, needs: Sequence[RenewalNeed], actor: Actor, progress: Progress
+    ) -> list[RenewalView]:
+        """The hash-tree renewals among the needs, each to the digest that it asks for."""
+        moving: dict[str, list[Target]] = {}
+        for need in needs:
+            digest = request.algorithm or need.digest
+            if need.kind is RenewalKind.HASH_TREE and digest is not None:
+                moving.setdefault(digest, []).append(Target(need.batch, need.line, str(need.reason)))
+        return [
+            view
+            for digest, listed in sorted(moving.items())
+            for view in self._rehash(request, listed, digest, actor, progress)
+        ]
 
     def _renew(
         self, request: RenewalRequest, targets: Sequence[Target], actor: Actor, progress: Progress

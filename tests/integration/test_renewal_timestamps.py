@@ -378,7 +378,14 @@ def test_what_is_due_all_at_once_waits_for_a_word(tmp_path: Path) -> None:
     assert result.waiting == 12
     assert result.views == ()
     assert not result.is_complete
-    good(world.rehash("sha3-512"))
+    confirmed = good(world.renew())
+    assert [(view.kind, view.digest, view.batches) for view in confirmed.views] == [
+        ("timestamp", "sha512", 12),
+        ("hash-tree", "sha3-512", 12),
+    ]
+    again = world.renew(which="due")
+    assert (again.question, again.views) == (None, ())
+    world.prove(bundles=False, stores=False)
     world.archive.close()
 
 
