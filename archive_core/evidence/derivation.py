@@ -7,7 +7,9 @@ Rules kept here
    digest algorithm of every stamp stated, without parameters (RFC 5754 2), and listed once in the
    order of first use; the object's group alone in the first list, sorted; one sibling in each list
    that follows.
- * Tokens, and chains of a record that is continued (prefix), enter as the octets they are.
+ * Tokens, and chains of a record that is continued (prefix), enter as the octets they are: all around them is
+   put together by hand, and no encoder sees them. (A schema-aware one parses and encodes them again, which takes
+   half a second for some, and is one setting away from another order of their sets.)
  * What is derived has been checked against the limits of the reader and against its own tokens:
    a record that could not be read or whose roots do not meet is never handed out.
 """
@@ -18,17 +20,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from asn1crypto import cms, core
+from asn1crypto import core
 
 from archive_core.digests import OID_OF_DIGEST
 from archive_core.errors import EvidenceBrokenError, MalformedEvidenceError
-from archive_core.evidence import der, ers
+from archive_core.evidence import der
 from archive_core.evidence.hash_tree import reduced_root
 from archive_core.evidence.record import MAX_CHAINS, MAX_HASHES, MAX_LISTS, MAX_STAMPS, EvidenceRecord
 from archive_core.evidence.token import parse_token
 
 DERIVATION_VERSION = 1
 """The version that new batches are derived with."""
+
+_VERSION_1 = bytes.fromhex("020101")
+"""EvidenceRecord.version as INTEGER."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,75 +67,56 @@ def derive_record(
     its algorithms are listed first. Raises ValueError for an unknown version or inputs beyond the
     reader's limits, and EvidenceBrokenError when a tree does not meet the imprint of its token.
     """
-    if version != 1:
-        raise ValueError(f"derivation version {version} is unknown")
+    _require_known(version)
     earlier = prefix.chains if prefix else ()
     stamps = sum(len(chain.stamps) for chain in earlier) + sum(map(len, chains))
     if not chains or not all(chains) or len(earlier) + len(chains) > MAX_CHAINS or stamps > MAX_STAMPS:
         raise ValueError("a record needs chains, and a chain needs stamps, within limits")
     algorithms = list(prefix.digest_algorithms) if prefix else []
     algorithms += [stamp.digest_algorithm for chain in chains for stamp in chain]
-    sequence = ers.ArchiveTimeStampSequence(
-        [ers.ArchiveTimeStampChain.load(chain.raw) for chain in earlier] + [_chain(chain) for chain in chains]
+    return der.wrap(
+        der.SEQUENCE,
+        _VERSION_1,
+        der.wrap(der.SEQUENCE, *(der.wrap(der.SEQUENCE, _oid(name)) for name in dict.fromkeys(algorithms))),
+        der.wrap(der.SEQUENCE, *(chain.raw for chain in earlier), *map(_chain, chains)),
     )
-    record = ers.EvidenceRecord(
-        {
-            "version": 1,
-            "digest_algorithms": [_algorithm(name) for name in dict.fromkeys(algorithms)],
-            "archive_time_stamp_sequence": sequence,
-        }
-    )
-    return bytes(record.dump())
 
 
 def derive_sequence(chains: Sequence[Sequence[StampInput]], *, version: int = DERIVATION_VERSION) -> bytes:
     """The DER ArchiveTimeStampSequence of these chains: `atsc` of 5.2(3), as `derive_record` writes it.
 
-    For many records of one batch, whose later stamps are the same: the octets of a stamp are made once.
     Raises as `derive_record`."""
+    _require_known(version)
+    return der.wrap(der.SEQUENCE, *map(_chain, chains))
+
+
+def _require_known(version: int) -> None:
     if version != 1:
         raise ValueError(f"derivation version {version} is unknown")
-    made = []
-    for chain in chains:
-        if len({stamp.digest_algorithm for stamp in chain}) != 1:
-            raise ValueError("a chain has one digest algorithm (RFC 4998 5.2)")
-        made.append(der.wrap(der.SEQUENCE, *(_stamp_octets(stamp) for stamp in chain)))
-    return der.wrap(der.SEQUENCE, *made)
+
+
+def _chain(stamps: Sequence[StampInput]) -> bytes:
+    """An ArchiveTimeStampChain."""
+    if len({stamp.digest_algorithm for stamp in stamps}) != 1:
+        raise ValueError("a chain has one digest algorithm (RFC 4998 5.2)")
+    return der.wrap(der.SEQUENCE, *map(_stamp, stamps))
 
 
 @lru_cache(maxsize=256)
-def _stamp_octets(stamp: StampInput) -> bytes:
-    """An ArchiveTimeStamp, put together by hand; `tests` hold it against `_stamp`."""
-    _check_root(stamp)
-    algorithm = der.wrap(der.context(0), core.ObjectIdentifier(OID_OF_DIGEST[stamp.digest_algorithm]).dump())
-    lists = der.wrap(der.context(2), *map(_list, stamp.reduced_hash_tree))
-    return der.wrap(der.SEQUENCE, algorithm, lists, stamp.token)
-
-
-def _chain(stamps: Sequence[StampInput]) -> ers.ArchiveTimeStampChain:
-    if len({stamp.digest_algorithm for stamp in stamps}) != 1:
-        raise ValueError("a chain has one digest algorithm (RFC 4998 5.2)")
-    return ers.ArchiveTimeStampChain([_stamp(stamp) for stamp in stamps])
-
-
-def _stamp(stamp: StampInput) -> ers.ArchiveTimeStamp:
+def _stamp(stamp: StampInput) -> bytes:
+    """An ArchiveTimeStamp; made once for the many records of a batch, whose later stamps are the same."""
     tree = stamp.reduced_hash_tree
     if len(tree) > MAX_LISTS or len(stamp.first_list) > MAX_HASHES:
         raise ValueError("a reduced hash tree is larger than its reader accepts")
     if len(set(stamp.first_list)) != len(stamp.first_list):
         raise ValueError("a data group holds each digest once")
     _check_root(stamp)
-    return ers.ArchiveTimeStamp(
-        {
-            "digest_algorithm": _algorithm(stamp.digest_algorithm),
-            "reduced_hashtree": ers.ReducedHashtree(contents=b"".join(map(_list, tree))),
-            "time_stamp": cms.ContentInfo.load(stamp.token),
-        }
-    )
+    algorithm = der.wrap(der.context(0), _oid(stamp.digest_algorithm))
+    return der.wrap(der.SEQUENCE, algorithm, der.wrap(der.context(2), *map(_list, tree)), stamp.token)
 
 
 def _list(values: Sequence[bytes]) -> bytes:
-    """A PartialHashtree, put together by hand: asn1crypto takes milliseconds over a path."""
+    """A PartialHashtree."""
     return der.wrap(der.SEQUENCE, *(der.wrap(der.OCTET_STRING, value) for value in values))
 
 
@@ -145,6 +131,7 @@ def _check_root(stamp: StampInput) -> None:
         raise EvidenceBrokenError("the hash tree of a record does not lead to the imprint of its token")
 
 
-def _algorithm(name: str) -> ers.DigestAlgorithm:
-    """An AlgorithmIdentifier without parameters; a name that is not ours is a dotted OID."""
-    return ers.DigestAlgorithm({"algorithm": OID_OF_DIGEST.get(name, name)})
+@lru_cache(maxsize=64)
+def _oid(name: str) -> bytes:
+    """What an AlgorithmIdentifier without parameters holds; a name that is not ours is a dotted OID."""
+    return bytes(core.ObjectIdentifier(OID_OF_DIGEST.get(name, name)).dump())
