@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -32,9 +33,20 @@ class JsonLines(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    """Lines are made before the lock is taken, so that threads wait for each other's writing alone."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        line = self.format(record) + self.terminator
+        with self.lock or nullcontext():
+            self.stream.write(line)
+            self.stream.flush()
+        return True
+
+
 def start_logging(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Send the program's entries to `stream` (standard error), each once."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Lines(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     logger = logging.getLogger(LOGGER)
     logger.handlers = [handler]
