@@ -85,11 +85,16 @@ class AuthoritySettings:
     trust_class: str = "test"
 
 
+SEAL_DIGESTS = ("sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")
+
+
 @dataclass(frozen=True, slots=True)
 class SealSettings:
-    """`key` is the address of the seal key: `local:` for the labelled software key of the home."""
+    """`key` is the address of the seal key: `local:` for the labelled software key of the home. `digest` is what new
+    seals digest with, one of `SEAL_DIGESTS`."""
 
     key: str = "local:"
+    digest: str = "sha512"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +269,10 @@ def _authority(table: _Table) -> AuthoritySettings:
 
 
 def _seal(table: _Table) -> SealSettings:
-    settings = SealSettings(table.take("key", str, "local:"))
+    settings = SealSettings(table.take("key", str, "local:"), table.take("digest", str, "sha512"))
     table.done()
+    if settings.digest not in SEAL_DIGESTS:
+        raise SettingsError(f"{SETTINGS_FILE} [seal]: digest is one of {', '.join(SEAL_DIGESTS)}")
     return settings
 
 

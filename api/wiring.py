@@ -261,6 +261,6 @@ def _sealer(settings: ArchiveSettings, trust: LocalTrust | None) -> Sealer:
     def build() -> Sealer:
         from signing.seals import SoftwareSealer  # loads pyHanko
 
-        return SoftwareSealer(key, test_trust=test_trust, validation_source=source)
+        return SoftwareSealer(key, test_trust=test_trust, validation_source=source, digest=settings.seal.digest)
 
     return DeferredSealer(build, test_trust=test_trust)

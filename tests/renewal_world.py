@@ -59,10 +59,21 @@ class MortalTsa:
     digest: str = "sha512"
 
     @classmethod
-    def born(cls, name: str, clock: Clock, *, years: float = 5, key: str = "p384", **options: Any) -> MortalTsa:
+    def born(
+        cls,
+        name: str,
+        clock: Clock,
+        *,
+        years: float = 5,
+        key: str = "p384",
+        root_years: float = 60,
+        root_key: str = "p256",
+        **options: Any,
+    ) -> MortalTsa:
         """A new authority with a root of its own, from now on."""
         at = clock.now()
-        root = forge.authority(f"{name} root {at:%Y}", start=at - YEAR, end=at + 60 * YEAR)
+        end = at + root_years * YEAR
+        root = forge.authority(f"{name} root {at:%Y}", start=at - YEAR, end=end, key=forge.new_key(root_key))
         return cls(name, clock, root, _unit(name, root, at, years, key), **options)
 
     def renew_unit(self, *, years: float = 5, key: str = "p384") -> None:
@@ -107,11 +118,11 @@ def _unit(name: str, root: forge.Identity, at: datetime, years: float, key: str)
 class RenewalWorld(World):
     """An archive whose two authorities are mortal."""
 
-    def __init__(self, folder: Path, *, years: float = 5, **options: Any) -> None:
+    def __init__(self, folder: Path, *, years: float = 5, start: datetime | None = None, **options: Any) -> None:
         self.mortal: dict[str, MortalTsa] = {}
         self._anchors: list[bytes] = []
         self.table: AlgorithmTable = current_algorithms()
-        super().__init__(folder)
+        super().__init__(folder, start=start)
         for name in ("local-tsa-1", "local-tsa-2"):
             self.found(MortalTsa.born(name, self.clock, years=years, **options))
         self.since: dict[tuple[str, int], datetime] = {}

@@ -68,11 +68,13 @@ class SwitchedAuthority:
 
 
 class World:
-    """An archive in a directory, on the catalogue that the URL names."""
+    """An archive in a directory, on the catalogue that the URL names, from now or another instant on."""
 
-    def __init__(self, folder: Path, url: str = "sqlite:///catalogue.sqlite3") -> None:
+    def __init__(
+        self, folder: Path, url: str = "sqlite:///catalogue.sqlite3", *, start: datetime | None = None
+    ) -> None:
         self.folder = folder
-        self.clock = SteppingClock(datetime.now(UTC))
+        self.clock = SteppingClock(start or datetime.now(UTC))
         self.settings = initialise_home(folder / "home", at=self.clock.now(), catalogue_url=url)
         self.archive = self.open(create=True)
         self.told: dict[str, list[tuple[Acknowledgement, dict[str, bytes]]]] = {}

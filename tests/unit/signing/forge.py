@@ -178,7 +178,8 @@ def crl(
         if reason is not None:
             entry = entry.add_extension(x509.CRLReason(reason), critical=False)
         builder = builder.add_revoked_certificate(entry.build())
-    return builder.sign(key or issuer.key, hashes.SHA256()).public_bytes(DER)
+    signing = key or issuer.key
+    return builder.sign(signing, _certificate_hash(signing)).public_bytes(DER)
 
 
 def ocsp(

@@ -18,7 +18,8 @@ from archive_core.ports import Seal, Sealer, ValidationData
 from policies.algorithms import current_algorithms
 from signing.cms import parse_signed_message
 from signing.keys import SigningKey, load_key
-from signing.local_trust import LocalTrust, create_local_trust
+from signing.local_keys import ML_DSA_65
+from signing.local_trust import LocalTrust, Making, create_local_trust
 from signing.seal_validation import SealVerifier
 from signing.seals import SoftwareSealer
 from tests.unit.signing import forge
@@ -132,6 +133,25 @@ def _signing_key(identity: forge.Identity) -> SigningKey:
 def _pkcs8(key: Any) -> bytes:
     encoding = serialization.NoEncryption()
     return bytes(key.private_bytes(forge.DER, serialization.PrivateFormat.PKCS8, encoding))
+
+
+@pytest.mark.parametrize(("year", "tag"), [(2049, 0x17), (2050, 0x18), (2086, 0x18)])
+def test_the_claimed_time_is_written_as_its_century_asks(tmp_path: Path, year: int, tag: int) -> None:
+    """RFC 5652 11.3: UTCTime until 2049, GeneralizedTime from 2050 on; such seals pass in their time."""
+    at = datetime(year, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+    made = create_local_trust(tmp_path / "trust", at=at, making=Making(ML_DSA_65))
+    key = load_key(made.seal_key_address, certificates=made.seal_certificate_file)
+    sealed = SoftwareSealer(key, validation_source=made.seal_validation_data, digest="sha3-512").seal(CONTENT, at=at)
+    (signer,) = cms.ContentInfo.load(sealed.der)["content"]["signer_infos"]
+    (time,) = [one["values"][0] for one in signer["signed_attrs"] if one["type"].native == "signing_time"]
+    found = verifier(made).assess_seal(
+        sealed.der, CONTENT, at=at + timedelta(seconds=5), data=made.seal_validation_data(at + timedelta(seconds=5))
+    )
+
+    assert time.chosen.dump()[0] == tag
+    assert time.native == at.replace(microsecond=0)
+    assert signer["digest_algorithm"]["algorithm"].native == "sha3_512"
+    assert found.verdict is Verdict.PASSED, found.message
 
 
 def test_sealing_works_where_an_event_loop_is_already_running(sealer: Sealer) -> None:
