@@ -27,11 +27,8 @@ from archive_core.evidence.hash_tree import group_leaf
 from archive_core.findings import Report, Step, Verdict, utc_text
 from archive_core.ocfl.plain import PlainObject
 from archive_core.packaging import DESCRIPTION
-from archive_core.plain_reading import Files
+from archive_core.plain_reading import Files, files_of
 from archive_core.proofs import Proofs
-
-MOST_FILES = 1000
-"""A version of more files is left to `assessment`: what is at hand at once stays small."""
 
 KEPT_BATCHES = 4
 _TRIES = 5
@@ -51,9 +48,7 @@ class MassProof:
 
     def files_of(self, rows: Sequence[VersionRow]) -> Mapping[str, Files]:
         """The files of those of the versions that can be proven here, by POID."""
-        return self._catalogue.first_files(
-            row.poid for row in rows if (row.version, row.ocfl_version) == (1, 1) and row.file_count <= MOST_FILES
-        )
+        return files_of(self._catalogue, rows)
 
     def batch_of(self, row: VersionRow, at: datetime) -> JudgedBatch | None:
         """The version's batch, judged as of `at`; None when it is not one of those that are judged once.

@@ -16,6 +16,7 @@ from threading import Event
 from typing import TypeVar
 
 from archive_core.admission import CONTENT_DIGEST
+from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
 from archive_core.errors import ArchiveError
 from archive_core.ocfl.plain import SMALL, PlainObject, read_plain
@@ -30,6 +31,9 @@ Rows = TypeVar("Rows")
 Begun = TypeVar("Begun")
 
 Algorithms = Callable[[VersionRow], Sequence[str]]
+
+MOST_FILES = 1000
+"""A version of more files is not read here: what is at hand at once stays small."""
 
 AHEAD = 2
 """Large objects that are read side by side; hashing them occupies a core each."""
@@ -112,6 +116,13 @@ class PlainReader:
             return [None if one is None else PlainObject(*one) for one in self._aside.read(asked)]
         except ArchiveError:
             return [None] * len(wanted)  # as above
+
+
+def files_of(catalogue: Catalogue, rows: Iterable[VersionRow]) -> dict[str, dict[str, tuple[str, str]]]:
+    """The files of those of the versions that may be plain, by POID."""
+    return catalogue.first_files(
+        row.poid for row in rows if (row.version, row.ocfl_version) == (1, 1) and row.file_count <= MOST_FILES
+    )
 
 
 def pages_ahead(pages: Iterable[Rows], begin: Callable[[Rows], Begun]) -> Iterator[Begun]:

@@ -122,13 +122,19 @@ def _list(values: Sequence[bytes]) -> bytes:
 
 def _check_root(stamp: StampInput) -> None:
     """4.2(5) read backwards: algorithm and root of the tree are those of the token's imprint."""
+    root = reduced_root(stamp.digest_algorithm, stamp.reduced_hash_tree)
+    if _imprint(stamp.token) != (stamp.digest_algorithm, root):
+        raise EvidenceBrokenError("the hash tree of a record does not lead to the imprint of its token")
+
+
+@lru_cache(maxsize=16)
+def _imprint(token: bytes) -> tuple[str, bytes]:
+    """Algorithm and value that a token is over; read once for the many records of a batch."""
     try:
-        info = parse_token(stamp.token)
+        info = parse_token(token)
     except MalformedEvidenceError as error:
         raise EvidenceBrokenError("the time-stamp token of a record cannot be read") from error
-    root = reduced_root(stamp.digest_algorithm, stamp.reduced_hash_tree)
-    if (info.imprint_algorithm, info.imprint) != (stamp.digest_algorithm, root):
-        raise EvidenceBrokenError("the hash tree of a record does not lead to the imprint of its token")
+    return info.imprint_algorithm, info.imprint
 
 
 @lru_cache(maxsize=64)

@@ -5,12 +5,14 @@ Rules kept here
    in that chain's own digest: for the first chain the digests of the description, for a later one the values
    h' = H(h || ha) of its renewal. Only then is the new digest worth anything.
  * What does not agree, or has no good copy left, is named and drops out: it is never sealed again.
+ * Digests of bytes that others have read (`plain`) are only taken when they are what the newest chain is about;
+   nothing drops out because of them.
  * A store that is away is no damage: its error passes, and the batch waits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from archive_core.admission import CONTENT_DIGEST
 from archive_core.batch_reading import StoredBatch
@@ -20,7 +22,7 @@ from archive_core.description import Description
 from archive_core.digests import Digest, MultiHasher, hash_bytes
 from archive_core.errors import DamageError, EvidenceBrokenError, MalformedDocumentError, UnknownObjectError
 from archive_core.evidence.derivation import derive_sequence
-from archive_core.evidence.hash_tree import renewed_hash
+from archive_core.evidence.hash_tree import group_leaf, renewed_hash
 from archive_core.measure import CHUNK_SIZE
 from archive_core.packaging import DESCRIPTION
 from archive_core.proofs import version_chains
@@ -51,6 +53,28 @@ class Examining:
         new = {found[self._subject.new_digest].value for found in digests.values()}
         return Examined(initial, tuple(sorted(new)))
 
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The digests in which a data object is read."""
+        subject = self._subject
+        return tuple(sorted({CONTENT_DIGEST, subject.initial, subject.digest, subject.new_digest}))
+
+    def plain(self, leaf: int, files: Mapping[str, Mapping[str, str]]) -> Examined | None:
+        """A member whose files were all read, with the digests (hexadecimal) of each; None when they are not
+        what the batch and the newest chain are about, or when it has dropped out."""
+        if self._line.dropped_from(leaf) is not None:
+            return None
+        subject, tree = self._subject, self._batch.formed.trees[self._line.line.line]
+        initial, now, new = (
+            tuple(sorted({bytes.fromhex(digests[name]) for digests in files.values()}))
+            for name in (subject.initial, subject.digest, subject.new_digest)
+        )
+        if group_leaf(subject.initial, initial) != tree.leaf(leaf):
+            return None
+        siblings = (*tree.path(leaf), self._batch.formed.seal_leaf(subject.initial))
+        chains = self._line.chains(leaf, initial, siblings)
+        return Examined(initial, new) if self._agrees(set(now), chains) else None
+
     def seal(self) -> Examined:
         """The group of statement and seal, whose bytes were verified when the batch was read."""
         formed = self._batch.formed
@@ -77,15 +101,18 @@ class Examining:
         """Raises `EvidenceBrokenError` unless the newest chain is about these very bytes."""
         digest = self._subject.digest
         held = {found[digest].value for found in digests.values()}
-        chains = version_chains(self._batch, self._line, leaf, description)
-        expected = set(chains[-1][0].first_list)
-        if len(chains) > 1:
-            before = _hash_before(digest, chains)
-            held = {renewed_hash(digest, value, before) for value in held}
-        if held != expected:
+        if not self._agrees(held, version_chains(self._batch, self._line, leaf, description)):
             raise EvidenceBrokenError(
                 f"what is stored does not have the {digest} digests that its evidence is about: it is not renewed"
             )
+
+    def _agrees(self, held: Set[bytes], chains: Chains) -> bool:
+        """Whether the newest chain is about the documents with these digests."""
+        if len(chains) > 1:
+            digest = self._subject.digest
+            before = _hash_before(digest, chains)
+            held = {renewed_hash(digest, value, before) for value in held}
+        return held == set(chains[-1][0].first_list)
 
 
 def _hash_before(digest: str, chains: Chains) -> bytes:

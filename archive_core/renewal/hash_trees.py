@@ -14,9 +14,8 @@ The rules it follows
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -45,18 +44,13 @@ from archive_core.renewal.forming import FORMING, Formed, Packed, finish_waiting
 from archive_core.renewal.gathering import Gathering, covered_chains
 from archive_core.renewal.journal import DigestJournal, Examined, Subject, read_journal
 from archive_core.renewal.means import LEASE, Means, Obstacle, RenewalView, Target, require_not_paused
+from archive_core.renewal.rereading import Budget, Rereading
 
 READING = "hash-tree-renewal"
 """The lease of phase 1: reading a holding once is enough."""
 
 MOST_LEAVES = 500_000
 """Data objects under one time-stamp: what is held of them in memory is about 400 bytes each."""
-
-WINDOW = 64
-"""Data objects that are read side by side between two looks at lease and journal."""
-
-WINDOW_BYTES = 256 * 1024**2
-"""Bytes after which a window ends early: so much is read again after a crash, at the most, beside one object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +159,32 @@ class HashTreeRenewal:
         subject = _subject(move, batch, line)
         examining = Examining(self._content, batch, line, subject)
         journal = DigestJournal(subject, self._means.workspace)
+        count = len(batch.formed.members)
         try:
             rows = self._members(move.head.batch, journal.count)
-            count = len(batch.formed.members)
-            with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="renewal") as pool:
-                for window in _windows(rows):
+            with closing(self._rereading(examining, count - journal.count)) as reading:
+                for window in reading.windows(rows, journal.count):
                     progress("hashing", before + journal.count, total)
                     require_not_paused(self._means.catalogue)
-                    self._means.holder.renew()
-                    first = journal.count
-                    _journalled(journal, pool.map(examining.version, window, range(first, first + len(window))))
+                    _journalled(journal, window)
             if journal.count == count:
                 journal.append([examining.seal()])
         finally:
             journal.close()
+
+    def _rereading(self, examining: Examining, expected: int) -> Rereading:
+        def keep() -> None:
+            require_not_paused(self._means.catalogue)
+            self._means.holder.renew()
+
+        return Rereading(
+            catalogue=self._means.catalogue,
+            root=self._means.copies.roots[0],
+            examining=examining,
+            keep=keep,
+            expected=expected,
+            budget=Budget(self._means.bytes_per_second),
+        )
 
     def _members(self, batch: int, start: int) -> Iterator[VersionRow]:
         """The versions of a batch in leaf order, from a leaf on."""
@@ -293,20 +299,6 @@ class HashTreeRenewal:
     def _tsa_of(self, head: HeadRow) -> str:
         number = number_of(head.storage_object, RENEWAL)
         return head.tsa if number is None else self._means.catalogue.renewal(number).tsa
-
-
-def _windows(rows: Iterator[VersionRow]) -> Iterator[list[VersionRow]]:
-    """What is read between two looks at journal and lease: few objects, and not too many bytes."""
-    window: list[VersionRow] = []
-    size = 0
-    for row in rows:
-        window.append(row)
-        size += row.size
-        if len(window) >= WINDOW or size >= WINDOW_BYTES:
-            yield window
-            window, size = [], 0
-    if window:
-        yield window
 
 
 def _journalled(journal: DigestJournal, results: Iterator[Examined]) -> None:

@@ -28,7 +28,7 @@ _PAUSED = "renewal-paused"
 class Means:
     """The collaborators of every renewal. `workspace` is a folder for what a renewal has to keep on this
     machine meanwhile; losing it costs work and no evidence. `news` is what was reported of authorities, by
-    name."""
+    name; `bytes_per_second` is how fast documents may be read for a hash-tree renewal, None for as fast as possible."""
 
     clock: Clock
     catalogue: Catalogue
@@ -43,6 +43,7 @@ class Means:
     on_damage: DamageListener
     workspace: Path
     news: Mapping[str, StatusChange] = field(default_factory=dict)
+    bytes_per_second: int | None = None
 
     @property
     def offered(self) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,10 @@ from archive_core.evidence.record import EvidenceRecord, parse_record
 from archive_core.evidence.verification import assess_record
 from archive_core.findings import Report, Verdict
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.plain_reading import PlainReader
 from archive_core.proofs import version_chains
+from archive_core.renewal import rereading
 from archive_core.renewal.examining import Examining
-from archive_core.renewal.hash_trees import WINDOW
 from policies.renewal_values import RenewalKind
 from tests.renewal_world import RenewalWorld, facts, good
 from tests.world import OPERATOR
@@ -116,16 +118,19 @@ def test_redundant_lines_never_end_on_one_digest(world: RenewalWorld) -> None:
     world.prove(bundles=False, stores=False)
 
 
-def test_many_objects_are_read_side_by_side_and_keep_their_places(tmp_path: Path) -> None:
+def test_many_objects_are_read_side_by_side_and_keep_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More than one window of objects: every one is proven by its own values."""
+    monkeypatch.setattr(rereading, "WINDOW", 8)
     world = RenewalWorld(tmp_path)
-    for number in range(WINDOW + 7):
+    for number in range(37):
         world.deposit({"n.txt": b"%d" % number})
     world.preserve()
     (renewed,) = facts(good(world.rehash("sha384")))
 
-    assert renewed["documents"] == WINDOW + 7
-    for poid in sorted(world.told)[:: WINDOW // 4]:
+    assert renewed["documents"] == 37
+    for poid in sorted(world.told)[::5]:
         assert world.archive.verify(poid, actor=OPERATOR).verdict is Verdict.PASSED
     world.archive.close()
 
@@ -319,16 +324,20 @@ def test_reading_goes_on_where_it_was_broken_off(world: RenewalWorld, monkeypatc
     last = world.archive.catalogue.batches()[-1].number
     read: list[tuple[str, int]] = []
     most = [30]
-    content = type(world.archive._content)
-    stream = content.stream
+    one, version = PlainReader._one, Examining.version
 
-    def counted(self: Any, row: Any, path: str, **rest: Any) -> Any:
+    def counted(self: PlainReader, row: Any, algorithms: Any) -> Any:
         read.append((row.poid, row.version))
-        if len(read) == most[0]:
-            raise StoreUnavailableError("the test took the store away")
-        return stream(self, row, path, **rest)
+        return None if len(read) > most[0] else one(self, row, algorithms)
 
-    monkeypatch.setattr(content, "stream", counted)
+    def away(self: Examining, row: Any, leaf: int) -> Any:
+        if len(read) > most[0]:
+            raise StoreUnavailableError("the test took the store away")
+        return version(self, row, leaf)
+
+    monkeypatch.setattr(PlainReader, "_one", counted)
+    monkeypatch.setattr(Examining, "version", away)
+    monkeypatch.setattr(rereading, "WINDOW", 8)
     assert not world.rehash("sha384").is_complete
     journal = _journals(world)[-1]
     done = [(row.poid, row.version) for row in world.archive.catalogue.members(last)][: _lines(journal)]
@@ -342,6 +351,71 @@ def test_reading_goes_on_where_it_was_broken_off(world: RenewalWorld, monkeypatc
     assert not set(done) & set(read)
     assert _journals(world) == []
     world.prove()
+
+
+def test_what_is_not_plain_or_not_what_is_expected_is_examined_by_itself(
+    world: RenewalWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update and what was updated; then all, because a file was not among what was read of each."""
+    examined: list[tuple[str, int]] = []
+    version, plain = Examining.version, Examining.plain
+    told = sorted(world.told)
+
+    def counted(self: Examining, row: Any, leaf: int) -> Any:
+        examined.append((row.poid, row.version))
+        return version(self, row, leaf)
+
+    def lacking(self: Examining, leaf: int, files: Any) -> Any:
+        return plain(self, leaf, dict(list(files.items())[1:]))
+
+    monkeypatch.setattr(Examining, "version", counted)
+    good(world.rehash("sha384"))
+    assert {(told[0], 1), (told[0], 2)} == set(examined)
+    examined.clear()
+    monkeypatch.setattr(Examining, "plain", lacking)
+    good(world.rehash("sha3-384"))
+
+    assert {(poid, 1) for poid in told} <= set(examined)
+    world.prove(bundles=False)
+
+
+def test_reading_is_no_faster_than_was_allowed(world: RenewalWorld) -> None:
+    """The bytes of a batch, at so many a second; the next batch waits."""
+    hash_trees = world.archive.renewing._hash_trees
+    size = sum(row.size for row in world.archive.catalogue.members(1))
+    hash_trees._means = replace(hash_trees._means, bytes_per_second=size // 2)
+    began = time.monotonic()
+    good(world.rehash("sha384"))
+
+    assert time.monotonic() - began > 2
+
+
+def test_a_pause_is_heard_while_a_budget_is_waited_for(world: RenewalWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year's worth of bytes does not hold a process for a year."""
+    hash_trees = world.archive.renewing._hash_trees
+    hash_trees._means = replace(hash_trees._means, bytes_per_second=1)
+    monkeypatch.setattr(time, "sleep", lambda _: world.archive.renewing.pause(paused=True, actor=OPERATOR))
+    with pytest.raises(RenewalPausedError):
+        world.rehash("sha384")
+
+
+def test_a_lease_is_kept_while_something_long_is_read(world: RenewalWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document that takes longer than a lease lasts; another process does not begin beside this one."""
+    monkeypatch.setattr(rereading, "BEAT", 0.01)
+    one, slowed = PlainReader._one, list[str]()
+
+    def slow(self: PlainReader, row: Any, algorithms: Any) -> Any:
+        for _ in range(15):
+            if not slowed:
+                world.clock.advance(seconds=10)
+                time.sleep(0.1)
+        slowed.append(row.poid)
+        return one(self, row, algorithms)
+
+    monkeypatch.setattr(PlainReader, "_one", slow)
+    good(world.rehash("sha384"))
+
+    assert len(slowed) > 1
 
 
 def _journals(world: RenewalWorld) -> list[Path]:
