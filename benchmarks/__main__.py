@@ -1,4 +1,4 @@
-"""python -m benchmarks [a b c d e f g] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
+"""python -m benchmarks [a b c d e f g h i j] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
 
 from __future__ import annotations
 
@@ -11,12 +11,37 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import big_batch, fixity, http_load, large_file, machine, one_record, rebuilding, report, small_files
+from benchmarks import (
+    big_batch,
+    fixity,
+    http_load,
+    large_file,
+    machine,
+    one_record,
+    rebuilding,
+    rehashing,
+    renewals,
+    report,
+    small_files,
+    very_many,
+)
 from benchmarks.figures import BenchmarkError
 from benchmarks.workspace import ROOT, Scale, Workspace
 
 LINES = {
-    module.LETTER: module for module in (small_files, large_file, big_batch, one_record, http_load, fixity, rebuilding)
+    module.LETTER: module
+    for module in (
+        small_files,
+        large_file,
+        big_batch,
+        one_record,
+        http_load,
+        fixity,
+        rebuilding,
+        renewals,
+        rehashing,
+        very_many,
+    )
 }
 RIVALS = ("restic", "bagit")
 
@@ -88,7 +113,7 @@ def _rounds(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, allow_abbrev=False)
     parser.add_argument(
-        "letters", nargs="*", choices=[[], *LINES], metavar="LINE", help="a to g; all when none is named"
+        "letters", nargs="*", choices=[[], *LINES], metavar="LINE", help="a to j; all when none is named"
     )
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing")
     parser.add_argument("--rounds", type=_rounds, default=3, help="how often everything runs (default 3)")

@@ -5,6 +5,8 @@ python -m benchmarks.bare copies SOURCE TARGET TARGET          one large file: h
 python -m benchmarks.bare copy SOURCE TARGET                   one large file: hashed, one copy
 python -m benchmarks.bare copy-synced SOURCE TARGET            the same, synced
 python -m benchmarks.bare tree COUNT                           a plain hash tree over random leaves
+python -m benchmarks.bare digest ALGORITHM SOURCE              one digest of every file (sha512, sha3_512)
+python -m benchmarks.bare digests SOURCE                       SHA-512 and SHA3-512 of every file, by two processes
 
 Small files lie 1,000 to a directory, in their order: the cheapest shape. `grouped` makes both targets
 durable 200 files at a time, side by side; `fsync` each file and its directory at once.
@@ -14,10 +16,11 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -92,6 +95,29 @@ def tree(count: str) -> None:
         row = above + row[len(above) * 2 :]
 
 
+def digest(algorithm: str, source: str) -> None:
+    for name in sorted(os.listdir(source)):
+        _digested(f"{source}/{name}", (algorithm,))
+
+
+def digests(source: str) -> None:
+    paths = [f"{source}/{name}" for name in sorted(os.listdir(source))]
+    with ProcessPoolExecutor(2) as pool:
+        for _ in pool.map(
+            _digested, paths, itertools.repeat(("sha512", "sha3_512")), chunksize=max(1, len(paths) // 64)
+        ):
+            pass
+
+
+def _digested(path: str, algorithms: tuple[str, ...]) -> list[bytes]:
+    hashers = [hashlib.new(name) for name in algorithms]
+    with open(path, "rb", buffering=0) as stream:
+        while piece := stream.read(PIECE):
+            for hasher in hashers:
+                hasher.update(piece)
+    return [hasher.digest() for hasher in hashers]
+
+
 def sync_file_system(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -121,6 +147,8 @@ LOOPS: dict[str, Callable[..., None]] = {
     "copy": copy,
     "copy-synced": copy_synced,
     "tree": tree,
+    "digest": digest,
+    "digests": digests,
 }
 
 if __name__ == "__main__":

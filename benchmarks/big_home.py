@@ -1,9 +1,11 @@
 """A home whose catalogue holds very many objects, entered as commit A enters them and not written as files.
 
-python -m benchmarks.big_home fill HOME COUNT REAL   enter objects; REAL of them are deposited as well
-python -m benchmarks.big_home preserve HOME          one batch over all of them; says what it did
+python -m benchmarks.big_home fill HOME COUNT REAL [PROFILE]   enter objects; REAL of them are deposited as well,
+                                                               and their POIDs are said
+python -m benchmarks.big_home preserve HOME                    batches over all of them; says what it did
 
-The profile is `basic-1` under another name, closing at a million objects; published ones close earlier.
+The profiles are `basic-1` under other names: one closes at a million objects, one at 10,001, where leaves come from
+the catalogue as well; published ones close earlier.
 """
 
 from __future__ import annotations
@@ -21,31 +23,34 @@ from archive_core.archive import Archive
 from archive_core.catalogue.rows import EventRow, FileRow, VersionRow
 from archive_core.clock import SystemClock
 from archive_core.identifiers import PoidMint, storage_object_for
+from archive_core.leaves import READ_BACK
 from archive_core.lifecycle import Actor, SubmissionObject, SubmittedFile
 from archive_core.publishing import Published
 from policies.profiles import PreservationProfile
 
-PROFILE = "benchmark-1"
+PROFILE, SMALLER = "benchmark-1", "benchmark-2"
+CLOSES_AT = {PROFILE: 1_000_000, SMALLER: READ_BACK + 1}
 OPERATOR = Actor("benchmark", "operator")
 GROUP = 1000
 
 
-def profile_of(published: Published) -> PreservationProfile:
-    """`basic-1`, closing at a million."""
+def profile_of(published: Published, name: str) -> PreservationProfile:
+    """`basic-1` under another name, closing later."""
     source = published.profile("basic-1").source.decode("utf-8")
-    changed = source.replace('id = "basic-1"', f'id = "{PROFILE}"').replace(
-        "close_at_count = 10_000", "close_at_count = 1_000_000"
+    changed = source.replace('id = "basic-1"', f'id = "{name}"').replace(
+        "close_at_count = 10_000", f"close_at_count = {CLOSES_AT[name]}"
     )
     profile = PreservationProfile.load(changed.encode("utf-8"))
-    assert (profile.id, profile.batch.close_at_count) == (PROFILE, 1_000_000), "basic-1 is written otherwise now"
+    assert (profile.id, profile.batch.close_at_count) == (name, CLOSES_AT[name]), "basic-1 is written otherwise now"
     return profile
 
 
 def open_archive(home: Path) -> Archive:
-    """The home's archive, knowing the benchmark's profile."""
+    """The home's archive, knowing the benchmark's profiles."""
     settings = ArchiveSettings.load(home)
     clock, signing, ordinary = SystemClock(), build_signing(settings, SystemClock()), build_published(settings)
-    published = Published([*ordinary.profiles, profile_of(ordinary)], ordinary.algorithms, default_profile=PROFILE)
+    profiles = [*ordinary.profiles, *(profile_of(ordinary, name) for name in CLOSES_AT)]
+    published = Published(profiles, ordinary.algorithms, default_profile=PROFILE)
     return Archive(
         name=settings.name,
         clock=clock,
@@ -60,34 +65,43 @@ def open_archive(home: Path) -> Archive:
     )
 
 
-def fill(home: Path, count: int, real: int) -> None:
+def fill(home: Path, count: int, real: int, profile: str = PROFILE) -> None:
     """Enter `count` objects; the last `real` are deposited, each a small file."""
     archive = open_archive(home)
     try:
         mint, at = PoidMint(), datetime.now(UTC) - timedelta(days=1)
         for start in range(0, count - real, GROUP):
             entries = [
-                _entry(mint.mint(at), at + timedelta(microseconds=start + number))
+                _entry(mint.mint(at), at + timedelta(microseconds=start + number), profile)
                 for number in range(min(GROUP, count - real - start))
             ]
             archive.catalogue.enter_versions(entries)
-        for number in range(real):
-            path = home.parent / f"document-{number}.bin"
-            path.write_bytes(os.urandom(3000))
-            archive.deposit(SubmissionObject((SubmittedFile(path.name, path),), "default"), actor=OPERATOR)
+        poids = deposit_real(archive, home.parent, real, profile)
         archive.flush_trail()
     finally:
         archive.close()
+    print(json.dumps(poids))
 
 
-def _entry(poid: str, at: datetime) -> tuple[VersionRow, list[FileRow], list[EventRow]]:
+def deposit_real(archive: Archive, folder: Path, number: int, profile: str) -> list[str]:
+    """Deposit small files; their POIDs."""
+    poids = []
+    for place in range(number):
+        path = folder / f"document-{place}.bin"
+        path.write_bytes(os.urandom(3000))
+        submission = SubmissionObject((SubmittedFile(path.name, path),), "default", profile=profile)
+        poids.append(archive.deposit(submission, actor=OPERATOR).poid)
+    return poids
+
+
+def _entry(poid: str, at: datetime, profile: str) -> tuple[VersionRow, list[FileRow], list[EventRow]]:
     described, content = (hashlib.sha512(os.urandom(32)).hexdigest() for _ in range(2))
     row = VersionRow(
         poid=poid,
         version=1,
         kind="deposit",
         originator="default",
-        profile=PROFILE,
+        profile=profile,
         received=at,
         storage_object=storage_object_for(poid),
         ocfl_version=1,
@@ -121,6 +135,6 @@ def preserve(home: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "fill":
-        fill(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+        fill(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])
     else:
         preserve(Path(sys.argv[2]))

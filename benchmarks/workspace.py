@@ -40,6 +40,12 @@ class Scale:
     fixity_documents: int = 20_000
     fixity_large: tuple[int, int] = (4, 512 * 2**20)
     rebuild_objects: int = 100_000
+    renewed_batches: int = 100
+    renewed_holding: tuple[int, int] = (1_000, 100_000)
+    renewed_times: int = 12
+    rehashed_documents: int = 10_000
+    rehashed_large: tuple[int, int] = (4, 128 * 2**20)
+    very_many: tuple[int, int] = (100_000, 1_000)
 
     @classmethod
     def quick(cls) -> Scale:
@@ -56,6 +62,12 @@ class Scale:
             fixity_documents=12,
             fixity_large=(2, 6 * 2**20),
             rebuild_objects=20,
+            renewed_batches=1,
+            renewed_holding=(7, 1_000),
+            renewed_times=3,
+            rehashed_documents=12,
+            rehashed_large=(2, 6 * 2**20),
+            very_many=(9, 1_000),
         )
 
 
