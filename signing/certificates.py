@@ -1,45 +1,19 @@
 """X.509 certificates as this package reads them: eagerly, so that nothing malformed surfaces later.
 
-A thread reads a certificate that it has met lately once: the tokens of one authority hold the same few. Threads do not
-share them, because asn1crypto goes on parsing what it is asked for.
+A thread reads a certificate that it has met lately once: the tokens of one authority hold the same few.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from threading import local
-
 from asn1crypto import x509
 
 from signing.judgement import PARSER_ERRORS
-
-_REMEMBERED = 64
-_REMEMBERED_BYTES = 64 * 1024
-"""Larger certificates are read each time, so that what is remembered stays small."""
-
-
-class _Met(local):
-    """The certificates that a thread has met lately, by their DER."""
-
-    def __init__(self) -> None:
-        self.certificates: OrderedDict[bytes, x509.Certificate] = OrderedDict()
-
-
-_met = _Met()
+from signing.lately import Lately
 
 
 def load_certificate(der: bytes) -> x509.Certificate:
     """A certificate, parsed eagerly; raises ValueError."""
-    known = _met.certificates
-    if der in known:
-        known.move_to_end(der)
-        return known[der]
-    certificate = _read(der)
-    if len(der) <= _REMEMBERED_BYTES:
-        known[der] = certificate
-        while len(known) > _REMEMBERED:
-            known.popitem(last=False)
-    return certificate
+    return _lately(der)
 
 
 def _read(der: bytes) -> x509.Certificate:
@@ -56,6 +30,9 @@ def _read(der: bytes) -> x509.Certificate:
     return certificate
 
 
+_lately = Lately(_read, 64)
+
+
 def name_of(certificate: x509.Certificate) -> str:
     """What to call a certificate in messages: its subject's common name, else the whole name."""
     subject = certificate.subject
@@ -66,4 +43,4 @@ def name_of(certificate: x509.Certificate) -> str:
 def same_name(one: x509.Name, other: x509.Name) -> bool:
     """Whether two distinguished names are the same (RFC 5280 7.1). Most are the same octets, which is soon known;
     preparing their strings for comparison takes longer than a signature."""
-    return bool(one.dump() == other.dump() or one == other)
+    return bool(one.chosen.contents == other.chosen.contents or one == other)  # a dump may begin with a context tag

@@ -54,6 +54,7 @@ from archive_core.findings import SubIndication, Verdict, utc_text
 from signing import ber
 from signing.certificates import name_of
 from signing.judgement import PARSER_ERRORS, Judgement
+from signing.lately import Lately
 from signing.signature_math import UnsupportedAlgorithmError, check_signature
 from signing.suitability import Algorithms, UsedSignature, check_algorithms
 
@@ -120,7 +121,7 @@ def read_items(crls: Iterable[bytes], ocsps: Iterable[bytes]) -> tuple[tuple[Rev
     unreadable: list[str] = []
     for der in dict.fromkeys(crls):
         try:
-            items.append(_read_crl(der))
+            items.append(_crl(der))
         except PARSER_ERRORS as error:
             unreadable.append(f"a CRL cannot be read: {error}")
     for der in dict.fromkeys(ocsps):
@@ -140,6 +141,10 @@ def _read_crl(der: bytes) -> RevocationItem:
     body = parsed["tbs_cert_list"]
     _ = parsed.issuer.hashable, parsed["signature"].native, body["crl_extensions"].native
     return RevocationItem(CRLContainer(parsed), body["this_update"].native, body["next_update"].native)
+
+
+_crl = Lately(_read_crl, 64)
+"""The tokens of one authority come with the same few lists."""
 
 
 def _read_ocsp(der: bytes) -> list[RevocationItem]:

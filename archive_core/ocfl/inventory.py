@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from archive_core.digests import Digest, hash_bytes
@@ -144,8 +144,18 @@ class Inventory:
         """The inventory in these bytes; raises `InventoryCorruptError` naming the first broken rule.
 
         Time and memory are bounded: at most 64 MiB are looked at. What holds only together with the
-        rest of an object (sidecar, files) is not looked at here.
+        rest of an object (sidecar, files) is not looked at here. Small ones that were met lately are not
+        read again: every file of an object is read by its inventory, and its copies have the same one.
         """
+        if len(document) <= _SMALL:
+            try:
+                return _small(document)
+            except InventoryCorruptError:
+                pass  # said below, with the place
+        return cls._parse(document, where)
+
+    @classmethod
+    def _parse(cls, document: bytes, where: str = "") -> Inventory:
         reading = read_inventory(document, where)
         if reading.errors:
             first = reading.errors[0]
@@ -169,6 +179,14 @@ class Inventory:
             reading.content_directory,
             document,
         )
+
+
+_SMALL = 16 * 1024
+
+
+@lru_cache(maxsize=512)
+def _small(document: bytes) -> Inventory:
+    return Inventory._parse(document)
 
 
 def sidecar_digest(sidecar: bytes) -> str | None:

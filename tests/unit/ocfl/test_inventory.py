@@ -39,6 +39,23 @@ def test_a_written_inventory_has_no_fault_and_reads_back() -> None:
     assert (again.object_id, again.head, again.head_number) == (OBJECT, "v2", 2)
 
 
+def test_an_inventory_that_was_met_is_not_read_again() -> None:
+    """A small one; other bytes are another one."""
+    inventory = two_versions()
+
+    assert Inventory.parse(inventory.document) is Inventory.parse(bytes(bytearray(inventory.document)), "elsewhere")
+    assert Inventory.parse(package().inventory.document) != Inventory.parse(inventory.document)
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_bad_inventory_is_refused_where_it_lies(where: str) -> None:
+    """Each time, with its own place."""
+    for _ in range(2):
+        with pytest.raises(InventoryCorruptError) as refused:
+            Inventory.parse(two_versions().document[:-9], where)
+        assert refused.value.facts["where"] == where
+
+
 def test_the_same_package_gives_the_same_bytes() -> None:
     """Whatever the order of the files: a retry finds its own work."""
     backwards = dict(reversed(FIRST.items()))

@@ -8,8 +8,8 @@ import pytest
 from asn1crypto import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signing import certificates
 from signing.certificates import load_certificate, same_name
+from signing.lately import MOST_OCTETS, Lately
 from tests.unit.signing import forge
 
 
@@ -34,19 +34,24 @@ def test_threads_do_not_share_what_they_parse_on_demand(der: bytes) -> None:
     assert theirs.dump() == load_certificate(der).dump() == der
 
 
-def test_what_is_remembered_is_bounded(der: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that was not met for longest goes; a large one never stays."""
-    monkeypatch.setattr(certificates, "_REMEMBERED", 1)
-    first = load_certificate(der)
-    start = forge.NOW
-    load_certificate(
-        forge.authority("another", start=start, end=start + forge.YEAR).certificate.public_bytes(Encoding.DER)
-    )
-    assert load_certificate(der) is not first
+def test_what_is_remembered_is_bounded() -> None:
+    """The one that was not met for longest goes; a large one never stays, and what was refused is refused again."""
+    read: list[bytes] = []
 
-    monkeypatch.setattr(certificates, "_REMEMBERED_BYTES", len(der) - 1)
-    certificates._met.certificates.clear()
-    assert load_certificate(der) is not load_certificate(der)
+    def reader(octets: bytes) -> bytes:
+        read.append(octets)
+        if octets == b"bad":
+            raise ValueError("bad")
+        return octets
+
+    lately, large = Lately(reader, 2), bytes(MOST_OCTETS + 1)
+    for octets in (b"one", b"two", b"one", b"three", b"one", b"two", large, large):
+        assert lately(octets) == octets
+    for _ in range(2):
+        with pytest.raises(ValueError, match="bad"):
+            lately(b"bad")
+
+    assert read == [b"one", b"two", b"three", b"two", large, large, b"bad", b"bad"]
 
 
 @pytest.mark.parametrize("cut", [1, 40, 200])
@@ -64,6 +69,16 @@ def test_names_in_other_characters_and_letters_are_the_same() -> None:
 
     assert first.dump() != printable.dump()
     assert same_name(first, printable)
+
+
+def test_a_name_in_a_context_of_its_own_is_the_same_octets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a GeneralName holds it; nothing is prepared for comparison."""
+    name = x509.Name.build({"common_name": "Time Stamp Unit"})
+    general = x509.GeneralName.load(x509.GeneralName("directory_name", name).dump()).chosen
+    monkeypatch.setattr(x509.Name, "__eq__", None)
+
+    assert general.dump() != name.dump()
+    assert same_name(general, name)
 
 
 @pytest.mark.parametrize("other", ["Time Stamp Unit 2", "TimeStampUnit", ""])
