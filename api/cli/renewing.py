@@ -80,6 +80,8 @@ def _view_lines(view: RenewalView, *, dry_run: bool) -> Iterator[str]:
     else:
         why = shown(view.error or "")
         yield text("{kind}, line {line} ({digest}): {batches} batches wait: {reason}", reason=why, **facts)
+    if view.repeated is not None:
+        yield "  " + text("an answer was lost: {reason}", reason=shown(view.repeated))
     for obstacle in view.obstacles:
         yield "  " + text("{head} cannot be covered: {reason}", head=obstacle.head, reason=shown(obstacle.message))
     for dropped in view.dropped:

@@ -34,6 +34,7 @@ RENEWING = {
         "{kind}, linie {line} ({digest}): dávek {batches} čeká: {reason}"
     ),
     "{head} cannot be covered: {reason}": "{head} nelze pokrýt: {reason}",
+    "an answer was lost: {reason}": "odpověď se ztratila: {reason}",
     "{poid} v{version} drops out, its earlier evidence stays: {reason}": (
         "{poid} v{version} vypadává, jeho dřívější důkaz zůstává: {reason}"
     ),

@@ -12,10 +12,8 @@ The rules finishing follows
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 
-from archive_core import canonical, reading
 from archive_core.batch import BatchLine, system_package, validation_files
 from archive_core.catalogue.renewals import Stamped
 from archive_core.catalogue.rows import RenewalRow
@@ -23,31 +21,27 @@ from archive_core.digests import Digest
 from archive_core.errors import (
     ArchiveError,
     EvidenceBrokenError,
-    SettingsError,
-    TimestampAuthorityUnavailableError,
     TimestampRefusedError,
-    UnavailableError,
 )
 from archive_core.evidence.material import merged
 from archive_core.evidence.token import parse_token
 from archive_core.findings import Verdict, utc_text
 from archive_core.identifiers import RENEWAL, URN_PREFIX, system_object
 from archive_core.lifecycle import Actor
-from archive_core.obtaining import Obtained, accepted, obtain
+from archive_core.obtaining import Obtained
 from archive_core.ocfl.package import PackageFile
-from archive_core.outages import Outages
-from archive_core.ports import TimestampAuthority, TimestampToken, TimestampValidator
+from archive_core.ports import TimestampValidator
 from archive_core.renewal import form
+from archive_core.renewal.asking import Asking
 from archive_core.renewal.covering import MAX_TOKEN
 from archive_core.renewal.facts import facts_of
 from archive_core.renewal.form import Abandoned
 from archive_core.renewal.journal import journal_path
 from archive_core.renewal.means import Dropped, Means, RenewalView
 from archive_core.renewal.stored import StoredRenewal, read_renewal_from, renewal_row
+from archive_core.renewal.tracing import EVENT_OF, record_event
 from archive_core.settling import settle
 from archive_core.trail.events import EventType, Outcome
-
-EVENT_OF = {form.TIMESTAMP: EventType.TIMESTAMP_RENEWAL, form.HASH_TREE: EventType.HASH_TREE_RENEWAL}
 
 
 class Finishing:
@@ -55,7 +49,7 @@ class Finishing:
 
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._outages = Outages(means.catalogue)
+        self._asking = Asking(means)
 
     def adopt_claimed(self) -> bool:
         """Enter renewals that the stores hold under numbers that the catalogue does not know yet: what a
@@ -78,6 +72,7 @@ class Finishing:
         authority in an outage is left alone. `tsa` replaces the authority that the renewal was formed for.
         """
         row = self._means.catalogue.renewal(number)
+        repeated: str | None = None
         try:
             settle(self._means.copies, row.storage_object)
             stored = self._means.shelf.read(row)
@@ -87,15 +82,20 @@ class Finishing:
                 self._means.catalogue.abandon_renewal(number, stored.abandoned.reason)
                 return self._view(self._means.catalogue.renewal(number), stored.abandoned.reason)
             if stored.token is None:
-                stored = self._stamped(stored, patient, tsa)
+                obtained = self._asking.waiting(stored, actor)
+                if obtained is None:
+                    repeated = self._asking.lost(stored, actor)
+                    obtained = self._asking.ask(stored, tsa or stored.line.tsa, patient=patient)
+                stored = self._stamped(stored, obtained)
             dropped = self._complete(stored, actor)
         except ArchiveError as problem:
             self._failed(row, problem, actor)
             if row.kind == form.HASH_TREE and problem.facts.get("rule") == "status":
                 # The authority will not stamp such a digest: the lines must not wait for it.
                 self._abandon(row, f"the authority refused: {problem}", actor)
-            return self._view(row, str(problem))
-        return replace(self._view(self._means.catalogue.renewal(number), None), dropped=dropped)
+            return replace(self._view(row, str(problem)), repeated=repeated)
+        view = self._view(self._means.catalogue.renewal(number), None)
+        return replace(view, dropped=dropped, repeated=repeated)
 
     # -- judging again ------------------------------------------------------------------------
 
@@ -110,7 +110,7 @@ class Finishing:
         noted = Abandoned(why[:4000], self._means.clock.now())
         self._means.holder.renew()
         self._write(stored, {form.ABANDONED: noted.to_bytes()}, "Abandoned")
-        self._event(stored, Outcome.FAILURE, "abandoned", actor, {"reason": why[:2000]})
+        record_event(self._means, stored, Outcome.FAILURE, "abandoned", actor, {"reason": why[:2000]})
         return replace(stored, abandoned=noted)
 
     def _abandon(self, row: RenewalRow, why: str, actor: Actor) -> None:
@@ -157,16 +157,11 @@ class Finishing:
 
     # -- stamping -----------------------------------------------------------------------------
 
-    def _stamped(self, stored: StoredRenewal, patient: bool, tsa: str | None) -> StoredRenewal:
-        try:
-            waiting = self._waiting(stored)
-        except TimestampRefusedError:
-            waiting = None  # it is good no more: another one is asked for
-        obtained = waiting or self._ask(stored, tsa or stored.line.tsa, patient)
+    def _stamped(self, stored: StoredRenewal, obtained: Obtained) -> StoredRenewal:
         heads = (f"{URN_PREFIX}{covered.head}" for covered in stored.covers)
         newest = self._means.catalogue.newest_time_in(heads, stored.document.line)
         if newest is None or obtained.gen_time <= newest:
-            self._forget_waiting(stored)
+            self._asking.forget(stored)
             raise TimestampRefusedError(
                 f"the time-stamp of {obtained.stamp.tsa} is not used: it states {utc_text(obtained.gen_time)}, not "
                 "later than what it would cover (RFC 4998 5.3); it is asked again at the next try"
@@ -180,64 +175,6 @@ class Finishing:
             ).to_bytes()
         self._write(stored, files, "Time-stamped")
         return self._means.shelf.read(self._means.catalogue.renewal(stored.number))
-
-    def _ask(self, stored: StoredRenewal, tsa: str, patient: bool) -> Obtained:
-        authority = self._authority(tsa)
-        outage = self._outages.of(tsa)
-        if patient and outage is not None and outage.waits(self._means.clock.now()):
-            raise TimestampAuthorityUnavailableError(f"{tsa} is not asked again yet: {outage.message}", tsa=tsa)
-        try:
-            obtained = obtain(
-                authority,
-                stored.root,
-                accepts_test=self._means.trust_classes[tsa] == "test",
-                validator=self._means.validator,
-                clock=self._means.clock,
-            )
-        except UnavailableError as error:
-            self._outages.failed(tsa, error, self._means.clock.now())
-            raise
-        self._outages.answered(tsa)
-        # A token that was paid for is not lost with this process: it waits here until the stores have it.
-        waiting = {"tsa": tsa, "token": base64.b64encode(obtained.stamp.der).decode("ascii")}
-        self._means.catalogue.meta_set(_waiting_name(stored), canonical.write(waiting).decode("ascii"))
-        return obtained
-
-    def _waiting(self, stored: StoredRenewal) -> Obtained | None:
-        """The token that an interrupted round had obtained, if it is good for this renewal."""
-        noted = self._means.catalogue.meta_get(_waiting_name(stored))
-        if not noted:
-            return None
-        value = reading.members(canonical.read_canonical(noted.encode("ascii")), ("tsa", "token"), "the waiting token")
-        tsa = reading.text(value["tsa"], "tsa")
-        token = reading.base64_bytes(value["token"], "token", most=MAX_TOKEN)
-        if tsa not in self._means.authorities:
-            return None
-        info = parse_token(token)
-        if (info.imprint_algorithm, info.imprint) != (stored.root.algorithm, stored.root.value):
-            return None  # the number was used again, for another tree
-        authority = self._authority(tsa)
-        return accepted(
-            authority,
-            TimestampToken(token, stored.root, info.gen_time, tsa, authority.test_trust),
-            stored.root,
-            asked=None,
-            accepts_test=self._means.trust_classes[tsa] == "test",
-            validator=self._means.validator,
-            clock=self._means.clock,
-        )
-
-    def _forget_waiting(self, stored: StoredRenewal) -> None:
-        if self._means.catalogue.meta_get(_waiting_name(stored)):
-            self._means.catalogue.meta_set(_waiting_name(stored), "")
-
-    def _authority(self, tsa: str) -> TimestampAuthority:
-        authority = self._means.authorities.get(tsa)
-        if authority is None:
-            raise SettingsError(
-                f"the TSA {tsa} is no longer in the settings: `trusted-archive renewal run --tsa NAME` takes another"
-            )
-        return authority
 
     def _write(self, stored: StoredRenewal, files: dict[str, bytes], message: str) -> None:
         previous = self._means.copies.inventory(stored.object_id, self._means.on_damage)
@@ -267,9 +204,11 @@ class Finishing:
                 f"{assessed.message}"
             )
         dropped = self._dropped(stored, actor)
-        self._event(stored, Outcome.SUCCESS, f"line-{stored.document.line}", actor, {"tsa": stored.line.tsa})
+        record_event(
+            self._means, stored, Outcome.SUCCESS, f"line-{stored.document.line}", actor, {"tsa": stored.line.tsa}
+        )
         self._means.catalogue.complete_renewal(stamped_of(stored, self._means.validator))
-        self._forget_waiting(stored)
+        self._asking.forget(stored)
         for covered in stored.covers:
             if covered.batch is not None:  # what was read for it is not needed any more
                 line, digest = stored.document.line, stored.document.digest
@@ -295,14 +234,6 @@ class Finishing:
                     detail={"message": one.message[:2000]},
                 )
         return tuple(found)
-
-    def _event(self, stored: StoredRenewal, outcome: Outcome, code: str, actor: Actor, detail: dict[str, str]) -> None:
-        """An event of the renewal, unless an interrupted round has recorded it."""
-        type_ = EVENT_OF[stored.document.kind]
-        known = self._means.catalogue.events_about(stored.name)
-        if any((row.type, row.outcome, row.code) == (type_, outcome, code) for row in known):
-            return
-        self._means.sequencer.record(type_, outcome, code, actor=actor, subject=stored.name, detail=dict(detail))
 
     def _failed(self, row: RenewalRow, problem: ArchiveError, actor: Actor) -> None:
         self._means.sequencer.record(
@@ -351,7 +282,3 @@ def stamped_of(stored: StoredRenewal, validator: TimestampValidator) -> Stamped:
         batches=[covered.batch for covered in stored.covers if covered.batch is not None],
         abandons=[f"{URN_PREFIX}{name}" for name in stored.document.abandons],
     )
-
-
-def _waiting_name(stored: StoredRenewal) -> str:
-    return f"renewal-token:{stored.number}"

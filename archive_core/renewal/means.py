@@ -110,7 +110,8 @@ class RenewalView:
     """What was done, or (`number` 0) could not be done or would be: one renewal.
 
     `batches` counts the lines of batches that go on with it, `tokens` what it covers, `documents` the
-    versions behind them. `gen_time` is None while it is not stamped; `error` says why."""
+    versions behind them. `gen_time` is None while it is not stamped; `error` says why. `repeated` tells of a call to
+    the authority that an interruption made in vain."""
 
     number: int
     kind: str
@@ -124,6 +125,7 @@ class RenewalView:
     error: str | None = None
     obstacles: tuple[Obstacle, ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    repeated: str | None = None
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -139,4 +141,5 @@ class RenewalView:
             "error": self.error,
             "obstacles": [obstacle.to_json() for obstacle in self.obstacles],
             "dropped": [dropped.to_json() for dropped in self.dropped],
+            "repeated": self.repeated,
         }

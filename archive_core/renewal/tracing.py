@@ -9,6 +9,13 @@ from __future__ import annotations
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow
 from archive_core.identifiers import object_name
+from archive_core.lifecycle import Actor
+from archive_core.renewal import form
+from archive_core.renewal.means import Means
+from archive_core.renewal.stored import StoredRenewal
+from archive_core.trail.events import EventType, Outcome
+
+EVENT_OF = {form.TIMESTAMP: EventType.TIMESTAMP_RENEWAL, form.HASH_TREE: EventType.HASH_TREE_RENEWAL}
 
 
 def renewal_events(catalogue: Catalogue, poid: str) -> list[EventRow]:
@@ -21,3 +28,21 @@ def renewal_events(catalogue: Catalogue, poid: str) -> list[EventRow]:
         if stamp.covers_renewal is not None
     }
     return [event for name in sorted(names) for event in catalogue.events_about(name)]
+
+
+def record_event(
+    means: Means,
+    stored: StoredRenewal,
+    outcome: Outcome,
+    code: str,
+    actor: Actor,
+    detail: dict[str, str],
+    *,
+    again: bool = False,
+) -> None:
+    """An event of a renewal, unless an interrupted round has recorded it (`again`: all the same)."""
+    type_ = EVENT_OF[stored.document.kind]
+    known = [] if again else means.catalogue.events_about(stored.name)
+    if any((row.type, row.outcome, row.code) == (type_, outcome, code) for row in known):
+        return
+    means.sequencer.record(type_, outcome, code, actor=actor, subject=stored.name, detail=dict(detail))

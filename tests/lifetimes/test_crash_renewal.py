@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from archive_core.errors import ArchiveError
+from archive_core.errors import ArchiveError, StoreUnavailableError
 from tests.fakes.database import lost_connection, watch
 from tests.fakes.disk import Loss, io_error
 from tests.fakes.faults import FaultPlan, Moment
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import STORIES, break_files, cut_power, fail, judge, kill_child, sample, sweep
-from tests.renewal_world import RenewalWorld, good
+from tests.renewal_world import MortalTsa, RenewalWorld, good
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -82,7 +84,8 @@ def test_an_error_in_a_renewal_leaves_it_to_the_next_try(name: str, fresh: Fresh
 
 def test_no_authority_is_asked_twice_for_one_tree(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Broken off at every commit of the catalogue: all in all one more call than one, where the crash fell between
-    the authority's answer and the commit that keeps it, and none otherwise."""
+    the authority's answer and the commit that keeps it, and none otherwise; and that one is told, in the trail and
+    to whoever renews."""
     wasted = []
     for step in itertools.count(1):
         world = RenewalWorld(tmp_path_factory.mktemp("asked"))
@@ -96,8 +99,15 @@ def test_no_authority_is_asked_twice_for_one_tree(tmp_path_factory: pytest.TempP
         plan.at = None
         world.restart()
         world.clock.advance(minutes=20)
+        told = []
         if not done:
-            good(world.renew(which="due") if _finished(world) else world.renew())
+            again = good(world.renew(which="due") if _finished(world) else world.renew())
+            told = [view.repeated for view in again.views if view.repeated]
+        events = [
+            event for event in world.archive.catalogue.events_about("rn0000000001") if event.code == "answer-lost"
+        ]
+        assert len(told) == len(events) == tsa.asked - asked - 1
+        assert all("local-tsa-1 was asked at" in text for text in told)
         assert len([row for row in world.archive.catalogue.renewals() if row.gen_time]) == 1
         wasted.append(tsa.asked - asked - 1)
         world.archive.close()
@@ -105,8 +115,78 @@ def test_no_authority_is_asked_twice_for_one_tree(tmp_path_factory: pytest.TempP
             break
 
     assert len(wasted) > 8
-    assert sum(wasted) <= 2  # the commit that keeps the answer, and the one before it that ends an outage
-    assert max(wasted) <= 1
+    assert sum(wasted) == 1  # the commit that keeps the answer
+    assert max(wasted) == 1
+
+
+def test_an_answer_that_waited_until_it_was_good_no_more_is_told(tmp_path: Path) -> None:
+    """It waited in the catalogue while its authority was revoked; another one is asked for, and both are events."""
+    world, tsa = _renewal_that_waits(tmp_path)
+    tsa.revoked.append((tsa.unit, world.clock.now(), None))
+    tsa.renew_unit()
+    world.clock.advance(minutes=20)
+    asked = tsa.asked
+    result = world.renew(which="due")
+
+    codes = [event.code for event in world.archive.catalogue.events_about("rn0000000001")]
+    assert codes.count("answer-unusable") == 1
+    assert tsa.asked - asked <= 1
+    assert [view.repeated for view in result.views if view.number == 1] == [None]
+    assert not world.archive.catalogue.meta_get("renewal-token:1")
+    world.archive.close()
+
+
+def test_a_refusal_is_no_lost_answer(tmp_path: Path) -> None:
+    """The authority said no, or nothing: that was an answer of a kind, and is told as such; no call was in vain."""
+    world = RenewalWorld(tmp_path)
+    world.deposit({"a.txt": b"alpha"})
+    world.preserve()
+    tsa = world.mortal["local-tsa-1"]
+    tsa.away = True
+    tsa.inside = False
+    assert not world.renew().is_complete
+    tsa.away = False
+    tsa.frozen = world.clock.now() - timedelta(days=1)
+    assert not world.renew(which="due").is_complete
+    tsa.frozen = None
+    result = good(world.renew(which="due"))
+
+    assert [view.repeated for view in result.views] == [None]
+    codes = {event.code for event in world.archive.catalogue.events_about("rn0000000001")}
+    assert "answer-lost" not in codes
+    assert {"line-sha512", "timestamp-refused", "unavailable"} == codes
+    world.archive.close()
+
+
+def _renewal_that_waits(folder: Path) -> tuple[RenewalWorld, MortalTsa]:
+    """The token is in the catalogue and on no store: the stores went away when it came."""
+    world = RenewalWorld(folder)
+    world.deposit({"a.txt": b"alpha"})
+    world.preserve()
+    finishing = world.archive.renewing._timestamps._finishing
+    write = finishing._write
+
+    def away(*_: object) -> None:
+        raise StoreUnavailableError("the test took the stores away")
+
+    finishing._write = away  # type: ignore[method-assign,assignment]
+    assert not world.renew().is_complete
+    finishing._write = write  # type: ignore[method-assign]
+    assert world.archive.catalogue.meta_get("renewal-token:1")
+    return world, world.mortal["local-tsa-1"]
+
+
+def test_an_answer_that_waited_is_used_and_nobody_is_asked_again(tmp_path: Path) -> None:
+    """The stores are back: the token that was paid for goes to them."""
+    world, tsa = _renewal_that_waits(tmp_path)
+    world.clock.advance(days=40)
+    asked = tsa.asked
+    good(world.renew(which="due"))
+
+    assert tsa.asked == asked
+    assert [row.number for row in world.archive.catalogue.renewals() if row.gen_time] == [1]
+    world.prove()
+    world.archive.close()
 
 
 def _tried(world: RenewalWorld) -> bool:

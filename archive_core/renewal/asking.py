@@ -1,0 +1,141 @@
+"""Asks an authority for the time-stamp of a renewal, so that no answer is lost with this process, or it is told.
+
+Rules kept here
+ * That an authority is asked is noted before it is, and its answer as soon as it is judged: one commit each.
+ * A token that was noted is used by whoever finishes the renewal; nobody is asked again.
+ * Where the note of the question is all that is left, the process ended before an answer was kept: the authority is
+   asked again, and that one call may have cost twice is an event, and in the view of the renewal.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from archive_core import canonical, reading
+from archive_core.errors import (
+    ArchiveError,
+    SettingsError,
+    TimestampAuthorityUnavailableError,
+    TimestampRefusedError,
+    UnavailableError,
+)
+from archive_core.evidence.token import parse_token
+from archive_core.findings import utc_text
+from archive_core.lifecycle import Actor
+from archive_core.obtaining import Obtained, accepted, obtain
+from archive_core.outages import Outages
+from archive_core.ports import TimestampAuthority, TimestampToken
+from archive_core.renewal.covering import MAX_TOKEN
+from archive_core.renewal.means import Means
+from archive_core.renewal.stored import StoredRenewal
+from archive_core.renewal.tracing import record_event
+from archive_core.trail.events import Outcome
+
+
+class Asking:
+    """Time-stamps of formed renewals; whoever calls holds the lease."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._outages = Outages(means.catalogue)
+
+    def ask(self, stored: StoredRenewal, tsa: str, *, patient: bool) -> Obtained:
+        """A time-stamp over the tree, judged and noted in the catalogue. With `patient`, an authority in an outage is
+        left alone. Raises `TimestampAuthorityUnavailableError`, `TimestampRefusedError` or `SettingsError`."""
+        authority = self._authority(tsa)
+        outage = self._outages.of(tsa)
+        if patient and outage is not None and outage.waits(self._means.clock.now()):
+            raise TimestampAuthorityUnavailableError(f"{tsa} is not asked again yet: {outage.message}", tsa=tsa)
+        self._note_asked(stored, tsa)
+        try:
+            obtained = obtain(
+                authority,
+                stored.root,
+                accepts_test=self._means.trust_classes[tsa] == "test",
+                validator=self._means.validator,
+                clock=self._means.clock,
+            )
+        except ArchiveError as error:  # an answer of a kind: the caller makes an event of it
+            if isinstance(error, UnavailableError):
+                self._outages.failed(tsa, error, self._means.clock.now())
+            self._means.catalogue.meta_set(_asked_name(stored), "")
+            raise
+        # A token that was paid for is not lost with this process: it waits here until the stores have it.
+        waiting = {"tsa": tsa, "token": base64.b64encode(obtained.stamp.der).decode("ascii")}
+        self._means.catalogue.meta_set(_waiting_name(stored), canonical.write(waiting).decode("ascii"))
+        self._outages.answered(tsa)
+        return obtained
+
+    def _note_asked(self, stored: StoredRenewal, tsa: str) -> None:
+        asked = {"tsa": tsa, "time": utc_text(self._means.clock.now())}
+        self._means.catalogue.meta_set(_asked_name(stored), canonical.write(asked).decode("utf-8"))
+
+    def lost(self, stored: StoredRenewal, actor: Actor) -> str | None:
+        """What is told of an answer that no process lived to keep, if there may have been one."""
+        noted = self._means.catalogue.meta_get(_asked_name(stored))
+        if not noted:
+            return None
+        value = reading.members(canonical.read_canonical(noted.encode("utf-8")), ("tsa", "time"), "the note")
+        tsa, time = reading.text(value["tsa"], "tsa"), reading.instant(value["time"], "time")
+        said = (
+            f"{tsa} was asked at {utc_text(time)} and the process ended before an answer was kept: it is asked again, "
+            "so that one time-stamp over this tree may have been paid for in vain"
+        )
+        record_event(self._means, stored, Outcome.FAILURE, "answer-lost", actor, {"message": said}, again=True)
+        self._means.catalogue.meta_set(_asked_name(stored), "")
+        return said
+
+    def waiting(self, stored: StoredRenewal, actor: Actor) -> Obtained | None:
+        """The token that an interrupted round had obtained, if it is good for this renewal; that it is good no
+        more is an event."""
+        noted = self._means.catalogue.meta_get(_waiting_name(stored))
+        if not noted:
+            return None
+        try:
+            return self._accepted(stored, noted)
+        except TimestampRefusedError as error:
+            record_event(self._means, stored, Outcome.FAILURE, "answer-unusable", actor, {"message": str(error)[:2000]})
+            self.forget(stored)
+            return None
+
+    def _accepted(self, stored: StoredRenewal, noted: str) -> Obtained | None:
+        value = reading.members(canonical.read_canonical(noted.encode("ascii")), ("tsa", "token"), "the waiting token")
+        tsa = reading.text(value["tsa"], "tsa")
+        token = reading.base64_bytes(value["token"], "token", most=MAX_TOKEN)
+        if tsa not in self._means.authorities:
+            return None
+        info = parse_token(token)
+        if (info.imprint_algorithm, info.imprint) != (stored.root.algorithm, stored.root.value):
+            return None  # the number was used again, for another tree
+        authority = self._authority(tsa)
+        return accepted(
+            authority,
+            TimestampToken(token, stored.root, info.gen_time, tsa, authority.test_trust),
+            stored.root,
+            asked=None,
+            accepts_test=self._means.trust_classes[tsa] == "test",
+            validator=self._means.validator,
+            clock=self._means.clock,
+        )
+
+    def forget(self, stored: StoredRenewal) -> None:
+        """Nothing waits any more: the stores have it, or it is of no use."""
+        for name in (_waiting_name(stored), _asked_name(stored)):
+            if self._means.catalogue.meta_get(name):
+                self._means.catalogue.meta_set(name, "")
+
+    def _authority(self, tsa: str) -> TimestampAuthority:
+        authority = self._means.authorities.get(tsa)
+        if authority is None:
+            raise SettingsError(
+                f"the TSA {tsa} is no longer in the settings: `trusted-archive renewal run --tsa NAME` takes another"
+            )
+        return authority
+
+
+def _waiting_name(stored: StoredRenewal) -> str:
+    return f"renewal-token:{stored.number}"
+
+
+def _asked_name(stored: StoredRenewal) -> str:
+    return f"renewal-asked:{stored.number}"
