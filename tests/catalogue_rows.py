@@ -13,6 +13,7 @@ from archive_core.catalogue.rows import (
     EventRow,
     FileRow,
     LineRow,
+    RenewalRow,
     SegmentRow,
     StampRow,
     VersionRow,
@@ -130,6 +131,24 @@ def stamp_row(batch: int, line: str = "sha512", **changes: Any) -> StampRow:
         ocfl_path=f"lines/{line}/token.tst",
         token_digest=sha512(f"token {batch} {line}"),
         trusted_until=later(10**8),
+    )
+    return replace(row, **changes)
+
+
+def renewal_row(number: int, **changes: Any) -> RenewalRow:
+    """A renewal that was formed and is not stamped."""
+    row = RenewalRow(
+        number=number,
+        storage_object=f"urn:trusted-archive:rn{number:010d}",
+        kind="timestamp",
+        line="sha512",
+        digest="sha512",
+        tsa="tsa-sha512",
+        formed_at=later(5000 + number),
+        covers=1,
+        leaf_count=1,
+        document_digest=sha512(f"renewal {number}"),
+        files={"covers.txt": sha512("covers"), "tree.bin": sha512("tree")},
     )
     return replace(row, **changes)
 
