@@ -44,7 +44,7 @@ class Scale:
     renewed_holding: tuple[int, int] = (1_000, 100_000)
     renewed_times: int = 12
     rehashed_documents: int = 10_000
-    rehashed_large: tuple[int, int] = (4, 128 * 2**20)
+    rehashed_large: tuple[int, int] = (4, 256 * 2**20)
     very_many: tuple[int, int] = (100_000, 1_000)
 
     @classmethod

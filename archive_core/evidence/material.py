@@ -70,7 +70,8 @@ def _same(made: Sequence[bytes], fields: Sequence[der.Element]) -> bool:
 
 def _joined(held: der.Element | None, more: Iterable[bytes]) -> list[bytes]:
     there = [child.raw for child in der.children(held, most=_MOST, minimal=False)] if held is not None else []
-    new = [item for item in dict.fromkeys(more) if item not in set(there)]
+    known = set(there)
+    new = [item for item in dict.fromkeys(more) if item not in known]
     joined = [*there, *new]
     return sorted(joined) if there == sorted(there) else joined
 
