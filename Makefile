@@ -39,7 +39,7 @@ run: setup ## start the server on http://127.0.0.1:8080 (home: archive-home); AR
 	@exec $(BIN)/trusted-archive serve $(ARGS)
 
 test: setup ## run the tests; T=tests/unit for a part, SLOW=1 for the slow ones too
-	@$(BIN)/python -m pytest -n $(WORKERS) $(if $(SLOW),--slow) $(T)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(if $(SLOW),--slow) $(T)
 
 check: setup ## format, lint, types, imports
 	$(BIN)/ruff format --check .

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -36,8 +37,16 @@ def prepared(request: pytest.FixtureRequest) -> Prepared:
 
 @pytest.fixture
 def fresh(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
-    """Make a trial: a copy of the prepared home that nobody else uses."""
-    return lambda: prepared.trial(tmp_path_factory.mktemp("trial"))
+    """Make a trial: a copy of the prepared home that nobody else uses; nothing is left of it when it went well."""
+
+    @contextmanager
+    def trial() -> Iterator[Trial]:
+        folder = tmp_path_factory.mktemp("trial")
+        with prepared.trial(folder) as made:
+            yield made
+        shutil.rmtree(folder)
+
+    return trial
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tests.fakes.disk import io_error
 from tests.fakes.faults import FaultPlan, Moment
 from tests.fakes.stores import READING, WRITING, FaultyStore, unavailable
 from tests.lifetimes.conftest import Fresh
-from tests.lifetimes.crash_world import EVERYDAY, STORIES, Trial, break_files, fail, judge, sample, sweep
+from tests.lifetimes.crash_world import EVERYDAY, STORIES, Prepared, Trial, break_files, fail, judge, sample, sweep
 
 Steps = Callable[[str], list[str]]
 MOMENTS = list(Moment)
@@ -52,12 +52,14 @@ def test_an_error_in_the_middle_of_a_deposit(moment: Moment, fresh: Fresh, steps
 @pytest.mark.parametrize("prepared", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("name", EVERYDAY)
-def test_an_error_at_some_steps(name: str, moment: Moment, fresh: Fresh, steps_of: Steps) -> None:
-    """A sample of disk operations and commits, others when the work was persisted than when it was not."""
+def test_an_error_at_some_steps(name: str, moment: Moment, prepared: Prepared, fresh: Fresh, steps_of: Steps) -> None:
+    """A sample of disk operations and commits, others when the work was persisted than when it was not; where the
+    commits differ, the first and the last of them."""
     steps = steps_of(name)
-    chosen = [step for step in sample(steps, 6) if step <= len(steps)]
-    commits = [step for step in chosen if steps[step - 1] == "catalogue commit"][:1]
-    _failing(name, [(step, moment) for step in sorted({*chosen[MOMENTS.index(moment) :: 2], *commits})], steps, fresh)
+    commits = [number for number, step in enumerate(steps, 1) if step == "catalogue commit"]
+    some = [step for step in sample(steps, 6) if step <= len(steps)][MOMENTS.index(moment) :: 2]
+    chosen = {commits[0], *([commits[-1]] if prepared.server else some)}
+    _failing(name, [(step, moment) for step in sorted(chosen)], steps, fresh)
 
 
 @pytest.mark.soak
@@ -114,7 +116,8 @@ def _failing_store(name: str, store: str, fresh: Fresh, *, most: int = 10_000) -
     """The other store does its work. Of more cases than `most` so many are tried, spread over all."""
     steps = _store_steps(name, store, fresh)
     cases = [(step, *way) for step in range(1, len(steps) + 1) for way in WAYS]
-    cases = cases[:: -(-len(cases) // most)]
+    stride = -(-len(cases) // most)
+    cases = cases[:: stride if stride % len(WAYS) or stride <= 1 else stride + 1]  # each way has its turn
 
     def one(case: tuple[int, Moment, bool]) -> None:
         step, moment, half = case
@@ -133,7 +136,7 @@ def _failing_store(name: str, store: str, fresh: Fresh, *, most: int = 10_000) -
 @pytest.mark.parametrize("name", EVERYDAY)
 def test_one_store_fails_at_some_verbs(name: str, store: str, fresh: Fresh) -> None:
     """Some of the cases."""
-    _failing_store(name, store, fresh, most=4)
+    _failing_store(name, store, fresh, most=3)
 
 
 @pytest.mark.soak

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.lifetimes.conftest import Fresh
-from tests.lifetimes.crash_world import EVERYDAY, STORIES, judge, kill_child, sample, sweep
+from tests.lifetimes.crash_world import EVERYDAY, STORIES, Prepared, judge, kill_child, sample, sweep
 
 Steps = Callable[[str], list[str]]
 
@@ -32,11 +32,12 @@ def test_a_kill_in_the_middle_of_a_deposit(fresh: Fresh, steps_of: Steps) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("prepared", ["sqlite", "postgresql"], indirect=True)
 @pytest.mark.parametrize("name", EVERYDAY)
-def test_a_kill_at_some_steps(name: str, fresh: Fresh, steps_of: Steps) -> None:
-    """A sample of all steps, with a commit, and the moment after the last of them."""
+def test_a_kill_at_some_steps(name: str, prepared: Prepared, fresh: Fresh, steps_of: Steps) -> None:
+    """After the first commit, in the middle, and after the last step; where the commits differ, around them alone."""
     steps = steps_of(name)
-    commit = steps.index("catalogue commit") + 1
-    _killed(name, steps, sorted({commit + 1, len(steps) + 1, *sample(steps, 2)}), fresh)
+    commits = [number for number, step in enumerate(steps, 1) if step == "catalogue commit"]
+    others = {commits[-1]} if prepared.server else {sample(steps, 2)[-1], len(steps) + 1}
+    _killed(name, steps, sorted({commits[0] + 1, *others}), fresh)
 
 
 @pytest.mark.soak
