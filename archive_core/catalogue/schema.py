@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import ast
 import sysconfig
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -82,9 +84,7 @@ def _revisions() -> dict[str, str | None]:
     """Every migration's revision and the one before it, read from the scripts without running them."""
     found: dict[str, str | None] = {}
     for script in sorted((migrations_folder() / "versions").glob("*.py")):
-        # CPython 3.11 builds syntax trees of two threads with one counter of depth (gh-106905).
-        with _PARSING:
-            said = _constants(ast.parse(script.read_bytes()))
+        said = _constants(script.read_bytes())
         revision, before = said.get("revision"), said.get("down_revision")
         if not isinstance(revision, str) or not isinstance(before, str | None):
             raise SettingsError(f"The migration {script.name} does not say what it follows.")
@@ -92,9 +92,13 @@ def _revisions() -> dict[str, str | None]:
     return found
 
 
-def _constants(module: ast.Module) -> dict[str, object]:
+@lru_cache(maxsize=64)
+def _constants(source: bytes) -> Mapping[str, object]:
     """The names that a module binds to plain constants."""
     found: dict[str, object] = {}
+    # CPython 3.11 builds syntax trees of two threads with one counter of depth (gh-106905).
+    with _PARSING:
+        module = ast.parse(source)
     for node in module.body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
