@@ -180,7 +180,7 @@ def test_a_record_is_put_together_again(name: str) -> None:
     if expected == SAME:
         assert put_together(record) == without_liberties(record.raw)
         return
-    with pytest.raises((ValueError, EvidenceBrokenError), match="tree|siblings") as refused:
+    with pytest.raises((ValueError, EvidenceBrokenError), match=r"tree|siblings") as refused:
         put_together(record)
     if expected in (NO_TREE, WIDE):
         assert str(refused.value) == expected

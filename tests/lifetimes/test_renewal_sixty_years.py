@@ -185,6 +185,7 @@ def test_what_was_deleted_is_named_and_its_neighbour_lives(story: Story) -> None
     assert {view.kind for view, _ in dropped} == {"hash-tree"}
     assert len(dropped) == 1 + len(ORDERED)  # named each time, not only at first
     batch = world.archive.catalogue.version(gone, 1).batch
+    assert batch is not None
     assert [row.poid for row in world.archive.catalogue.members(batch, -1, 10) if row.poid in world.living]
     report = world.archive.verify(gone, 1, actor=OPERATOR)
     assert report.verdict is Verdict.FAILED
