@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sampling import quick_first
 from tests.vectors import REPOSITORY
 
 CONFTEST = """
@@ -54,7 +55,7 @@ def run(directory: Path, source: str, *arguments: str, ci: bool) -> subprocess.C
     return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("runner", quick_first(RUNNERS))
 @pytest.mark.parametrize("what", LEFT_OUT)
 def test_in_ci_what_is_left_out_fails(tmp_path: Path, what: str, runner: str) -> None:
     """With CI=true no way of leaving a test out ends well, and the reason is shown."""

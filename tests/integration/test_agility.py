@@ -89,6 +89,7 @@ def with_end(scheme: str, day: str) -> AlgorithmTable:
     return replace(table, signatures=rows)
 
 
+@pytest.mark.slow
 def test_the_record_outlives_rsa(trusts: dict[str, LocalTrust]) -> None:
     """Judged in 2045: RSA ended in 2031 by the table, and the first stamp was covered in time."""
     story = told(trusts)

@@ -20,12 +20,13 @@ from archive_core.errors import (
 )
 from archive_core.lifecycle import Acknowledgement, SubmissionObject
 from archive_core.ocfl.package import ArchivalPackage
+from tests.sampling import quick_first
 from tests.world import OPERATOR, World
 
 Answer = Acknowledgement | ArchiveError
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=quick_first(["sqlite", "postgresql"]))
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     url = {} if request.param == "sqlite" else {"url": request.getfixturevalue("postgresql_url")}
     made = World(tmp_path, **url)

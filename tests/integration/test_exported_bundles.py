@@ -71,6 +71,7 @@ def test_the_same_version_is_exported_as_the_same_bytes(world: World) -> None:
     assert _exported(world, poid, version) == _exported(world, poid, version)
 
 
+@pytest.mark.slow
 def test_one_changed_bit_in_any_member_of_an_exported_bundle_fails(world: World, tmp_path: Path) -> None:
     """Every member, the last byte."""
     poid, version = _versions(world)[-1]
@@ -82,6 +83,7 @@ def test_one_changed_bit_in_any_member_of_an_exported_bundle_fails(world: World,
         assert run(tmp_path / "b.zip", "--trust", _trust(world))[0] == 1, name
 
 
+@pytest.mark.slow
 def test_the_commands_of_an_exported_readme_work(world: World, tmp_path: Path) -> None:
     """OpenSSL agrees, by hand, for every version."""
     for poid, version in _versions(world):

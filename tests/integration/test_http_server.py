@@ -20,6 +20,7 @@ from api.settings import ArchiveSettings
 from api.wiring import build_archive
 from tests.integration.http_server import Server, launch, running_server
 from tests.integration.http_world import BOUNDARY, body_of, file, new_home
+from tests.sampling import quick_first
 
 PATIENCE = 1.0
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
@@ -283,7 +284,7 @@ def test_a_taken_port_is_told_so(server: Server, tmp_path: Path) -> None:
     assert f"port {server.port}" in log.read_text("utf-8")
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", quick_first([signal.SIGTERM, signal.SIGINT]))
 def test_a_stop_waits_for_a_running_deposit(tmp_path: Path, how: signal.Signals) -> None:
     """An upload that has begun is finished and acknowledged; then the server is gone."""
     with running_server(home_at(tmp_path)) as server:

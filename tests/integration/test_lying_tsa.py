@@ -24,6 +24,7 @@ from archive_core.ocfl.package import PackageFile
 from archive_core.outages import FIRST_WAIT, LONGEST_WAIT, Outage, Outages
 from archive_core.ports import ValidationData
 from tests.fakes.tsa import ANSWER, POLICY, Behaviour, HttpTsa, other_imprint, rejection
+from tests.sampling import quick_first
 from tests.world import OPERATOR, World
 
 pytestmark = pytest.mark.timeout(120)  # an authority that says nothing keeps nobody waiting
@@ -126,7 +127,7 @@ def _tokens(world: World) -> list[Path]:
     return [path for store in ("one", "two") for path in world.files(store, ".tst")]
 
 
-@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("lie", quick_first(LIES, 3))
 def test_no_lie_becomes_evidence_and_recovery_needs_nobody(remote: Remote, lie: str) -> None:
     """Deposits go on as *replicated*, the alarm says why, and the first honest answer is enough."""
     remote.tsa.behaviour = LIES[lie](remote.tsa)
@@ -185,6 +186,7 @@ def _some_imprint() -> Any:
     return Digest.of("sha512", b"what somebody else stamped")
 
 
+@pytest.mark.slow
 def test_a_dead_authority_is_asked_less_and_less_often(remote: Remote) -> None:
     """A round every three seconds for half an hour; the waits double up to the limit, and one batch waits."""
     remote.tsa.behaviour = LIES["503"](remote.tsa)

@@ -13,6 +13,7 @@ from archive_core.assessment import Assessment
 from archive_core.catalogue.rows import VersionRow
 from archive_core.findings import Report, Verdict
 from archive_core.measure import CHUNK_SIZE
+from tests.sampling import quick_first
 from tests.world import OPERATOR, World
 
 
@@ -93,7 +94,9 @@ def test_updated_and_waiting_versions_are_told_as_ever(world: World) -> None:
     assert again[first, 2] is not None
 
 
-@pytest.mark.parametrize("what", ["data/a.bin", "description.json", "inventory.json", "inventory.json.sha512"])
+@pytest.mark.parametrize(
+    "what", quick_first(["data/a.bin", "description.json", "inventory.json", "inventory.json.sha512"])
+)
 def test_damage_of_one_copy_is_told_and_the_other_proves(world: World, what: str) -> None:
     """The damaged object is assessed by itself, from the good copy."""
     poid = fill(world)[2]
@@ -190,6 +193,7 @@ def test_an_audit_reads_each_object_once_from_every_store(world: World, monkeypa
     assert result.checked["bytes"] == content
 
 
+@pytest.mark.slow
 def test_a_process_beside_this_one_reads_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same reports and counts, and none of the objects was read here."""
     fill(world)
@@ -212,6 +216,7 @@ def _never(*_: object, **__: object) -> None:
     raise AssertionError("an object was read in this process")
 
 
+@pytest.mark.slow
 def test_a_reading_process_that_dies_hides_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it did not read is assessed by itself, and damage is found as ever."""
     poid = fill(world)[2]

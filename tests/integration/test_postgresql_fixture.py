@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from tests import postgres
 from tests.postgres import SETTING, PostgreSQL
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 
 
 def query(url: str, statement: str) -> object:

@@ -91,6 +91,7 @@ def test_a_new_chain_covers_the_documents_and_all_chains_before(world: RenewalWo
     world.prove()
 
 
+@pytest.mark.slow
 def test_renewals_of_both_kinds_follow_each_other(world: RenewalWorld) -> None:
     """SHA-512, SHA-384, SHA3-384, with time-stamp renewals between and deposits going on."""
     good(world.rehash("sha384"))
@@ -107,6 +108,7 @@ def test_renewals_of_both_kinds_follow_each_other(world: RenewalWorld) -> None:
     assert world.audit().findings == []
 
 
+@pytest.mark.slow
 def test_redundant_lines_never_end_on_one_digest(world: RenewalWorld) -> None:
     """One line moves, of its own family if it may; to where the other is, none does."""
     poid = _redundant(world)
@@ -156,6 +158,7 @@ def test_damage_in_one_copy_is_named_and_the_other_is_read(world: RenewalWorld) 
     assert world.archive.verify(min(world.told), 1, actor=OPERATOR).verdict is Verdict.PASSED
 
 
+@pytest.mark.slow
 def test_damage_in_every_copy_drops_out_and_is_never_sealed_again(world: RenewalWorld) -> None:
     """Named with its POID, in the trail and in the renewal; the others are renewed; its own chains stay as they are."""
     poid = min(world.told)

@@ -23,7 +23,7 @@ from tests.interop.judges import (
 )
 from tests.vectors import suite
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 Judge = Callable[[Sequence[Job]], dict[str, Ruling]]
 

@@ -13,7 +13,7 @@ from archive_core.ocfl.storage_root import StorageRoot
 from storage_backends.filesystem import FilesystemStore
 from tests.interop.ocfl_judge import judge_object, judge_root, object_directories
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 WHEN = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 DEPOSIT = {

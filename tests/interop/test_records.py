@@ -31,7 +31,7 @@ from tests.interop.specimens import (
     renewed_time_stamp,
 )
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 Judge = Callable[[Sequence[Job]], dict[str, Ruling]]
 

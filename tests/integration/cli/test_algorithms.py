@@ -82,6 +82,7 @@ def test_a_file_that_is_no_list_is_refused(line: CommandLine, tmp_path: Path) ->
     assert "document type" in line.json("algorithms", "--check", place, code=2)["error"]["message"]
 
 
+@pytest.mark.slow
 def test_sha512_is_left_behind_by_the_page_for_operators(line: CommandLine, tmp_path: Path) -> None:
     """A list with its end, published; the holding moved; new deposits under a profile of another family."""
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"

@@ -430,6 +430,7 @@ def test_two_paths_with_one_name_are_refused(line: CommandLine, tmp_path: Path, 
 # -- several at once --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_processes_with_one_key_deposit_once(line: CommandLine, letter: Path) -> None:
     """Both are told the same POID."""
     words = ["--home", str(line.home), "--json", "deposit", str(letter), "--key", "k"]
@@ -441,6 +442,7 @@ def test_two_processes_with_one_key_deposit_once(line: CommandLine, letter: Path
     assert line.run("audit").code == 0
 
 
+@pytest.mark.slow
 def test_a_deposit_goes_on_beside_preserve(line: CommandLine, tmp_path: Path) -> None:
     """Threads that deposit and one that proves: everything is there and proven at the end."""
     poids: list[str] = []

@@ -48,6 +48,7 @@ def drill(line: CommandLine, what: str, at: str = "2029-06-01", *, code: int = 0
     return document
 
 
+@pytest.mark.slow
 def test_the_fall_of_sha512_takes_both_records_and_renewal_saves_all(home: CommandLine) -> None:
     """The trees of the redundant record are SHA3-512, but its time-stamps rest on SHA-512 inside: the drill knows.
     Renewal in time saves everything, and bytes agree."""
@@ -106,6 +107,7 @@ def test_a_fallen_certification_authority_takes_all_below_it(home: CommandLine) 
     assert found["saved"] is True
 
 
+@pytest.mark.slow
 def test_too_much_content_is_estimated_and_not_read(home: CommandLine, tmp_path: Path) -> None:
     """What was not tried is not said to be saved."""
     large = tmp_path / "large.bin"

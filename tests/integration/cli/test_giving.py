@@ -11,6 +11,7 @@ import pytest
 
 from archive_core.evidence.record import parse_record
 from tests.command_line import CommandLine, flip, overwrite
+from tests.sampling import quick_first
 
 FILES = {"letter.txt": b"Dear Sir,\n", "annex.bin": bytes(range(256)) * 40}
 
@@ -179,7 +180,7 @@ def test_a_place_that_cannot_be_written_is_exit_2(
 
 
 @pytest.mark.parametrize("store", ["one", "two"])
-@pytest.mark.parametrize("harm", ["flip", "truncate", "delete", "swap", "no-store"])
+@pytest.mark.parametrize("harm", quick_first(["flip", "no-store", "truncate", "delete", "swap"], 2))
 def test_one_good_copy_is_enough(proven: tuple[CommandLine, str], tmp_path: Path, store: str, harm: str) -> None:
     """Whatever happened to the other: right bytes come back, and the damage is an event."""
     line, poid = proven

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import CommandLine, environment, process
+from tests.sampling import quick_first
 
 LOADED = (
     "import sys; from api.cli import main; code = main(sys.argv[1:]); "
@@ -41,7 +42,7 @@ def test_help_loads_neither_database_nor_cryptography() -> None:
     assert loaded("deposit", "--help") & {"sqlalchemy", "alembic", "cryptography", "pyhanko", "asn1crypto"} == set()
 
 
-@pytest.mark.parametrize("command", ["status", "list", "deposit"])
+@pytest.mark.parametrize("command", quick_first(["deposit", "status", "list"]))
 def test_everyday_commands_load_no_library_that_seals_migrates_or_serves(line: CommandLine, command: str) -> None:
     """pyHanko, its validator, Alembic, Flask: half a second and more of a processor each time."""
     words = ["--home", str(line.home), command, *([__file__] if command == "deposit" else [])]
@@ -56,6 +57,7 @@ def test_everyday_commands_load_no_library_that_seals_migrates_or_serves(line: C
 # -- streams ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(line: CommandLine, letter: Path) -> None:
     """`list | head -1`: silence on stderr, whatever was written before."""
     line.json("deposit", *([str(letter)] * 3))
@@ -94,7 +96,7 @@ def test_closed_streams_are_no_error(line: CommandLine) -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "iso8859-2"])
+@pytest.mark.parametrize("encoding", quick_first(["iso8859-2", "ascii", "latin-1"]))
 def test_names_that_the_terminal_cannot_show_are_no_error(line: CommandLine, tmp_path: Path, encoding: str) -> None:
     """People see them escaped; the JSON document is UTF-8 whatever the locale says."""
     path = tmp_path / "příloha-日本.txt"

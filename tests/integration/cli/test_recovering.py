@@ -94,6 +94,7 @@ def test_the_catalogue_comes_back_from_one_store(
     assert busy.json("verify", "--all")["verdict"] == "PASSED"
 
 
+@pytest.mark.slow
 def test_a_rebuild_shows_progress_and_says_what_is_not_in_the_stores(busy: CommandLine) -> None:
     """API keys are only in the catalogue."""
     busy.json("keys", "create")
@@ -130,6 +131,7 @@ def test_without_a_name_the_fullest_store_is_read(busy: CommandLine) -> None:
     assert busy.json("rebuild-catalogue")["store"] == "two"
 
 
+@pytest.mark.slow
 def test_a_store_that_is_behind_says_what_it_lacks(busy: CommandLine) -> None:
     """Exit 1, each gap named; what it holds is in the catalogue all the same."""
     for name in ("ba0000000002", "tr0000000002"):

@@ -192,6 +192,7 @@ def test_assumptions_that_cannot_be_are_refused(wrong: dict[str, object]) -> Non
         Assumptions(**wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_batches_with_two_lines_are_planned_in_seconds() -> None:
     """The plan is by cohorts, not by batches."""
     first = instant("2020-01-01")
