@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -187,6 +189,22 @@ def test_two_upgrades_at_once_are_one(database_url: str) -> None:
             done.result(timeout=60)
 
     require_current(open_engine(database_url))
+
+
+def test_a_first_connection_waits_for_whoever_writes_the_new_database(tmp_path: Path) -> None:
+    """Nobody else need wait to change the journal of a database, says SQLite: it refuses at once."""
+    place = tmp_path / "new.sqlite3"
+    other = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE a (b)")
+    other.execute("BEGIN IMMEDIATE")
+    release = Timer(0.5, other.execute, ["COMMIT"])
+    release.start()
+    try:
+        with reading(open_engine(f"sqlite:///{place}")) as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    finally:
+        release.join()
+        other.close()
 
 
 def test_there_is_one_line_of_migrations_and_it_imports_nothing_of_ours() -> None:
