@@ -75,7 +75,8 @@ class StoreSettings:
 @dataclass(frozen=True, slots=True)
 class AuthoritySettings:
     """A time-stamp authority. `scheme` is `local` (the labelled test TSA) or `http`; for `http`
-    `url` is asked and `anchors` (PEM files) say whom to trust; `policy` is an OID or empty."""
+    `url` is asked and `anchors` (PEM files) say whom to trust; `policy` is an OID or empty. `fetch` are beginnings of
+    the addresses from which chain and revocation data may be fetched, as its certificates name them."""
 
     name: str
     scheme: str
@@ -83,6 +84,7 @@ class AuthoritySettings:
     policy: str = ""
     timeout: float = 30.0
     trust_class: str = "test"
+    fetch: tuple[str, ...] = ()
 
 
 SEAL_DIGESTS = ("sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")
@@ -129,11 +131,13 @@ class ReportedSettings:
 
 @dataclass(frozen=True, slots=True)
 class RenewalSettings:
-    """How many days before an end renewals are due, and above which share of all evidence they are asked about."""
+    """How many days before an end renewals are due, above which share of all evidence they are asked about, and how
+    many MiB (2^20 bytes) of documents are read a second for a hash-tree renewal (0: as many as there are)."""
 
     timestamp_margin_days: int = 90
     hash_tree_margin_days: int = 730
     share: float = 0.5
+    read_mib_per_second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +267,7 @@ def _authority(table: _Table) -> AuthoritySettings:
         policy=table.take("policy", str, ""),
         timeout=table.take("timeout", float, 30.0),
         trust_class=table.take("trust_class", str, "test"),
+        fetch=tuple(str(prefix) for prefix in table.take("fetch", list, [])),
     )
     table.done()
     return settings
@@ -292,11 +297,14 @@ def _renewal(table: _Table) -> RenewalSettings:
         timestamp_margin_days=table.take("timestamp_margin_days", int, defaults.timestamp_margin_days),
         hash_tree_margin_days=table.take("hash_tree_margin_days", int, defaults.hash_tree_margin_days),
         share=table.take("share", float, defaults.share),
+        read_mib_per_second=table.take("read_mib_per_second", float, defaults.read_mib_per_second),
     )
     table.done()
     days = (settings.timestamp_margin_days, settings.hash_tree_margin_days)
     if not all(1 <= one <= 36500 for one in days) or not 0 < settings.share <= 1:
         raise SettingsError(f"{SETTINGS_FILE} [renewal]: margins are 1 to 36500 days, the share above 0 and up to 1")
+    if settings.read_mib_per_second and not 0.01 <= settings.read_mib_per_second <= 1_000_000:
+        raise SettingsError(f"{SETTINGS_FILE} [renewal]: read_mib_per_second is 0.01 to 1,000,000, or 0 for no limit")
     return settings
 
 

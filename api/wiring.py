@@ -26,12 +26,21 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
 from archive_core.errors import CatalogueDamagedError, SettingsError
 from archive_core.ocfl.storage_root import StorageRoot
-from archive_core.ports import Clock, ObjectStore, Sealer, SealValidator, TimestampAuthority, TimestampValidator
+from archive_core.ports import (
+    Clock,
+    ObjectStore,
+    Sealer,
+    SealValidator,
+    TimestampAuthority,
+    TimestampValidator,
+    ValidationData,
+)
 from archive_core.publishing import Published
 from archive_core.replication import Copies
 from policies.algorithms import AlgorithmTable
 from policies.profiles import published_profiles
 from policies.renewal_values import RenewalPolicy, StatusChange
+from signing.http_fetch import Allowed
 from signing.http_transport import HttpTransport
 from signing.keys import load_key
 from signing.local_trust import LocalTrust
@@ -73,6 +82,7 @@ def build_archive(
         published=published,
         news=build_news(settings),
         renewal_policy=build_renewal_policy(settings),
+        renewal_bytes_per_second=int(settings.renewal.read_mib_per_second * 2**20) or None,
     )
 
 
@@ -126,7 +136,9 @@ def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
         return SealVerifier(anchors, algorithms=algorithms, test_anchors=test_anchors)
 
     return Signing(
-        authorities={one.name: _authority(one, trust, clock) for one in settings.authorities},
+        authorities={
+            one.name: _authority(one, trust, clock, [*anchors, *test_anchors]) for one in settings.authorities
+        },
         validator=DeferredTimestampValidator(validator),
         sealer=_sealer(settings, trust),
         seal_validator=DeferredSealValidator(seal_validator),
@@ -238,16 +250,39 @@ def read_certificates(path: Path) -> Sequence[bytes]:
     return [certificate.public_bytes(Encoding.DER) for certificate in found]
 
 
-def _authority(settings: AuthoritySettings, trust: LocalTrust | None, clock: Clock) -> TimestampAuthority:
+def _authority(
+    settings: AuthoritySettings, trust: LocalTrust | None, clock: Clock, anchors: Sequence[bytes]
+) -> TimestampAuthority:
     if settings.scheme == LOCAL:
         if trust is None or settings.trust_class != "test":
             raise SettingsError(f"the local TSA {settings.name} gives test time-stamps: trust_class must be `test`")
         return trust.authority(settings.name, clock)
     if settings.scheme == "http":
         transport = HttpTransport(settings.url, timeout=settings.timeout)
-        test_trust = settings.trust_class == "test"
-        return TsaClient(settings.name, transport, policy=settings.policy or None, test_trust=test_trust)
+        return TsaClient(
+            settings.name,
+            transport,
+            policy=settings.policy or None,
+            test_trust=settings.trust_class == "test",
+            validation_source=_validation_source(settings, clock, anchors),
+        )
     raise SettingsError(f"the TSA {settings.name} has the scheme {settings.scheme!r}; built are: local, http")
+
+
+def _validation_source(
+    settings: AuthoritySettings, clock: Clock, anchors: Sequence[bytes]
+) -> Callable[[bytes], ValidationData] | None:
+    """Where chain and revocation data of an authority's tokens come from; None: only from inside them."""
+    allowed = Allowed(settings.fetch)
+    if not allowed:
+        return None
+
+    def source(token: bytes) -> ValidationData:
+        from signing.fetching import FetchedData, over_http  # loads what reads lists and responses
+
+        return FetchedData(allowed, over_http(settings.timeout), clock, known=anchors)(token)
+
+    return source
 
 
 def _sealer(settings: ArchiveSettings, trust: LocalTrust | None) -> Sealer:

@@ -92,8 +92,10 @@ class Archive:
         published: Published,
         news: Mapping[str, StatusChange] | None = None,
         renewal_policy: RenewalPolicy | None = None,
+        renewal_bytes_per_second: int | None = None,
     ) -> None:
-        """`news` is what was reported of time-stamp authorities, by name."""
+        """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
+        documents may be read for a hash-tree renewal, None for as fast as possible."""
         self.name = name
         self.clock = clock
         self.catalogue = catalogue
@@ -175,6 +177,7 @@ class Archive:
                 on_damage=damage,
                 workspace=copies.scratch / "renewal",
                 news=self._news,
+                bytes_per_second=renewal_bytes_per_second,
             ),
             self._proofs,
             self._content,
@@ -203,6 +206,7 @@ class Archive:
             published=self.published,
             news=self._news,
             renewal_policy=self.renewing.policy,
+            renewal_bytes_per_second=self.renewing.means.bytes_per_second,
         )
 
     # -- taking in ----------------------------------------------------------------------------

@@ -36,6 +36,9 @@ class HttpTransport:
     server has trouble (HTTP 5xx, 429), and `TimestampRefusedError` when what came is no time-stamp answer.
     """
 
+    _method = "POST"
+    _expected: str | None = ANSWER_TYPE
+
     def __init__(
         self,
         url: str,
@@ -70,7 +73,7 @@ class HttpTransport:
         try:
             with contextlib.closing(self._reached()) as peer, _cut_after(self._timeout, peer, expired):
                 connection = self._connection(peer)
-                connection.request("POST", self._path, body=request, headers=self._headers)
+                connection.request(self._method, self._path, body=request or None, headers=self._headers)
                 response = connection.getresponse()
                 self._check_in_time(expired)  # a head that was cut off looks complete
                 self._check_head(response)
@@ -112,8 +115,8 @@ class HttpTransport:
             why = " (redirects are not followed)" if 300 <= status < 400 else ""
             raise TimestampRefusedError(f"{self._url}: HTTP {status}{why}", url=self._url, rule="http-status")
         kind = response.headers.get_content_type()
-        if kind != ANSWER_TYPE:
-            raise TimestampRefusedError(f"{self._url}: content type {kind}, not {ANSWER_TYPE}", rule="content-type")
+        if self._expected is not None and kind != self._expected:
+            raise TimestampRefusedError(f"{self._url}: content type {kind}, not {self._expected}", rule="content-type")
 
     def _body(self, response: http.client.HTTPResponse) -> bytes:
         body = response.read(self._max_answer + 1)

@@ -173,7 +173,7 @@ async def check_not_revoked(
     is_signer: bool,
 ) -> None:
     """Raises `Judgement` unless the certificate was not revoked at `at`, by the rules above."""
-    if _is_exempt(certificate):
+    if is_exempt(certificate):
         return
     statements: list[_Statement] = []
     for item in items:
@@ -214,7 +214,7 @@ def _revoked(when: datetime, reason: str, whom: str, signed: datetime, is_signer
     return Judgement(Verdict.INDETERMINATE, SubIndication.REVOKED_NO_POE, message)
 
 
-def _is_exempt(certificate: x509.Certificate) -> bool:
+def is_exempt(certificate: x509.Certificate) -> bool:
     stated = {str(extension["extn_id"].dotted) for extension in certificate["tbs_certificate"]["extensions"]}
     return _OID_NO_REV_AVAIL in stated or _OID_VALIDITY_ASSURED in stated
 

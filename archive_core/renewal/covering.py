@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive_core.batch import line_validation, validation_data
 from archive_core.catalogue.rows import HeadRow
@@ -57,6 +57,7 @@ class Covering:
         self._means = means
         self._fetched: dict[tuple[str, str], ValidationData] = {}
         self._judged: dict[tuple[str, str], TokenAssessment] = {}
+        self._refused: dict[tuple[str, str], str] = {}
 
     @property
     def data(self) -> ValidationData:
@@ -70,7 +71,9 @@ class Covering:
         token = self._token(head)
         if self._assess(token, None).verdict is Verdict.PASSED:
             now = self._now(tsa, token)
-            return Final(name, token, completed=False) if now.verdict is Verdict.PASSED else _obstacle(name, now)
+            if now.verdict is Verdict.PASSED:
+                return Final(name, token, completed=False)
+            return self._obstacle(name, now, tsa, token)
         fetched = self._fetch(tsa, token)
         kept: ValidationData | None = None
 
@@ -83,12 +86,21 @@ class Covering:
         if assessed.verdict is not Verdict.PASSED:
             assessed = self._assess(token, known())
         if assessed.verdict is not Verdict.PASSED:
-            return _obstacle(name, assessed)
+            return self._obstacle(name, assessed, tsa, token)
         octets = self._complete(token, known)
         if octets is None:
             message = "chain and revocation data that would make it last are missing: they are needed inside first"
-            return Obstacle(name, "validation-data", message)
+            return Obstacle(name, "validation-data", message + self._why(tsa, token))
         return Final(name, octets, completed=True)
+
+    def _obstacle(self, name: str, assessed: TokenAssessment, tsa: str, token: bytes) -> Obstacle:
+        found = _obstacle(name, assessed)
+        return replace(found, message=found.message + self._why(tsa, token))
+
+    def _why(self, tsa: str, token: bytes) -> str:
+        """What kept the data away, if somebody said so."""
+        said = self._refused.get(_key(tsa, token))
+        return f" ({said})" if said else ""
 
     def _complete(self, token: bytes, known: Callable[[], ValidationData]) -> bytes | None:
         data = known()
@@ -115,9 +127,10 @@ class Covering:
             authority = self._means.authorities.get(tsa)
             try:
                 self._fetched[key] = authority.validation_data(token) if authority else ValidationData()
-            except UnavailableError:
+            except UnavailableError as error:
                 # What is inside or kept beside may do; if it does not, the token is not covered and that is said.
                 self._fetched[key] = ValidationData()
+                self._refused[key] = str(error)[:1000]
         return self._fetched[key]
 
     def _token(self, head: HeadRow) -> bytes:

@@ -30,7 +30,7 @@ from archive_core.renewal import form
 from archive_core.renewal.facts import chain_facts
 from archive_core.renewal.finishing import Finishing
 from archive_core.renewal.hash_trees import HashTreeRenewal, planned_moves
-from archive_core.renewal.means import Means, RenewalView, Target, pause, paused_since, require_not_paused
+from archive_core.renewal.means import Means, Obstacle, RenewalView, Target, pause, paused_since, require_not_paused
 from archive_core.renewal.timestamps import Group, TimestampRenewal
 from archive_core.trail.events import EventType, Outcome
 from policies.clock_sanity import ClockState, judge_clock
@@ -39,6 +39,9 @@ from policies.renewal_guard import guarded
 from policies.renewal_values import ChainFacts, Reason, RenewalKind, RenewalNeed, RenewalPolicy
 
 DUE, ALL = "due", "all"
+NOT_COVERED = "not-covered"
+"""The alarm for time-stamps that may not be covered, such as for want of revocation data."""
+
 SHOWN = 20
 """Needs that are shown one by one; more are counted."""
 
@@ -116,9 +119,26 @@ class Renewing:
         `SettingsError`; what could not be renewed is told in the result."""
         if not request.dry_run:
             require_not_paused(self.means.catalogue)
-        if request.which == ALL:
-            return self._run_all(request, actor, progress)
-        return self._run_due(request, actor, progress)
+        run = self._run_all if request.which == ALL else self._run_due
+        result = run(request, actor, progress)
+        if result.views and not request.dry_run:
+            self._told_obstacles([obstacle for view in result.views for obstacle in view.obstacles], actor)
+        return result
+
+    def _told_obstacles(self, obstacles: Sequence[Obstacle], actor: Actor) -> None:
+        """An alarm while there are time-stamps that may not be covered; each round tries them again."""
+        if not obstacles:
+            if self._standing(NOT_COVERED):
+                self.means.catalogue.meta_set(f"alarm:{NOT_COVERED}", "")
+            return
+        first = "; ".join(f"{one.head}: {one.message}" for one in obstacles[:3])
+        more = f" and {len(obstacles) - 3} more" if len(obstacles) > 3 else ""
+        message = f"{len(obstacles)} time-stamps cannot be renewed now and are tried again: {first}{more}"
+        self._alarm(NOT_COVERED, message[:1500], actor)
+
+    def _standing(self, code: str) -> str | None:
+        """An alarm that stands."""
+        return self.means.catalogue.meta_get(f"alarm:{code}") or None
 
     def _run_all(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
         self._require_clock(request.tsa)
@@ -278,6 +298,7 @@ class Renewing:
         assert isinstance(unfinished, list)
         assert isinstance(blocked, list)
         said += [f"renewal {row['renewal']} waits for its time-stamp since {row['formed_at']}" for row in unfinished]
+        said += [f"renewal: {alarm}"] if (alarm := self._standing(NOT_COVERED)) else []
         said += [
             f"batch {need['batch']}, line {need['line']} cannot be renewed: {need['blocked_because']}"
             for need in blocked
