@@ -192,7 +192,7 @@ def test_two_upgrades_at_once_are_one(database_url: str) -> None:
 
 
 def test_a_first_connection_waits_for_whoever_writes_the_new_database(tmp_path: Path) -> None:
-    """Nobody else need wait to change the journal of a database, says SQLite: it refuses at once."""
+    """SQLite itself refuses at once to change the journal while another connection has begun to write."""
     place = tmp_path / "new.sqlite3"
     other = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
     other.execute("CREATE TABLE a (b)")
