@@ -23,7 +23,10 @@ from archive_core.findings import Verdict
 from archive_core.lifecycle import Acknowledgement, Actor, SubmissionObject, SubmittedFile
 from archive_core.ports import TimestampAuthority, TimestampToken, ValidationData
 from archive_core.rebuild import Rebuild, RebuildReport
+from tests.templates import lay_catalogue
 
+CATALOGUE = "catalogue.sqlite3"
+SQLITE = f"sqlite:///{CATALOGUE}"
 OPERATOR = Actor("test-operator", "operator", None)
 
 
@@ -70,12 +73,12 @@ class SwitchedAuthority:
 class World:
     """An archive in a directory, on the catalogue that the URL names, from now or another instant on."""
 
-    def __init__(
-        self, folder: Path, url: str = "sqlite:///catalogue.sqlite3", *, start: datetime | None = None
-    ) -> None:
+    def __init__(self, folder: Path, url: str = SQLITE, *, start: datetime | None = None) -> None:
         self.folder = folder
         self.clock = SteppingClock(start or datetime.now(UTC))
         self.settings = initialise_home(folder / "home", at=self.clock.now(), catalogue_url=url)
+        if url == SQLITE and not (self.home / CATALOGUE).exists():
+            lay_catalogue(self.home / CATALOGUE)
         self.archive = self.open(create=True)
         self.told: dict[str, list[tuple[Acknowledgement, dict[str, bytes]]]] = {}
 
@@ -147,6 +150,7 @@ class World:
     def rebuilt(self, store: str, name: str = "rebuilt.sqlite3") -> tuple[Archive, RebuildReport]:
         """An archive over a catalogue that was rebuilt from one store alone."""
         (self.home / name).unlink(missing_ok=True)
+        lay_catalogue(self.home / name)
         url = f"sqlite:///{self.home / name}"
         catalogue = Catalogue.create(url)
         copies = build_copies(self.settings, create=False)

@@ -121,14 +121,16 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
     Raises SchemaOutOfDateError, and changes nothing, for a database from a newer program.
     """
-    from alembic import command
-
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
         found = _revision_of(connection)
         if found is not None and not known_revision(found):
             raise _from_a_newer_program(found)
+        if revision == "head" and found == head_revision():
+            return
+        from alembic import command
+
         command.upgrade(alembic_config(connection), revision)
 
 

@@ -19,6 +19,7 @@ from api.settings import SETTINGS_FILE, ArchiveSettings
 from api.wiring import build_archive
 from archive_core.archive import Archive
 from archive_core.lifecycle import Actor
+from tests.templates import lay_catalogue
 
 OPERATOR = Actor(actor_id="test", role="operator")
 BOUNDARY = "----TrustedBoundary7MA4YWxk"
@@ -133,4 +134,5 @@ def new_home(home: Path) -> ArchiveSettings:
     home.mkdir()
     text = default_settings("test", "sqlite:///catalogue.sqlite3") + f"max_upload_bytes = {MAX_UPLOAD}\n"
     (home / SETTINGS_FILE).write_text(text, "utf-8")
+    lay_catalogue(home / "catalogue.sqlite3")
     return initialise_home(home, at=datetime.now(UTC))
