@@ -15,7 +15,7 @@ from tests.fuzz.engines import run_plain
 from tests.fuzz.target import targets
 from tests.vectors import in_ci
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS") or (1 if in_ci() else 0.1))
+SECONDS = float(os.environ.get("FUZZ_SECONDS") or (0.5 if in_ci() else 0.1))
 SEED = int(os.environ.get("FUZZ_SEED") or (1 if in_ci() else random.SystemRandom().randrange(1, 2**31)))
 
 
