@@ -22,6 +22,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from archive_core import canonical, reading
 from archive_core.digests import Digest, hash_bytes
@@ -79,8 +80,7 @@ class FormedBatch:
 
     def seal_group(self, digest: str) -> tuple[bytes, bytes]:
         """The data group of statement and seal, sorted."""
-        first, second = sorted((hash_bytes(digest, self.statement_bytes), hash_bytes(digest, self.seal)))
-        return first, second
+        return _seal_group(digest, self.statement_bytes, self.seal)
 
     def seal_leaf(self, digest: str) -> bytes:
         return group_leaf(digest, self.seal_group(digest))
@@ -89,6 +89,13 @@ class FormedBatch:
         """The one value that the line's time-stamp is over."""
         root = self.trees[line.line].root
         return Digest(line.digest, combine(line.digest, (root, self.seal_leaf(line.digest))))
+
+
+@lru_cache(maxsize=16)
+def _seal_group(digest: str, statement: bytes, seal: bytes) -> tuple[bytes, bytes]:
+    """Asked for with every object of a batch, and the same for all."""
+    first, second = sorted((hash_bytes(digest, statement), hash_bytes(digest, seal)))
+    return first, second
 
 
 def members_text(members: Sequence[tuple[str, int]]) -> bytes:

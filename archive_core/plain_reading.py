@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from threading import Event
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from archive_core.errors import ArchiveError
 from archive_core.ocfl.plain import SMALL, PlainObject, read_plain
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
-from archive_core.ports import LendsReaders
+from archive_core.ports import LendsReaders, ObjectReader
 
 Files = Mapping[str, tuple[str, str]]
 """By logical path, in the description's order: stored and content digest of commit A."""
@@ -58,14 +59,20 @@ class Page:
 class PlainReader:
     """Reads from one store."""
 
-    def __init__(self, root: StorageRoot, *, expected: int) -> None:
-        """`expected` is about how many versions will be read."""
+    def __init__(self, root: StorageRoot, *, expected: int, processes: int = 1) -> None:
+        """`expected` is about how many versions will be read; `processes` how many may be started to read small ones:
+        more than one where reading is most of the work."""
         self._root = root
         store = root.store
         lends = expected >= WORTH_A_PROCESS and isinstance(store, LendsReaders)
-        self._aside = store.lend_reader() if lends and isinstance(store, LendsReaders) else None
+        self._aside: SimpleQueue[ObjectReader] = SimpleQueue()
+        self._lent = (
+            [store.lend_reader() for _ in range(processes)] if lends and isinstance(store, LendsReaders) else []
+        )
+        for reader in self._lent:
+            self._aside.put(reader)
         self._closed = Event()
-        self._asking = ThreadPoolExecutor(1, thread_name_prefix="asking")
+        self._asking = ThreadPoolExecutor(len(self._lent) or 1, thread_name_prefix="asking")
         self._hashing = ThreadPoolExecutor(AHEAD, thread_name_prefix="hashing")
 
     def close(self) -> None:
@@ -73,8 +80,8 @@ class PlainReader:
         self._closed.set()
         for pool in (self._asking, self._hashing):
             pool.shutdown(wait=True, cancel_futures=True)
-        if self._aside is not None:
-            self._aside.close()
+        for reader in self._lent:
+            reader.close()
 
     def begin(self, rows: Sequence[VersionRow], files: Mapping[str, Files], algorithms: Algorithms) -> Page:
         """Begin to read those of the versions that `files` knows."""
@@ -109,13 +116,16 @@ class PlainReader:
             return None  # met again, and told, by whoever looks at what is not plain
 
     def _many(self, wanted: Sequence[tuple[VersionRow, tuple[str, ...]]]) -> list[PlainObject | None]:
-        if self._aside is None:
+        if not self._lent:
             return [self._one(row, algorithms) for row, algorithms in wanted]
+        reader = self._aside.get()  # there are as many as threads that ask
         try:
             asked = [(self._root.object_path(row.storage_object), row.storage_object, names) for row, names in wanted]
-            return [None if one is None else PlainObject(*one) for one in self._aside.read(asked)]
+            return [None if one is None else PlainObject(*one) for one in reader.read(asked)]
         except ArchiveError:
             return [None] * len(wanted)  # as above
+        finally:
+            self._aside.put(reader)
 
 
 def files_of(catalogue: Catalogue, rows: Iterable[VersionRow]) -> dict[str, dict[str, tuple[str, str]]]:

@@ -5,7 +5,7 @@ python -m benchmarks.bare copies SOURCE TARGET TARGET          one large file: h
 python -m benchmarks.bare copy SOURCE TARGET                   one large file: hashed, one copy
 python -m benchmarks.bare copy-synced SOURCE TARGET            the same, synced
 python -m benchmarks.bare tree COUNT                           a plain hash tree over random leaves
-python -m benchmarks.bare digest ALGORITHM SOURCE              one digest of every file (sha512, sha3_512)
+python -m benchmarks.bare digest ALGORITHM SOURCE              one digest of every file below (sha512, sha3_512)
 python -m benchmarks.bare digests SOURCE                       SHA-512 and SHA3-512 of every file, by two processes
 
 Small files lie 1,000 to a directory, in their order: the cheapest shape. `grouped` makes both targets
@@ -19,7 +19,7 @@ import hashlib
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -96,17 +96,23 @@ def tree(count: str) -> None:
 
 
 def digest(algorithm: str, source: str) -> None:
-    for name in sorted(os.listdir(source)):
-        _digested(f"{source}/{name}", (algorithm,))
+    for path in _below(source):
+        _digested(path, (algorithm,))
 
 
 def digests(source: str) -> None:
-    paths = [f"{source}/{name}" for name in sorted(os.listdir(source))]
+    paths = list(_below(source))
     with ProcessPoolExecutor(2) as pool:
         for _ in pool.map(
             _digested, paths, itertools.repeat(("sha512", "sha3_512")), chunksize=max(1, len(paths) // 64)
         ):
             pass
+
+
+def _below(source: str) -> Iterator[str]:
+    for folder, folders, names in os.walk(source):
+        folders.sort()
+        yield from (f"{folder}/{name}" for name in sorted(names))
 
 
 def _digested(path: str, algorithms: tuple[str, ...]) -> list[bytes]:

@@ -51,8 +51,9 @@ class Rereading:
         self._examining = examining
         self._keep = keep
         self._budget = budget
-        self._reader = PlainReader(root, expected=expected)
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="renewal")
+        cores = os.cpu_count() or 1
+        self._reader = PlainReader(root, expected=expected, processes=cores)
+        self._pool = ThreadPoolExecutor(cores, thread_name_prefix="renewal")
 
     def close(self) -> None:
         """Also in the middle of a large object."""
