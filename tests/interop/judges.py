@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,9 @@ _PATIENCE = 280  # seconds for a batch; less than pytest gives a test
 class Job:
     """A record, all data of its group, and whom to trust (certificates and CRLs, DER).
 
-    Without `cas` no path is built (`--no-path`). With `part`, the data may be a part of the group.
+    Without `cas` no path is built (`--no-path`). With `part`, the data may be a part of the group. `at` is when to
+    judge (now, when it is None). `structure` leaves signatures and paths to others: digests, trees, imprints and the
+    order of times are judged (BouncyCastle and its walk alone can).
     """
 
     name: str
@@ -46,6 +49,8 @@ class Job:
     cas: tuple[bytes, ...] = ()
     crls: tuple[bytes, ...] = ()
     part: bool = False
+    at: datetime | None = None
+    structure: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,8 @@ def _arguments(job: Job, keep: "functools.partial[str]") -> list[str]:
     options = [argument for ca in job.cas for argument in ("--ca", keep(ca))] or ["--no-path"]
     options += [argument for crl in job.crls for argument in ("--crl", keep(crl))]
     options += ["--part"] if job.part else []
+    options += ["--structure"] if job.structure else []
+    options += ["--at", f"{job.at:%Y-%m-%dT%H:%M:%SZ}"] if job.at else []
     return [job.name, *options, keep(job.record), *map(keep, job.data)]
 
 

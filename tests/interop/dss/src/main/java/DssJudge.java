@@ -13,6 +13,7 @@
  *                                                 job was judged, whatever the verdicts
  * options: --ca FILE     a trusted CA certificate (DER or PEM; repeatable)
  *          --crl FILE    a CRL (DER; repeatable)
+ *          --at INSTANT  judge as of then (ISO 8601) and not as of now
  *          --no-path     trust nobody (public vectors of forgotten test authorities): the best that a
  *                        record can then have is INDETERMINATE, NO_CERTIFICATE_CHAIN_FOUND
  *          --part        the data may be a part of the group
@@ -35,8 +36,11 @@ import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Date;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -75,18 +79,21 @@ public final class DssJudge {
         }
     }
 
-    record Job(String name, Path record, List<Path> data, List<Path> cas, List<Path> crls, boolean part) {
+    record Job(
+            String name, Path record, List<Path> data, List<Path> cas, List<Path> crls, boolean part, Instant at) {
         static Job parse(String name, List<String> arguments) throws Usage {
             List<Path> cas = new ArrayList<>();
             List<Path> crls = new ArrayList<>();
             List<Path> files = new ArrayList<>();
             boolean path = true;
             boolean part = false;
+            Instant at = null;
             for (int i = 0; i < arguments.size(); i++) {
                 String argument = arguments.get(i);
                 switch (argument) {
                     case "--ca" -> cas.add(Path.of(value(arguments, ++i)));
                     case "--crl" -> crls.add(Path.of(value(arguments, ++i)));
+                    case "--at" -> at = instant(value(arguments, ++i));
                     case "--no-path" -> path = false;
                     case "--part" -> part = true;
                     default -> {
@@ -103,7 +110,15 @@ public final class DssJudge {
             if (path == cas.isEmpty()) {
                 throw new Usage("give either --ca or --no-path");
             }
-            return new Job(name, files.get(0), List.copyOf(files.subList(1, files.size())), cas, crls, part);
+            return new Job(name, files.get(0), List.copyOf(files.subList(1, files.size())), cas, crls, part, at);
+        }
+
+        private static Instant instant(String text) throws Usage {
+            try {
+                return Instant.parse(text);
+            } catch (DateTimeParseException e) {
+                throw new Usage("no instant: " + text);
+            }
         }
 
         private static String value(List<String> arguments, int index) throws Usage {
@@ -164,6 +179,9 @@ public final class DssJudge {
             data.add(new InMemoryDocument(Files.readAllBytes(job.data.get(i)), "datum-" + (i + 1)));
         }
         validator.setDetachedContents(data);
+        if (job.at != null) {
+            validator.setValidationTime(Date.from(job.at));
+        }
         return validator.validateDocument(job.part ? FOR_A_PART : FOR_A_GROUP);
     }
 
