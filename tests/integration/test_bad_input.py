@@ -48,6 +48,7 @@ from tests.command_line import CommandLine, copied_home, run
 from tests.integration.http_server import launch
 from tests.integration.http_world import BOUNDARY, HttpWorld, file, http_world
 from tests.integration.test_http_deposit import REFUSALS, problem
+from tests.sampling import quick_first
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -91,7 +92,7 @@ def test_a_file_without_a_byte_is_a_document(world: HttpWorld) -> None:
     assert world.get(f"/v1/preservation-objects/{poid}/files/empty").data == b""
 
 
-@pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.parametrize("case", quick_first(REFUSALS, 8))
 def test_every_refused_deposit_is_an_event(world: HttpWorld, case: str) -> None:
     """The attempt is in the trail with its code and the key that made it, whatever was wrong."""
     parts, _, code = REFUSALS[case]

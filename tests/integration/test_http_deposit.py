@@ -12,6 +12,7 @@ import pytest
 
 from archive_core.measure import SMALL
 from tests.integration.http_world import BOUNDARY, HttpWorld, Part, body_of, file, http_world
+from tests.sampling import quick_first
 
 
 @pytest.fixture
@@ -180,7 +181,7 @@ REFUSALS: dict[str, tuple[list[Part], int, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.parametrize("case", quick_first(REFUSALS, 15))
 def test_a_bad_deposit_is_refused_precisely_and_leaves_nothing(world: HttpWorld, case: str) -> None:
     """Each bad deposit has its own problem; nothing is stored, nothing is staged."""
     parts, status, code = REFUSALS[case]

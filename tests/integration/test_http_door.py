@@ -20,6 +20,7 @@ from api.wiring import build_archive
 from api.wsgi import application
 from archive_core.errors import StoreUnavailableError
 from tests.integration.http_world import OPERATOR, HttpWorld, file, http_world
+from tests.sampling import quick_first
 
 PUBLIC = {"/v1/health", "/v1/ready", "/v1/openapi.json"}
 SOME_POID = "0199b0c27d3e7000800000000000abcd"
@@ -49,7 +50,7 @@ def test_without_a_key_only_three_addresses_answer(world: HttpWorld, route: Rout
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.rule}")
+@pytest.mark.parametrize("route", quick_first(ROUTES, 6), ids=lambda route: f"{route.method} {route.rule}")
 @pytest.mark.parametrize("role", ["depositor", "auditor", "operator"])
 def test_each_role_passes_its_own_doors_only(world: HttpWorld, route: Route, role: str) -> None:
     """403 exactly where the table says so; anything else is the view's answer."""
@@ -64,7 +65,9 @@ def test_each_role_passes_its_own_doors_only(world: HttpWorld, route: Route, rol
     assert answer.status_code != 401
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
+@pytest.mark.parametrize(
+    "method", quick_first(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"], 2)
+)
 @pytest.mark.parametrize("address", ["/", "/v1", "/v1/nothing", "/static/x", "/v1/preservation-objects/", "/v1/keys"])
 def test_without_a_key_there_is_no_telling_what_exists(world: HttpWorld, method: str, address: str) -> None:
     """Unknown addresses are 401 like known ones."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from archive_core.errors import FixityError
 from archive_core.identifiers import parse_poid
 from tests.integration.http_world import OPERATOR, HttpWorld, Part, file, http_world
+from tests.sampling import quick_first
 
 CONTENT = bytes(range(256)) * 20_000  # 5,120,000 bytes: more than one chunk
 
@@ -227,7 +228,8 @@ def test_a_range_beyond_the_end_is_not_satisfiable(world: HttpWorld, poid: str, 
 
 
 @pytest.mark.parametrize(
-    "given_range", ["bytes=0-1,3-4", "bytes=4-2", "bytes=a-b", "lines=0-1", "bytes", "bytes=-0", "bytes=--1", ""]
+    "given_range",
+    quick_first(["bytes=0-1,3-4", "bytes=4-2", "bytes=a-b", "lines=0-1", "bytes", "bytes=-0", "bytes=--1", ""], 3),
 )
 def test_a_range_that_is_not_served_gives_the_whole(world: HttpWorld, poid: str, given_range: str) -> None:
     """Several ranges, another unit and nonsense are ignored (RFC 9110 14.2)."""

@@ -22,6 +22,7 @@ from archive_core.renewal.finishing import Finishing
 from archive_core.renewal.means import Target
 from policies.renewal_values import RenewalKind
 from tests.renewal_world import YEAR, MortalTsa, RenewalWorld, facts, good
+from tests.sampling import quick_first
 from tests.world import OPERATOR
 
 
@@ -78,6 +79,7 @@ def test_one_call_and_one_object_renew_all_batches_of_a_line(world: RenewalWorld
     world.prove()
 
 
+@pytest.mark.slow
 def test_a_second_renewal_covers_the_first_and_not_again_what_lies_below(world: RenewalWorld) -> None:
     """However many batches stand on a renewal, it is one leaf of the next."""
     good(world.renew())
@@ -141,6 +143,7 @@ def test_a_token_without_its_data_is_completed_before_it_is_covered(tmp_path: Pa
     world.archive.close()
 
 
+@pytest.mark.slow
 def test_the_lines_of_a_batch_are_renewed_apart(world: RenewalWorld) -> None:
     """One authority is away: the other line is renewed, and this one at the next try, with nothing done twice."""
     told = world.deposit({"r.txt": b"redundant"}, profile="redundant-1")
@@ -321,6 +324,7 @@ def test_a_chain_whose_digest_has_ended_is_not_stamped_again(world: RenewalWorld
 # -- a later token that turns bad -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_renewal_starts_again_below_a_token_that_turned_bad(world: RenewalWorld) -> None:
     """The second unit is compromised; the first one's token still holds: it is covered anew, and the record goes
     round the bad one. The bad renewal stays where it is."""
@@ -364,6 +368,7 @@ def test_while_paused_nothing_is_renewed(world: RenewalWorld) -> None:
     good(world.renew())
 
 
+@pytest.mark.slow
 def test_what_is_due_all_at_once_waits_for_a_word(tmp_path: Path) -> None:
     """More than half of the holding by one mistake: a question, and nothing done; `--all` is the answer."""
     world = RenewalWorld(tmp_path, years=5)
@@ -418,7 +423,7 @@ def test_an_authority_that_is_gone_is_replaced_within_the_rules(world: RenewalWo
 # -- damage ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["renewal.json", "covers.txt", "tree.bin", "token.tst", "line.json"])
+@pytest.mark.parametrize("name", quick_first(["renewal.json", "covers.txt", "tree.bin", "token.tst", "line.json"]))
 def test_a_damaged_renewal_is_named_and_the_other_copy_serves(world: RenewalWorld, name: str) -> None:
     """One bit in one store."""
     good(world.renew())

@@ -55,6 +55,7 @@ def test_a_journal_goes_on_where_it_ends(tmp_path: Path) -> None:
     assert read(tmp_path) == [found(number) for number in range(12)]
 
 
+@pytest.mark.slow
 def test_a_journal_may_end_anywhere(tmp_path: Path) -> None:
     """Cut off at each of its octets: whole lines stay, what is cut goes, and the rest is written again."""
     path = written(tmp_path, 6)
