@@ -79,8 +79,10 @@ def others_of(heads: Iterable[HeadRow]) -> dict[tuple[int, str], frozenset[str]]
     by_batch: dict[int, list[HeadRow]] = {}
     for head in heads:
         by_batch.setdefault(head.batch, []).append(head)
-    return {
-        (head.batch, head.line): frozenset(other.tsa for other in rows if other.line != head.line)
-        for rows in by_batch.values()
-        for head in rows
-    }
+    known: dict[frozenset[str], frozenset[str]] = {}  # few differ, and there may be a hundred thousand
+    found = {}
+    for rows in by_batch.values():
+        for head in rows:
+            others = frozenset(other.tsa for other in rows if other.line != head.line)
+            found[head.batch, head.line] = known.setdefault(others, others)
+    return found
