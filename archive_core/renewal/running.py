@@ -42,6 +42,7 @@ DUE, ALL = "due", "all"
 NOT_COVERED = "not-covered"
 """The alarm for time-stamps that may not be covered, such as for want of revocation data."""
 
+_CLOCK_ALARM = "alarm:clock"
 SHOWN = 20
 """Needs that are shown one by one; more are counted."""
 
@@ -141,7 +142,7 @@ class Renewing:
         return self.means.catalogue.meta_get(f"alarm:{code}") or None
 
     def _run_all(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
-        self._require_clock(request.tsa)
+        self._require_clock(request, actor)
         at = self.means.clock.now()
         heads = self.means.catalogue.heads()
         reason = f"ordered by an operator on {at:%Y-%m-%d}"
@@ -162,7 +163,7 @@ class Renewing:
         heads = self.means.catalogue.heads()
         due = [need for need in self._due(heads, at) if request.kind in (None, need.kind)]
         if due:
-            self._require_clock(request.tsa)
+            self._require_clock(request, actor)
         allowed = guarded(due, holding=len(heads), policy=self.policy, at=at)
         stamped = [need for need in allowed.run if need.kind is RenewalKind.TIMESTAMP]
         targets = [Target(need.batch, need.line, str(need.reason), need.restart_from) for need in stamped]
@@ -232,13 +233,27 @@ class Renewing:
 
     # -- the clock ----------------------------------------------------------------------------
 
-    def _require_clock(self, tsa: str | None) -> None:
+    def _require_clock(self, request: RenewalRequest, actor: Actor) -> None:
+        """Raises `ClockNotTrustedError`; a wrong clock is an alarm for as long as it is wrong the same way."""
         now, last = self.means.clock.now(), self.means.catalogue.newest_stamp_time()
         judged = judge_clock(now, last_known=last)
         if judged.state is ClockState.AHEAD:
-            judged = judge_clock(now, last_known=last, fresh=self._fresh_time(tsa))
-        if not judged.good:
-            raise ClockNotTrustedError(judged.message, state=str(judged.state))
+            judged = judge_clock(now, last_known=last, fresh=self._fresh_time(request.tsa))
+        standing = self.means.catalogue.meta_get(_CLOCK_ALARM) or ""
+        if judged.good:
+            if standing:
+                self.means.catalogue.meta_set(_CLOCK_ALARM, "")
+            return
+        if not standing.startswith(f"{judged.state} "):
+            self.means.catalogue.meta_set(_CLOCK_ALARM, f"{judged.state} {judged.message}")
+            self.means.sequencer.record(
+                EventType.TIMESTAMP_RENEWAL,
+                Outcome.FAILURE,
+                "clock-not-trusted",
+                actor=actor,
+                detail={"message": judged.message[:2000]},
+            )
+        raise ClockNotTrustedError(judged.message, state=str(judged.state))
 
     def _fresh_time(self, tsa: str | None) -> datetime:
         """The genTime of a time-stamp over nothing, of the first authority that answers."""
@@ -294,6 +309,9 @@ class Renewing:
         except ArchiveError as error:
             return [f"renewal: {error}"]
         said = [f"renewal is paused since {found['paused_since']}"] if found["paused_since"] else []
+        alarm = self.means.catalogue.meta_get(_CLOCK_ALARM)
+        if alarm and not judge_clock(self.means.clock.now(), last_known=self.means.catalogue.newest_stamp_time()).good:
+            said.append(f"renewal: {alarm.partition(' ')[2]}")
         unfinished, blocked = found["unfinished"], found["blocked"]
         assert isinstance(unfinished, list)
         assert isinstance(blocked, list)

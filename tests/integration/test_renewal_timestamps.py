@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from archive_core.archive import silent
-from archive_core.errors import ClockNotTrustedError, RenewalPausedError, StoreUnavailableError
+from archive_core.errors import ClockNotTrustedError, RenewalPausedError, StoreUnavailableError, UnavailableError
 from archive_core.evidence.basis_ers import assess_basis_ers
 from archive_core.evidence.record import EvidenceRecord, parse_record
 from archive_core.findings import SubIndication, Verdict
@@ -404,6 +405,48 @@ def test_nothing_is_renewed_by_a_clock_that_is_wrong(world: RenewalWorld) -> Non
     with pytest.raises(ClockNotTrustedError, match="a time-stamp made just now"):
         world.renew()
     assert world.archive.catalogue.renewals() == []
+
+
+@pytest.mark.parametrize(
+    ("days", "silent_authorities", "why"),
+    [
+        (-1, False, "the archive holds a time-stamp of"),
+        (3650, False, "a time-stamp made just now"),
+        (3650, True, "is away"),
+    ],
+)
+def test_a_wrong_clock_renews_nothing_by_itself_and_is_an_alarm(
+    world: RenewalWorld, days: int, silent_authorities: bool, why: str
+) -> None:
+    """A day back, ten years ahead of authorities that know better, ten years ahead and nobody to ask: the scheduler's
+    round does nothing, says so once, and goes on when the clock is right again."""
+    world.clock.advance(days=60)
+    world.deposit({"e.txt": b"epsilon"})
+    world.preserve()
+    ends = world.clock.now() + timedelta(days=340)
+    world.judge_by(world.table_without("sha512", f"{ends:%Y-%m-%d}"))  # that is due from now on
+    world.clock.advance(days=days)
+    for tsa in world.mortal.values():
+        tsa.ahead, tsa.away = timedelta(days=-days), silent_authorities
+    for _ in range(3):
+        with pytest.raises(UnavailableError, match=why):
+            world.renew(which="due")
+    told = [event for event in _events(world) if event["code"] == "clock-not-trusted"]
+
+    assert world.archive.catalogue.renewals() == []
+    assert len(told) == (0 if silent_authorities else 1)
+    assert any("clock says" in said for said in world.archive.renewing.warnings()) is not silent_authorities
+    for tsa in world.mortal.values():
+        tsa.ahead, tsa.away = timedelta(0), False
+    world.clock.advance(days=-days)
+    good(world.renew(which="due"))
+    assert not any("clock says" in said for said in world.archive.renewing.warnings())
+
+
+def _events(world: RenewalWorld) -> list[dict[str, Any]]:
+    """Every event that lies in a segment of the trail."""
+    world.archive.flush_trail()
+    return [json.loads(line) for path in world.files("one", "events.jsonl") for line in path.read_text().splitlines()]
 
 
 def test_an_authority_that_is_gone_is_replaced_within_the_rules(world: RenewalWorld) -> None:
