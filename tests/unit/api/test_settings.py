@@ -45,3 +45,13 @@ def test_settings_of_any_length_are_refused_quickly(good: str) -> None:
     """What a parser would chew on for hours is not given to it."""
     with pytest.raises(SettingsError, match="more than"):
         parse_settings(f"{'a.' * 2_000_000}b = 1\n{good}", Path("/home"))
+
+
+def test_a_seal_digests_with_what_the_settings_say(good: str) -> None:
+    """SHA-512 unless another is named; what is no digest for seals is refused."""
+    assert parse_settings(good, Path("/home")).seal.digest == "sha512"
+    chosen = good.replace("[seal]", '[seal]\ndigest = "sha3-512"')
+    assert parse_settings(chosen, Path("/home")).seal.digest == "sha3-512"
+    for name in ("sha1", "md5", "SHA-512", ""):
+        with pytest.raises(SettingsError, match="digest is one of"):
+            parse_settings(good.replace("[seal]", f'[seal]\ndigest = "{name}"'), Path("/home"))
