@@ -303,7 +303,7 @@ def test_no_address_is_contacted_that_was_not_allowed(site: Site) -> None:
 
 
 def test_a_server_that_drips_is_given_up(site: Site) -> None:
-    """Within the time that was set."""
+    """Within the time that was set, whether our clock or the socket's is the first to say so."""
 
     def drip() -> bytes:
         time.sleep(5)
@@ -311,7 +311,7 @@ def test_a_server_that_drips_is_given_up(site: Site) -> None:
 
     site.answers["/ca.crl"] = drip
     began = time.monotonic()
-    with pytest.raises(TimestampAuthorityUnavailableError, match=r"within 0\.3 s"):
+    with pytest.raises(TimestampAuthorityUnavailableError, match=r"within 0\.3 s|timed out"):
         fetched(site, Recipe(unit(site)).token(), timeout=0.3)
 
     assert time.monotonic() - began < 4
