@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -46,12 +48,22 @@ def serving(home: Path, before: tuple[str | Path, ...] = ()) -> Iterator[Server]
         with TreeMemory(process.pid) as memory:
             yield Server(process, memory, host, port, (home / "first-key").read_text("ascii").strip())
     finally:
-        process.terminate()
+        # A recorder writes what it has recorded when the server ends, and nothing when it is ended itself.
+        os.kill(_child_of(process.pid) if before else process.pid, signal.SIGTERM)
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _child_of(pid: int) -> int:
+    """The server under a recorder; raises `BenchmarkError` when there is none."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    children = [child for task in tasks for child in (task / "children").read_text("ascii").split()]
+    if len(children) != 1:
+        raise BenchmarkError(f"the recorder {pid} has {len(children)} children, not the server alone")
+    return int(children[0])
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, int]:
