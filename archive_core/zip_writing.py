@@ -177,17 +177,16 @@ def _chunks(source: Source) -> Iterator[bytes]:
 
 
 def _measure(source: Source) -> _Measured:
-    hasher, size, crc = new_hasher("sha512"), 0, 0
+    digesting = _Digesting()
     kept: list[bytes] | None = []
     for chunk in _chunks(source):
-        size += len(chunk)
-        crc = zlib.crc32(chunk, crc)
-        hasher.update(chunk)
+        digesting.update(chunk)
         if kept is not None:
             kept.append(chunk)
-            if size > BUFFER:
+            if digesting.size > BUFFER:
                 kept = None
-    return _Measured(size, crc, hasher.hexdigest(), None if kept is None else b"".join(kept))
+    content = None if kept is None else b"".join(kept)
+    return _Measured(digesting.size, digesting.crc, digesting.sha512.hexdigest(), content)
 
 
 def _flags(name: bytes) -> int:

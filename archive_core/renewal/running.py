@@ -42,7 +42,9 @@ DUE, ALL = "due", "all"
 NOT_COVERED = "not-covered"
 """The alarm for time-stamps that may not be covered, such as for want of revocation data."""
 
-_CLOCK_ALARM = "alarm:clock"
+_CLOCK = "clock"
+"""The alarm for a clock that is not to be believed; what is kept of it begins with the state that was found."""
+
 SHOWN = 20
 """Needs that are shown one by one; more are counted."""
 
@@ -129,8 +131,7 @@ class Renewing:
     def _told_obstacles(self, obstacles: Sequence[Obstacle], actor: Actor) -> None:
         """An alarm while there are time-stamps that may not be covered; each round tries them again."""
         if not obstacles:
-            if self._standing(NOT_COVERED):
-                self.means.catalogue.meta_set(f"alarm:{NOT_COVERED}", "")
+            self._end_alarm(NOT_COVERED)
             return
         first = "; ".join(f"{one.head}: {one.message}" for one in obstacles[:3])
         more = f" and {len(obstacles) - 3} more" if len(obstacles) > 3 else ""
@@ -140,6 +141,10 @@ class Renewing:
     def _standing(self, code: str) -> str | None:
         """An alarm that stands."""
         return self.means.catalogue.meta_get(f"alarm:{code}") or None
+
+    def _end_alarm(self, code: str) -> None:
+        if self._standing(code):
+            self.means.catalogue.meta_set(f"alarm:{code}", "")
 
     def _run_all(self, request: RenewalRequest, actor: Actor, progress: Progress) -> RenewalResult:
         self._require_clock(request, actor)
@@ -214,7 +219,7 @@ class Renewing:
 
     def _alarm(self, code: str, message: str, actor: Actor) -> None:
         """An alarm is an event, once for as long as it stands."""
-        if self.means.catalogue.meta_get(f"alarm:{code}") == message:
+        if self._standing(code) == message:
             return
         self.means.sequencer.record(
             EventType.TIMESTAMP_RENEWAL, Outcome.FAILURE, code, actor=actor, detail={"message": message[:2000]}
@@ -239,13 +244,11 @@ class Renewing:
         judged = judge_clock(now, last_known=last)
         if judged.state is ClockState.AHEAD:
             judged = judge_clock(now, last_known=last, fresh=self._fresh_time(request.tsa))
-        standing = self.means.catalogue.meta_get(_CLOCK_ALARM) or ""
         if judged.good:
-            if standing:
-                self.means.catalogue.meta_set(_CLOCK_ALARM, "")
+            self._end_alarm(_CLOCK)
             return
-        if not standing.startswith(f"{judged.state} "):
-            self.means.catalogue.meta_set(_CLOCK_ALARM, f"{judged.state} {judged.message}")
+        if not (self._standing(_CLOCK) or "").startswith(f"{judged.state} "):
+            self.means.catalogue.meta_set(f"alarm:{_CLOCK}", f"{judged.state} {judged.message}")
             self.means.sequencer.record(
                 EventType.TIMESTAMP_RENEWAL,
                 Outcome.FAILURE,
@@ -309,7 +312,7 @@ class Renewing:
         except ArchiveError as error:
             return [f"renewal: {error}"]
         said = [f"renewal is paused since {found['paused_since']}"] if found["paused_since"] else []
-        alarm = self.means.catalogue.meta_get(_CLOCK_ALARM)
+        alarm = self._standing(_CLOCK)
         if alarm and not judge_clock(self.means.clock.now(), last_known=self.means.catalogue.newest_stamp_time()).good:
             said.append(f"renewal: {alarm.partition(' ')[2]}")
         unfinished, blocked = found["unfinished"], found["blocked"]
