@@ -58,7 +58,7 @@ interop: setup ## let programs that are not ours judge what we write (installs t
 	tests/interop/install.sh
 	$(BIN)/python -m pytest -m interop --slow tests
 
-bench: setup ## measure throughput beside restic, bagit and bare loops, 20 minutes; ARGS="a f --rounds 5" for a part
+bench: setup ## measure throughput beside restic, bagit and bare loops, some 40 minutes; ARGS="a f --rounds 5" for a part
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: setup ## every fault at every step, for hours; STRIDE=20 for each 20th case, T=tests/lifetimes/test_crash_power.py
