@@ -1,0 +1,82 @@
+"""Which examiner looks at which document.
+
+Rules kept here
+ * A format is recognised by its first octets, never by a file's name; the first examiner that recognises a
+   document examines it, in the order of `EXAMINERS`.
+ * An examiner's module is imported when a document of its format is there.
+ * A document that nobody recognises is "not examined", by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from typing import Protocol
+
+from signing.examination.documents import Document
+from signing.examination.trust import ExaminationTrust
+from signing.examination.values import DocumentFormat, Examination, not_examined
+
+HEAD = 4096
+"""Octets by which a format is recognised."""
+
+
+class Examiner(Protocol):
+    """What a format's module offers."""
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether a document that begins with these octets is of this format."""
+        ...
+
+    def examine(
+        self, document: Document, *, detached: Sequence[Document], trust: ExaminationTrust, at: datetime
+    ) -> Examination:
+        """Everything that is signed or stamped in the document. Says what it could not look at
+        (`examined`, `complete`) instead of raising; what it raises anyway becomes "not examined" with the
+        error's text, which is never a good verdict."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A format, and the module (with `recognises` and `examine`) that knows it."""
+
+    name: str
+    module: str
+
+    def load(self) -> Examiner:
+        module: Examiner = import_module(self.module)  # type: ignore[assignment]  # a module that has both functions
+        return module
+
+
+EXAMINERS: tuple[Entry, ...] = (
+    Entry("PDF", "signing.examination.pdf"),
+    Entry("ASiC", "signing.examination.asic"),
+    Entry("XML", "signing.examination.xades"),
+    Entry("JSON", "signing.examination.jades"),
+    Entry("CMS", "signing.examination.cms_document"),
+)
+
+
+def examine(
+    document: Document, *, detached: Sequence[Document] = (), trust: ExaminationTrust, at: datetime
+) -> Examination:
+    """Examine a document by the examiner that recognises it."""
+    head = document.head(HEAD)
+    for entry in EXAMINERS:
+        examiner = _loaded(entry)
+        if examiner is not None and examiner.recognises(head):
+            return examiner.examine(document, detached=detached, trust=trust, at=at)
+    reason = "not examined: empty" if not head else "not examined: no format that is known here"
+    return not_examined(document.name, DocumentFormat.UNKNOWN, reason, at=at, size=document.size)
+
+
+def _loaded(entry: Entry) -> Examiner | None:
+    try:
+        return entry.load()
+    except ModuleNotFoundError as error:
+        if error.name != entry.module:
+            raise
+        return None

@@ -1,0 +1,57 @@
+"""Whom an examination trusts: anchors that were given, further material, the dated algorithm table, trusted lists.
+
+Rules kept here
+ * Trust anchors are those given and no others. Without any, an intact signature is
+   INDETERMINATE/NO_CERTIFICATE_CHAIN_FOUND.
+ * Nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from archive_core.ports import ValidationData
+from signing.certificate_path import Trust
+from signing.examination.values import QualifiedStatus
+from signing.suitability import Algorithms
+from signing.timestamp_validation import TokenValidator
+
+
+class QualificationLookup(Protocol):
+    """What trusted lists answer (TS 119 615). Certificates are DER, the signer's first, then its issuers."""
+
+    def anchors(self) -> Sequence[bytes]:
+        """The certificates of the listed services (DER): trust anchors for signatures and for time-stamps."""
+        ...
+
+    def signature_status(self, chain: Sequence[bytes], *, at: datetime) -> QualifiedStatus:
+        """Whether what this certificate signed at `at` is a qualified signature or seal."""
+        ...
+
+    def timestamp_status(self, chain: Sequence[bytes], *, at: datetime) -> QualifiedStatus:
+        """Whether a time-stamp made at `at` by this unit is a qualified one."""
+        ...
+
+
+class ExaminationTrust:
+    """Anchors (DER), of which `test_anchors` only make what rests on them `test_trust`; `extra` is validation
+    material known anyway. Raises ValueError for an anchor that is not a certificate."""
+
+    def __init__(
+        self,
+        anchors: Iterable[bytes] = (),
+        *,
+        algorithms: Algorithms,
+        test_anchors: Collection[bytes] = (),
+        extra: ValidationData | None = None,
+        lists: QualificationLookup | None = None,
+    ) -> None:
+        listed = tuple(lists.anchors()) if lists else ()
+        self.anchors = tuple(dict.fromkeys([*anchors, *test_anchors, *listed]))
+        self.algorithms = algorithms
+        self.extra = extra or ValidationData()
+        self.lists = lists
+        self.paths = Trust(self.anchors, test_anchors, self.extra)
+        self.tokens = TokenValidator(self.anchors, algorithms=algorithms, test_anchors=test_anchors, extra=self.extra)
