@@ -47,7 +47,7 @@ class Entry:
     module: str
 
     def load(self) -> Examiner:
-        module: Examiner = import_module(self.module)  # type: ignore[assignment]  # a module that has both functions
+        module: Examiner = import_module(self.module)
         return module
 
 

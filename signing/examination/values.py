@@ -74,7 +74,7 @@ class TimestampKind(enum.StrEnum):
     ARCHIVE = "archive"
     DOCUMENT = "document"
     CONTAINER = "container"
-    TOKEN = "token"
+    ALONE = "token"
 
 
 class Coverage(enum.StrEnum):
@@ -303,7 +303,7 @@ class Examination:
     def verdict(self) -> Verdict | None:
         """The worst of all signatures and time-stamps; INDETERMINATE when something was not looked at; None when
         there is nothing that could be judged."""
-        verdicts = [one.verdict for one in (*self.signatures, *self.timestamps)]
+        verdicts = [one.verdict for one in self.signatures] + [one.verdict for one in self.timestamps]
         if not self.examined or not self.complete:
             verdicts.append(Verdict.INDETERMINATE)
         return max(verdicts, key=_SEVERITY.__getitem__, default=None)
