@@ -129,12 +129,10 @@ class _Target:
         for old in _parts(file)[1:]:  # of a database that could not be read, or is not there
             if old.exists():
                 os.replace(old, beside.with_name(old.name.replace(file.name, beside.name, 1)))
+        # The old log must be gone for good: if a power cut brought it back, SQLite would play it into the new file.
+        _sync_names(file.parent)
         os.replace(aside, file)
-        directory = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync_names(file.parent)
         return kept
 
 
@@ -156,6 +154,14 @@ def _name_too(file: Path, kept: Path) -> None:
         os.link(file, kept)
     except OSError:  # not every file system has hard links: then there is a moment without a catalogue
         os.replace(file, kept)
+
+
+def _sync_names(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _parts(file: Path) -> list[Path]:
