@@ -90,8 +90,21 @@ class NewObject:
     head: NewHead
 
 
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A file that is to stand where a damaged or missing one stood.
+
+    `before` is the sha512 of what was found under the key, None where there was no file; it is not compared
+    when that was `unreadable`.
+    """
+
+    file: NewFile
+    before: Digest | None
+    unreadable: bool = False
+
+
 class ObjectStore(Protocol):
-    """One storage root: bytes under keys that never change, but for object heads.
+    """One storage root: bytes under keys that never change, but for object heads and for damage that is mended.
 
     Errors of every verb: `StoreUnavailableError` when the store does not answer or cannot be
     written, whether or not the bytes arrived (assume both).
@@ -143,6 +156,18 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def put_back(self, files: Sequence[PutBack]) -> None:
+        """Put good files in the place of damaged or missing ones: the one verb by which bytes under a key
+        change, for repair alone.
+
+        Each file is written aside, durable and read back equal to its `expected` digest before it takes, at
+        once, the place of what lies under its key, in the order given. Durable when it returns. What lies
+        there must still be what was found (`before`), or be the file itself already, else
+        `ConcurrentChangeError` and that file and those after it are not put. A directory or a link in the
+        way raises `AlreadyExistsError`: the caller removes it first.
+        """
+        ...
+
     def remove(self, keys: Sequence[str]) -> None:
         """Remove files that no root inventory names (crash leftovers), empty directories, and the
         directories which that leaves empty; durable when it returns. A key that is not there counts
@@ -150,6 +175,15 @@ class ObjectStore(Protocol):
 
         The store cannot know what an inventory names: the caller has looked, under its lease.
         """
+        ...
+
+    def purge_object(self, object_path: str) -> None:
+        """Destroy the OCFL object at a path: the only verb by which bytes that count go away.
+
+        Every byte below the path, in every version that the store itself may keep, is gone for good when
+        this returns, and stays so after a power cut; where nothing lies, that counts as success. What the
+        store may not delete yet (an object lock) raises `StoreUnavailableError`; then, as on any other
+        error, some of it may be gone. The caller has made sure that a tombstone is in this store."""
         ...
 
     def open(self, key: str) -> AbstractContextManager[BinaryIO]:
@@ -190,6 +224,26 @@ class ReadsBelow(Protocol):
     def read_below(self, prefix: str, most: int) -> Iterator[tuple[StoredEntry, bytes | None]]:
         """All that `list` names, each with its bytes when it is a file of at most `most` bytes, else with
         None. Each directory is looked at once, so what changes meanwhile may be missing or be met twice."""
+        ...
+
+
+@runtime_checkable
+class Beside(Protocol):
+    """What a store may offer besides: room beside its storage root, where probes and canaries lie."""
+
+    def beside(self, what: str) -> ObjectStore:
+        """A store of the same kind and name beside the root, never in it; `what` is a short plain name. What
+        lies there is neither listed as a leftover nor cleared as one."""
+        ...
+
+
+@runtime_checkable
+class Remakes(Protocol):
+    """What a store may offer besides: to be made again when it is gone altogether."""
+
+    def remake(self) -> bool:
+        """Make the empty place for a storage root that is not there at all; True when that was needed. Raises
+        `StoreUnavailableError` when what it belongs to is gone too."""
         ...
 
 

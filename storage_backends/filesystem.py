@@ -27,7 +27,7 @@ from archive_core.errors import (
     SettingsError,
     UnknownObjectError,
 )
-from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject, StoredEntry
+from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject, PutBack, StoredEntry
 from storage_backends.durable import DurableFiles
 from storage_backends.group import Staged, StagedTree, WriteGroup
 from storage_backends.keys import check_key, check_new_key, check_new_keys, check_new_objects, check_prefix
@@ -240,6 +240,55 @@ class FilesystemStore:
         group.named(tree)
         return True
 
+    # -- repair ---------------------------------------------------------------------------------
+
+    def put_back(self, files: Sequence[PutBack]) -> None:
+        check_new_keys(item.file.key for item in files)
+        with self._group("put_back") as group:
+            staged = [
+                group.stage(item.file.source, item.file.key, item.file.expected, item.file.size) for item in files
+            ]
+            group.sync_contents()
+            group.read_back()
+            with self._staging.heads_locked():  # a head among them may be being replaced by an update
+                for item, aside in zip(files, staged, strict=True):
+                    self._require_before(item, group)
+                    self._make_parents(aside.key, group)
+                    self._files.replace(aside.path, self._tree.path(aside.key))
+                    group.named(aside)
+                self._sync_names(group)
+
+    def _require_before(self, item: PutBack, group: WriteGroup) -> None:
+        """What lies under the key is what was found there, or what is to stand there."""
+        key = item.file.key
+        found = self._tree.lstat(key, group.known)
+        if found is not None and not modes.S_ISREG(found.st_mode):
+            raise AlreadyExistsError("something else than a file has that key", store=self._name, key=key)
+        if item.unreadable:
+            return
+        lies = None
+        if found is not None:
+            with self._tree.open(key, group.known) as stream:
+                lies = digest_stream(stream, ["sha512"])[0]["sha512"]
+        if lies not in (item.before, item.file.expected):
+            raise ConcurrentChangeError(
+                "a file changed while it was to be put back", store=self._name, key=key, found=str(lies)
+            )
+
+    def remake(self) -> bool:
+        if os.path.isdir(self._tree.root):
+            return False
+        with self._tree.errors("remake"):
+            self._files.make_directory(self._tree.root)
+            self._files.sync_path(os.path.dirname(self._tree.root), directory=True)
+        return True
+
+    def beside(self, what: str) -> FilesystemStore:
+        """In the staging area, which is on the same file system; made on first use."""
+        check_new_key(what)
+        place = self._staging.area.with_name(f"{self._staging.area.name}.{what}")
+        return FilesystemStore.create(self._name, place / "root", place / "staging", files=self._files)
+
     # -- removal --------------------------------------------------------------------------------
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -258,6 +307,38 @@ class FilesystemStore:
                 group.touched.add(os.path.dirname(path))
             self._prune(group)
             group.syncs.sync(directories=group.touched)
+
+    def purge_object(self, object_path: str) -> None:
+        check_key(object_path)
+        with self._group("purge_object") as group:
+            self._staging.clear_leftovers()  # where an interrupted purge has left what it had begun to remove
+            found = self._tree.lstat(object_path)
+            if found is None:
+                # A purge that was interrupted behind its rename may not be durable yet.
+                above = os.path.dirname(self._tree.path(object_path))
+                group.syncs.sync(directories=[above] if os.path.isdir(above) else [])
+                return
+            # Renamed aside first: the object is gone at once and whole, whatever happens to its files.
+            aside, path = self._staging.new_path(), self._tree.path(object_path)
+            self._files.publish_tree(path, aside)
+            group.syncs.sync(directories=[os.path.dirname(path), os.path.dirname(aside)])
+            self._destroy(aside)
+            group.touched.add(os.path.dirname(path))
+            self._prune(group)
+            group.syncs.sync(directories=[*group.touched, os.path.dirname(aside)])
+
+    def _destroy(self, path: str) -> None:
+        """Remove what lies aside, file by file."""
+        if not os.path.isdir(path) or os.path.islink(path):
+            self._files.remove(path)
+            return
+        for folder, directories, files in os.walk(path, topdown=False):
+            for name in files:
+                self._files.remove(os.path.join(folder, name))
+            for name in directories:
+                below = os.path.join(folder, name)
+                (self._files.remove if os.path.islink(below) else self._files.remove_directory)(below)
+        self._files.remove_directory(path)
 
     def _prune(self, group: WriteGroup) -> None:
         """Remove the touched directories that are empty now, and upwards."""

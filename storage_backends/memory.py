@@ -24,7 +24,7 @@ from archive_core.errors import (
     StoreUnavailableError,
     UnknownObjectError,
 )
-from archive_core.ports import NewFile, NewHead, NewObject, StoredEntry
+from archive_core.ports import NewFile, NewHead, NewObject, PutBack, StoredEntry
 from storage_backends.keys import check_key, check_new_key, check_new_keys, check_new_objects, check_prefix
 
 INVENTORY = "inventory.json"
@@ -41,6 +41,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._kept: dict[str, bytes] = {}
         self._first: dict[str, bytes] = {}
+        self._beside: dict[str, MemoryStore] = {}
         self.available = True
 
     @property
@@ -113,6 +114,26 @@ class MemoryStore:
             self.put_new([file for item in objects for file in item.files])
             self.replace_heads([item.head for item in objects])
 
+    def put_back(self, files: Sequence[PutBack]) -> None:
+        check_new_keys(item.file.key for item in files)
+        with self._lock:
+            self._require()
+            contents = [(item, self._verified(item.file)) for item in files]
+            for item, data in contents:
+                key = item.file.key
+                if key not in self._kept:
+                    self._require_free_or_same(key, data)
+                lies = Digest.of("sha512", self._kept[key]) if key in self._kept else None
+                if not item.unreadable and lies not in (item.before, item.file.expected):
+                    raise ConcurrentChangeError("a file changed while it was to be put back", key=key)
+                self._kept[key] = data
+                self._first[key] = _fingerprint(data)
+
+    def beside(self, what: str) -> MemoryStore:
+        check_new_key(what)
+        with self._lock:
+            return self._beside.setdefault(what, MemoryStore(self._name))
+
     def remove(self, keys: Sequence[str]) -> None:
         for key in keys:
             check_key(key)
@@ -120,6 +141,14 @@ class MemoryStore:
             self._require()
             for key in keys:
                 self._kept.pop(key, None)
+                self._first.pop(key, None)
+
+    def purge_object(self, object_path: str) -> None:
+        check_key(object_path)
+        with self._lock:
+            self._require()
+            for key in [key for key in self._kept if key.startswith(f"{object_path}/")]:
+                del self._kept[key]
                 self._first.pop(key, None)
 
     def open(self, key: str) -> AbstractContextManager[BinaryIO]:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from archive_core.digests import Digest, new_hasher
 from archive_core.errors import AlreadyExistsError, ConcurrentChangeError, NotPermittedError
-from archive_core.ports import EntryKind, NewFile, NewHead, NewObject, ObjectStore, StoredEntry
+from archive_core.ports import EntryKind, NewFile, NewHead, NewObject, ObjectStore, PutBack, StoredEntry
 from storage_backends.keys import check_new_objects
 
 _INVENTORY = "inventory.json"
@@ -83,10 +83,20 @@ class OverlayStore:
                 self.put_new(item.files)
                 self.replace_heads([item.head])
 
+    def put_back(self, files: Sequence[PutBack]) -> None:
+        if any(self._below.stat(item.file.key) is not None for item in files):
+            raise NotPermittedError(f"the store {self.name} is only looked at: nothing in it is put back")
+        self._above.put_back(files)
+
     def remove(self, keys: Sequence[str]) -> None:
         if any(self._below.stat(key) is not None for key in keys):
             raise NotPermittedError(f"the store {self.name} is only looked at: nothing in it is removed")
         self._above.remove(keys)
+
+    def purge_object(self, object_path: str) -> None:
+        if self._below.children(object_path):
+            raise NotPermittedError(f"the store {self.name} is only looked at: nothing in it is destroyed")
+        self._above.purge_object(object_path)
 
     # -- reading: both ------------------------------------------------------------------------
 

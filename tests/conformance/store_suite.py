@@ -21,7 +21,7 @@ from archive_core.errors import (
     UnknownObjectError,
     UsageError,
 )
-from archive_core.ports import EntryKind, NewFile, NewHead, NewObject, ObjectStore, StoredEntry
+from archive_core.ports import Beside, EntryKind, NewFile, NewHead, NewObject, ObjectStore, PutBack, StoredEntry
 
 BAD_KEYS = ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b"]
 UNWRITABLE_KEYS = [*BAD_KEYS, "a/" + "x" * 256, "ž" * 128, "a\ud800"]
@@ -442,6 +442,76 @@ class StoreSuite:
         assert list(store.children("o")) == ["keep"]
         store.put_new([new_file("o/v1", b"2")])
 
+    # -- repair -------------------------------------------------------------------------------
+
+    def test_what_is_put_back_takes_the_place_of_what_lay_there(self, store: ObjectStore) -> None:
+        """A damaged file, a missing one, and a head; in one group, and again as often as one likes."""
+        store.put_new([new_file("o/v1/content/a", b"damaged")])
+        store.replace_head("o", b"old", b"side", "inventory.json.sha512", expected=None)
+        group = [
+            PutBack(new_file("o/v1/content/a", b"good"), Digest.of("sha512", b"damaged")),
+            PutBack(new_file("o/v1/content/sub/b", b"was missing"), None),
+            PutBack(new_file("o/inventory.json", b"head"), Digest.of("sha512", b"old")),
+        ]
+        store.put_back(group)
+        store.put_back(group)
+
+        assert content(store, "o/v1/content/a") == b"good"
+        assert content(store, "o/v1/content/sub/b") == b"was missing"
+        assert content(store, "o/inventory.json") == b"head"
+        assert list(store.leftovers()) == []
+
+    def test_what_changed_since_it_was_found_damaged_is_not_replaced(self, store: ObjectStore) -> None:
+        """Somebody wrote there meanwhile: that is not ours to undo, unless nobody could read it."""
+        store.put_new([new_file("a", b"another's")])
+        for before in (None, Digest.of("sha512", b"damaged")):
+            with pytest.raises(ConcurrentChangeError):
+                store.put_back([PutBack(new_file("a", b"good"), before)])
+        assert content(store, "a") == b"another's"
+        with pytest.raises(ConcurrentChangeError):
+            store.put_back([PutBack(new_file("b", b"good"), Digest.of("sha512", b"gone meanwhile"))])
+        assert keys(store) == ["a"]
+
+        store.put_back([PutBack(new_file("a", b"good"), None, unreadable=True)])
+        assert content(store, "a") == b"good"
+
+    def test_what_does_not_have_its_digest_is_not_put_back(self, store: ObjectStore) -> None:
+        """What stands there is left alone, damaged as it is."""
+        store.put_new([new_file("a", b"damaged")])
+        with pytest.raises(FixityError):
+            store.put_back(
+                [PutBack(NewFile("a", b"x", Digest.of("sha512", b"good"), 1), Digest.of("sha512", b"damaged"))]
+            )
+        with pytest.raises(UsageError):
+            store.put_back([PutBack(new_file("../a", b"good"), None)])
+
+        assert content(store, "a") == b"damaged"
+        assert list(store.leftovers()) == []
+
+    def test_something_else_in_the_way_is_not_replaced(self, store: ObjectStore) -> None:
+        """A directory under the key, or a file where a directory is needed: they are removed first."""
+        store.put_new([new_file("a/b", b"1"), new_file("c", b"2")])
+        for key in ("a", "c/d"):
+            with pytest.raises(AlreadyExistsError):
+                store.put_back([PutBack(new_file(key, b"good"), None)])
+
+        assert keys(store) == ["a/b", "c"]
+
+    def test_what_is_kept_beside_the_root_is_not_in_it(self, store: ObjectStore) -> None:
+        """A store that has room beside its root keeps it apart from everything else."""
+        if not isinstance(store, Beside):
+            return
+        store.put_new([new_file("a", b"1")])
+        store.beside("canary").put_new([new_file("b", b"2")])
+
+        assert keys(store) == ["a"]
+        assert keys(store.beside("canary")) == ["b"]
+        assert list(store.clear_leftovers()) == []
+        assert content(store.beside("canary"), "b") == b"2"
+        assert store.beside("canary").name == store.name
+        with pytest.raises(UsageError):
+            store.beside("../canary")
+
     def test_nothing_is_left_over_after_success_or_refusal(self, store: ObjectStore) -> None:
         """Writes that ended, well or not, left nothing aside."""
         store.put_new([new_file("a", b"1")])
@@ -467,6 +537,7 @@ class StoreSuite:
             lambda: store.replace_head("o", b"1", b"s", "inventory.json.sha512", expected=None),
             lambda: store.put_objects([new_object("o")]),
             lambda: store.remove(["a"]),
+            lambda: store.put_back([PutBack(new_file("b", b"2"), None)]),
             lambda: store.open("a"),
             lambda: store.stat("a"),
             lambda: list(store.list()),

@@ -14,10 +14,12 @@ from typing import BinaryIO
 
 from archive_core.digests import Digest
 from archive_core.errors import StoreUnavailableError
-from archive_core.ports import NewFile, NewHead, NewObject, ObjectStore, StoredEntry
+from archive_core.ports import NewFile, NewHead, NewObject, ObjectStore, PutBack, StoredEntry
 from tests.fakes.faults import FaultPlan
 
-WRITING = frozenset({"put_new", "replace_head", "replace_heads", "put_objects", "remove", "clear_leftovers"})
+WRITING = frozenset(
+    {"put_new", "replace_head", "replace_heads", "put_objects", "put_back", "remove", "purge_object", "clear_leftovers"}
+)
 READING = frozenset({"name", "open", "stat", "list", "children", "leftovers", "close"})
 
 
@@ -59,8 +61,16 @@ class FaultyStore:
         self.put_new([file for item in objects for file in item.files])
         self.replace_heads([item.head for item in objects])
 
+    def put_back(self, files: Sequence[PutBack]) -> None:
+        if self._half and len(self._plan.steps) + 1 == self._plan.at:
+            self.real.put_back(files[: len(files) // 2])
+        self._plan.do(f"{self.name} put_back {files[0].file.key}", lambda: self.real.put_back(files))
+
     def remove(self, keys: Sequence[str]) -> None:
         self._plan.do(f"{self.name} remove", lambda: self.real.remove(keys))
+
+    def purge_object(self, object_path: str) -> None:
+        self._plan.do(f"{self.name} purge_object", lambda: self.real.purge_object(object_path))
 
     def clear_leftovers(self) -> Sequence[str]:
         return self._plan.do(f"{self.name} clear_leftovers", self.real.clear_leftovers)
