@@ -151,19 +151,11 @@ def formed_package(batch: FormedBatch, at: datetime) -> ArchivalPackage:
     return system_package(batch.object_id, 1, files, None, message="Sealed, before stamping", at=at)
 
 
-def stamped_package(
-    previous: Inventory,
-    kept: Mapping[str, PackageFile],
-    stamps: Mapping[str, tuple[TimestampToken, ValidationData]],
-    *,
-    at: datetime,
-) -> ArchivalPackage:
-    """The next version of the batch object, with the tokens that were obtained."""
-    files = dict(kept)
-    for line, (token, data) in stamps.items():
-        files[token_path(line)] = PackageFile.of(token.der)
-        for path, content in validation_files(line_validation(line), data).items():
-            files[path] = PackageFile.of(content)
+def stamped_package(previous: Inventory, stamps: Mapping[str, bytes], *, at: datetime) -> ArchivalPackage:
+    """The next version of the batch object: all it held, and the `stamped_files` of what was obtained."""
+    held = previous.state(previous.head_number)
+    files = {path: PackageFile.unchanged(digest) for path, digest in held.items()}
+    files.update((path, PackageFile.of(content)) for path, content in stamps.items())
     return ArchivalPackage(
         object_id=previous.object_id,
         version=previous.head_number + 1,
@@ -174,6 +166,15 @@ def stamped_package(
         files=files,
         previous=previous,
     )
+
+
+def stamped_files(stamps: Mapping[str, tuple[TimestampToken, ValidationData]]) -> dict[str, bytes]:
+    """Tokens and their validation data, by line, as files."""
+    files = {}
+    for line, (token, data) in stamps.items():
+        files[token_path(line)] = token.der
+        files.update(validation_files(line_validation(line), data))
+    return files
 
 
 def system_package(

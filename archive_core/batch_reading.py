@@ -12,7 +12,7 @@ Rules kept here
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archive_core.batch import (
     MEMBERS,
@@ -34,6 +34,7 @@ from archive_core.errors import EvidenceBrokenError, MalformedDocumentError, Mal
 from archive_core.evidence.hash_tree import HashTree
 from archive_core.evidence.token import parse_token
 from archive_core.identifiers import BATCH, system_object
+from archive_core.ocfl.inventory import Inventory
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import ValidationData
 from archive_core.receipts import Statement
@@ -57,6 +58,19 @@ class StoredBatch:
     @property
     def unstamped(self) -> tuple[BatchLine, ...]:
         return tuple(line for line in self.formed.lines if line.line not in self.tokens)
+
+    def with_stamps(self, files: Mapping[str, bytes], inventory: Inventory) -> StoredBatch:
+        """This batch in the version of which `inventory` is the newest: it brought the `files` (`stamped_files`)
+        and changed nothing else."""
+        head = inventory.head_number
+        brought = {line.line for line in self.formed.lines if token_path(line.line) in files}
+        return replace(
+            self,
+            tokens={**self.tokens, **{line: files[token_path(line)] for line in brought}},
+            token_data={**self.token_data, **{line: validation_data(line_validation(line), files) for line in brought}},
+            ocfl_version=head,
+            content_paths={path: inventory.content_path(head, path) for path in inventory.state(head)},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +116,7 @@ def read_batch(
         if stamped and found.unstamped:
             raise UnknownObjectError(f"the store {root.store.name} holds batch {number} without its time-stamps")
         if stamped:
-            _verify_stamped_roots(found, root.store.name)
+            verify_stamped_roots(found, root.store.name)
         return found
 
     read = copies.read_acknowledged if stamped else copies.read
@@ -164,7 +178,7 @@ def _verify(
             raise EvidenceBrokenError(f"the tree of line {line.line} is not the one that batch {number} sealed")
 
 
-def _verify_stamped_roots(batch: StoredBatch, store: str) -> None:
+def verify_stamped_roots(batch: StoredBatch, store: str) -> None:
     """Each token is over the root that objects, statement and seal lead to."""
     for line in batch.formed.lines:
         info, root = parse_token(batch.tokens[line.line]), batch.formed.stamped_root(line)

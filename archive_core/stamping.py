@@ -15,13 +15,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from archive_core.batch import BatchLine, FormedBatch, stamped_package, token_path
-from archive_core.batch_reading import Known, StoredBatch, read_batch
+from archive_core.batch import BatchLine, FormedBatch, stamped_files, stamped_package, token_path
+from archive_core.batch_reading import Known, StoredBatch, read_batch, verify_stamped_roots
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import StampRow
 from archive_core.digests import Digest
 from archive_core.errors import (
     ArchiveError,
+    ConcurrentChangeError,
     EvidenceBrokenError,
     SettingsError,
     TimestampAuthorityUnavailableError,
@@ -34,7 +35,6 @@ from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, system_object
 from archive_core.lifecycle import Actor, BatchView
 from archive_core.obtaining import Obtained, obtain
-from archive_core.ocfl.package import PackageFile
 from archive_core.outages import Outages
 from archive_core.ports import Clock, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
@@ -139,7 +139,7 @@ class Stamping:
                 problem = problem or error
         if obtained:
             self._holder.renew()  # asking may have taken long
-            self._keep(stored, obtained)
+            stored = self._keep(stored, obtained)
             for name, one in obtained.items():
                 self._sequencer.record(
                     EventType.TIMESTAMP_ACQUISITION,
@@ -151,8 +151,8 @@ class Stamping:
                 )
         if problem:
             raise problem
-        known = Known.of(self._catalogue, stored.formed.number)
-        return read_batch(self._copies, stored.formed.number, self._on_damage, known=known, stamped=True)
+        verify_stamped_roots(stored, self._copies.names[0])
+        return stored
 
     def _ask(self, batch: FormedBatch, line: BatchLine, round_: Round) -> Obtained:
         if self.away([line.tsa], round_):
@@ -180,17 +180,16 @@ class Stamping:
             clock=self._clock,
         )
 
-    def _keep(self, stored: StoredBatch, obtained: Mapping[str, Obtained]) -> None:
-        object_id = stored.formed.object_id
-        previous = self._copies.inventory(object_id, self._on_damage)
-        kept: dict[str, PackageFile] = {
-            path: PackageFile.of(
-                self._copies.read_file(object_id, previous.head_number, path, limit=2**32, on_damage=self._on_damage)
-            )
-            for path in previous.state(previous.head_number)
-        }
-        stamps = {line: (one.stamp, one.data) for line, one in obtained.items()}
-        self._copies.replicate_in_turn(stamped_package(previous, kept, stamps, at=self._clock.now()))
+    def _keep(self, stored: StoredBatch, obtained: Mapping[str, Obtained]) -> StoredBatch:
+        """The batch with the tokens, which every store has read back. What was there before is read once, not
+        again for this: trees and members may be hundreds of megabytes."""
+        previous = self._copies.inventory(stored.formed.object_id, self._on_damage)
+        if previous.head_number != stored.ocfl_version:
+            raise ConcurrentChangeError(f"batch {stored.formed.number} was changed while its time-stamp was asked for")
+        files = stamped_files({line: (one.stamp, one.data) for line, one in obtained.items()})
+        package = stamped_package(previous, files, at=self._clock.now())
+        self._copies.replicate_in_turn(package)
+        return stored.with_stamps(files, package.inventory)
 
     def _complete(self, stored: StoredBatch) -> None:
         at = self._clock.now()

@@ -43,6 +43,11 @@ class PackageFile:
         """A file of which the bytes are at hand."""
         return cls(data, Digest.of("sha512", data), len(data))
 
+    @classmethod
+    def unchanged(cls, sha512: str) -> PackageFile:
+        """A file that the previous version holds, by its sha512 (hexadecimal); nobody reads it for this."""
+        return cls(b"", Digest.from_hex("sha512", sha512), 0)
+
 
 @dataclass(frozen=True)
 class ArchivalPackage:

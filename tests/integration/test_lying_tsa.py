@@ -14,13 +14,12 @@ import pytest
 
 from api.metrics import RequestMetrics, exposition
 from api.settings import SETTINGS_FILE, ArchiveSettings
-from archive_core.batch import stamped_package
+from archive_core.batch import stamped_files, stamped_package
 from archive_core.batch_reading import read_batch_from
 from archive_core.digests import Digest
 from archive_core.errors import EvidencePendingError, MalformedDocumentError, TimestampAuthorityUnavailableError
 from archive_core.findings import Verdict
 from archive_core.lifecycle import Status
-from archive_core.ocfl.package import PackageFile
 from archive_core.outages import FIRST_WAIT, LONGEST_WAIT, Outage, Outages
 from archive_core.ports import ValidationData
 from tests.fakes.tsa import ANSWER, POLICY, Behaviour, HttpTsa, other_imprint, rejection
@@ -309,9 +308,8 @@ def test_a_token_that_somebody_put_into_a_store_is_not_believed(remote: Remote, 
     object_id = stored.formed.object_id
     inventory = root.read_inventory(object_id)
     assert inventory is not None
-    kept = {path: PackageFile.of(root.read_file(object_id, 1, path, 2**20)) for path in inventory.state(1)}
-    at = remote.clock.now()
-    root.write_version(stamped_package(inventory, kept, {"sha512": (foreign, ValidationData())}, at=at))
+    files = stamped_files({"sha512": (foreign, ValidationData())})
+    root.write_version(stamped_package(inventory, files, at=remote.clock.now()))
     remote.tsa.behaviour = remote.tsa.honest
     (view,) = remote.round(only_due=False)
 
