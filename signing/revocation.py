@@ -290,3 +290,18 @@ def _keeps_expired(item: RevocationItem, certificate: x509.Certificate) -> bool:
             kept_from = core.GeneralizedTime.load(extension["extn_value"].contents).native
             return bool(kept_from <= certificate.not_valid_after)
     return False
+
+
+def ocsp_serial_numbers(der: bytes) -> set[int]:
+    """The serial numbers of the certificates that an OCSP response (or the BasicOCSPResponse alone) is about;
+    none for one that cannot be read."""
+    try:
+        items = _read_ocsp(der)
+    except PARSER_ERRORS:
+        return set()
+    found: set[int] = set()
+    for item in items:
+        single = item.source.extract_single_response() if isinstance(item.source, OCSPContainer) else None
+        if single is not None:
+            found.add(int(single["cert_id"]["serial_number"].native))
+    return found

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from archive_core.ports import ValidationData
 from signing.certificate_path import Trust
+from signing.certificates import load_certificate
 from signing.examination.values import QualifiedStatus
 from signing.suitability import Algorithms
 from signing.timestamp_validation import TokenValidator
@@ -53,5 +54,16 @@ class ExaminationTrust:
         self.algorithms = algorithms
         self.extra = extra or ValidationData()
         self.lists = lists
+        self.readable_certificates = tuple(
+            der for der in dict.fromkeys((*self.anchors, *self.extra.certificates)) if _is_readable(der)
+        )
         self.paths = Trust(self.anchors, test_anchors, self.extra)
         self.tokens = TokenValidator(self.anchors, algorithms=algorithms, test_anchors=test_anchors, extra=self.extra)
+
+
+def _is_readable(der: bytes) -> bool:
+    try:
+        load_certificate(der)
+    except ValueError:
+        return False
+    return True
