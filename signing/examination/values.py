@@ -131,13 +131,16 @@ class Reference:
     """One digest under a signature or time-stamp: of which data, whether these were found, whether they fit.
 
     `intact` is False when the data were not found. `name` says what is referred to (`ByteRange`,
-    `message-digest`, `#xades-id`, `document.txt`, `message-imprint`).
+    `message-digest`, `#xades-id`, `document.txt`, `message-imprint`). `indirect`: not itself under the
+    mathematics of the value, but a manifest's entry, or a digest that fits and leads elsewhere than the standard
+    demands.
     """
 
     name: str
     found: bool
     intact: bool
     algorithm: str = ""
+    indirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +266,8 @@ class SignatureExamination:
 
     @property
     def signature_intact(self) -> bool:
-        return self.value_intact is True and self.references_intact
+        direct = [reference for reference in self.references if not reference.indirect]
+        return self.value_intact is True and bool(self.references) and all(one.intact for one in direct)
 
 
 def all_found(references: Iterable[Reference]) -> bool:
