@@ -68,6 +68,7 @@ setup(
         "alembic>=1.20,<2",
         "APScheduler>=3.11,<4",
         "asn1crypto>=1.5.1,<2",
+        "boto3>=1.43,<2",
         "cryptography>=50",
         "Flask>=3.1,<4",
         "gunicorn>=27,<28",

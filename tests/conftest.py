@@ -1,5 +1,6 @@
 """What all tests share: completeness, Hypothesis settings, a PostgreSQL server."""
 
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -7,6 +8,7 @@ import pytest
 
 from tests import completeness
 from tests.postgres import PostgreSQL, running_server
+from tests.s3.ceph import S3Server, shared_server
 from tests.vectors import in_ci
 
 # A shared machine stalls now and then, so no deadline; in CI the examples are the same in each run.
@@ -29,6 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def postgresql_server() -> Iterator[PostgreSQL]:
     """One throw-away PostgreSQL server for the session (for each xdist worker)."""
     with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One real S3 server for the session, shared by all xdist workers."""
+    base = tmp_path_factory.getbasetemp()
+    with shared_server(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) as server:
         yield server
 
 

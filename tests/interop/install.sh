@@ -5,6 +5,7 @@
 #   EU DSS         Maven Central, as pinned in dss/pom.xml; the judge in dss/
 #   OpenSSL        apt: openssl
 #   OCFL           ocfl_env.sh, in an environment of its own
+#   Ceph           ../s3/install.sh: the S3 server that the store's tests talk to
 #
 # May be run again and again: does only what is still to be done. Debian packages are installed as root (or
 # through a sudo that does not ask); where that is not possible it says what to install, and fails.
@@ -73,6 +74,8 @@ fi
 if [ -e "$here/ocfl_env.sh" ]; then
   bash "$here/ocfl_env.sh"
 fi
+
+bash "$here/../s3/install.sh"
 
 say "BouncyCastle $(basename "$(readlink -f "$jars/bcpkix.jar")" .jar | sed 's/^bcpkix-//')"
 say "EU DSS $(basename "$built"/dss/lib/dss-evidence-record-asn1-*.jar .jar | sed 's/^dss-evidence-record-asn1-//')"
