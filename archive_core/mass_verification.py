@@ -3,11 +3,14 @@
 The rules this follows
  * Each object is read once, from the first store; what is not plain there, or not proven by being read (`mass`), is
    assessed by itself, from whichever copy is good.
- * What was found is recorded a page at a time, before it is handed out: whoever stops has lost no verdict that he saw.
+ * A run is one action and one event, as an audit is; besides, each version that is not PASSED has an event of its own,
+   recorded a page at a time before it is handed out: whoever stops has lost no bad verdict that he saw.
 """
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
@@ -51,27 +54,52 @@ class MassVerification:
     def run(self, *, actor: Actor, at: datetime, progress: Progress) -> Iterator[Verified]:
         """POID, version and report of each version in deposit order; None for one without evidence yet."""
         self._mass.forget()
-        total = self._catalogue.count_states(actor.originator).versions
+        counts: Counter[Verdict] = Counter()
+        ended = False
+        try:
+            for verified in self._verified(actor.originator, at, progress):
+                judged = [(poid, version, report) for poid, version, report in verified if report]
+                bad = [one for one in judged if one[2].verdict is not Verdict.PASSED]
+                self._sequencer.record_all([_event(*one, actor=actor, at=at) for one in bad])
+                counts.update(report.verdict for _, _, report in judged)
+                yield from verified
+            ended = True
+        finally:
+            self._tell(counts, actor, ended=ended)
+
+    def _verified(self, originator: str | None, at: datetime, progress: Progress) -> Iterator[list[Verified]]:
+        """A page after the other."""
+        total = self._catalogue.count_states(originator).versions
         done = 0
         algorithms = self._mass.algorithms_of(at)
-        with closing(PlainReader(self._root, expected=total)) as reader:
+        with closing(PlainReader(self._root, expected=total, processes=os.cpu_count() or 1)) as reader:
 
             def begin(rows: Sequence[VersionRow]) -> Page:
                 files = self._mass.files_of([row for row in rows if row.batch is not None])
                 return reader.begin(rows, files, algorithms)
 
-            for page in pages_ahead(self._pages(actor.originator), begin):
-                verified: list[Verified] = []
+            for page in pages_ahead(self._pages(originator), begin):
+                verified = []
                 for one in self._page(page, reader, at):
                     progress("verifying", done, total)
                     done += 1
                     verified.append(one)
-                self._sequencer.record_all([_event(*one, actor=actor, at=at) for one in verified if one[2]])
-                yield from verified
+                yield verified
+
+    def _tell(self, counts: Counter[Verdict], actor: Actor, *, ended: bool) -> None:
+        """The event of the run: how many versions were judged, and how."""
+        all_good = ended and set(counts) == {Verdict.PASSED}
+        self._sequencer.record(
+            EventType.VALIDATION,
+            Outcome.SUCCESS if all_good else Outcome.FAILURE,
+            f"{'checked' if ended else 'stopped'}-{counts.total()}",
+            actor=actor,
+            detail={str(verdict): str(count) for verdict, count in counts.items()},
+        )
 
     def _pages(self, originator: str | None) -> Iterator[list[VersionRow]]:
         after = None
-        while page := self._catalogue.objects(after, PAGE, originator):
+        while page := self._catalogue.objects(after, PAGE, originator, living=True):
             yield page
             after = page[-1].poid
 
@@ -94,11 +122,10 @@ class MassVerification:
         return row.batch is not None and self._catalogue.batch(row.batch).evidenced_at is not None
 
 
-def _event(poid: str, version: int, report: Report | None, *, actor: Actor, at: datetime) -> EventRow:
-    assert report is not None
+def _event(poid: str, version: int, report: Report, *, actor: Actor, at: datetime) -> EventRow:
     event, detail = new_event(
         EventType.VALIDATION,
-        Outcome.SUCCESS if report.verdict is Verdict.PASSED else Outcome.FAILURE,
+        Outcome.FAILURE,
         str(report.sub_indication or report.verdict),
         at=at,
         actor=actor.actor_id,

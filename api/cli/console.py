@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, TextIO
 
+from api.cli.documents import pieces
 from api.cli.pace import Pace
 from api.cli.words import progress_word, told
 from api.texts import text
@@ -92,7 +93,7 @@ class Console:
             self._document({"error": failure_json(error)})
 
     def _document(self, document: object) -> None:
-        self._write(self._out, json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+        self._write(self._out, "".join(pieces(document)) + "\n")
 
     # -- on the way ---------------------------------------------------------------------------
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable
 
 from api.cli.answers import BAD, GOOD, TEST_TRUST, UNDECIDED, WAITS
 from api.cli.console import Console, shown
+from api.cli.documents import Written
 from api.cli.opening import actor, opened
 from api.texts import marked, text
 from archive_core.archive import Archive
@@ -15,6 +17,9 @@ from archive_core.findings import Report, Verdict, utc_text
 
 Judged = tuple[str, int, Report | None]
 """POID, version, and what was found; None stands for what has no evidence yet."""
+
+_ORDER = [Verdict.PASSED, Verdict.INDETERMINATE, Verdict.FAILED]
+"""From good to bad."""
 
 _EXIT_OF = {Verdict.PASSED: GOOD, Verdict.FAILED: BAD, Verdict.INDETERMINATE: UNDECIDED}
 
@@ -50,19 +55,55 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(text("name POIDs, or say --all"))
     if arguments.version is not None and len(arguments.poids) != 1:
         raise UsageError(text("--version goes with one POID"))
+    told = _Told(console, single=len(arguments.poids) == 1)
     with opened(arguments, console) as archive:
         if arguments.all:
-            judged = list(archive.verify_all(actor=actor(), progress=console.progress))
+            judged: Iterable[Judged] = archive.verify_all(actor=actor(), progress=console.progress)
         else:
-            judged = [_verify(archive, poid, arguments.version) for poid in arguments.poids]
-    verdict = _worst(report for _, _, report in judged)
-    objects = [_verify_json(*one) for one in judged]
-    summary = {"verdict": str(verdict), "checked": len(objects), "objects": objects}
-    single = len(arguments.poids) == 1
-    console.result(
-        objects[0] if single else summary, _verify_lines(objects, verdict, detailed=single or console.verbose)
-    )
-    return _EXIT_OF[verdict]
+            judged = (_verify(archive, poid, arguments.version) for poid in arguments.poids)
+        for one in judged:
+            told.add(*one)
+    console.result(told.document(), told.lines())
+    return _EXIT_OF[told.verdict]
+
+
+class _Told:
+    """What was found, of each version only what will be shown: there may be very many."""
+
+    def __init__(self, console: Console, *, single: bool) -> None:
+        self._as_json, self._detailed, self._single = console.as_json, single or console.verbose, single
+        self._worst: Verdict | None = None
+        self._test_trust = False
+        self._count = 0
+        self._documents: list[Written] = []
+        self._lines: list[str] = []
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict; over nothing, or over what has no evidence yet, INDETERMINATE."""
+        return self._worst or Verdict.INDETERMINATE
+
+    def add(self, poid: str, version: int, report: Report | None) -> None:
+        verdict = report.verdict if report else Verdict.INDETERMINATE
+        self._worst = max(verdict, self._worst or Verdict.PASSED, key=_ORDER.index)
+        self._test_trust |= report is not None and report.test_trust
+        self._count += 1
+        if self._as_json:
+            self._documents.append(Written.of(_verify_json(poid, version, report)))
+        else:
+            self._lines += _verify_lines(_verify_json(poid, version, report), detailed=self._detailed)
+
+    def document(self) -> object:
+        if self._single and self._documents:
+            return json.loads(self._documents[0])
+        return {"verdict": str(self.verdict), "checked": self._count, "objects": self._documents}
+
+    def lines(self) -> Iterable[str]:
+        yield from self._lines
+        if self._count != 1:
+            yield text("{count} versions checked: {verdict}", count=self._count, verdict=str(self.verdict))
+        if self._test_trust:
+            yield text(TEST_TRUST)
 
 
 def _verify(archive: Archive, poid: str, version: int | None) -> Judged:
@@ -72,13 +113,6 @@ def _verify(archive: Archive, poid: str, version: int | None) -> Judged:
         return row.poid, row.version, archive.verify(row.poid, row.version, actor=actor())
     except EvidencePendingError:
         return row.poid, row.version, None
-
-
-def _worst(reports: Iterable[Report | None]) -> Verdict:
-    """The worst verdict; over nothing, or over what has no evidence yet, INDETERMINATE."""
-    order = [Verdict.PASSED, Verdict.INDETERMINATE, Verdict.FAILED]
-    found = [report.verdict if report else Verdict.INDETERMINATE for report in reports]
-    return max(found, key=order.index, default=Verdict.INDETERMINATE)
 
 
 def _verify_json(poid: str, version: int, report: Report | None) -> dict[str, object]:
@@ -97,25 +131,20 @@ def _verify_json(poid: str, version: int, report: Report | None) -> dict[str, ob
     return {**report.to_json(), "poid": poid, "version": version}
 
 
-def _verify_lines(objects: list[dict[str, object]], verdict: Verdict, *, detailed: bool) -> Iterable[str]:
-    for found in objects:
-        since = f"  {text('exists since')} {found['proof_of_existence']}" if found["proof_of_existence"] else ""
-        verdict_text = f"{found['verdict']} {found['sub_indication'] or ''}".rstrip()
-        yield f"{found['poid']}  v{found['version']}  {verdict_text}{since}"
-        if found.get("message"):
-            yield f"  {text(str(found['message']))}"
-        steps, findings = found["steps"], found["findings"]
-        assert isinstance(steps, list)
-        assert isinstance(findings, list)
-        for step in steps:
-            if detailed or step["verdict"] != "PASSED":
-                yield f"  {step['verdict']:<13} {step['name']}: {shown(step.get('message', ''))}".rstrip()
-        for finding in findings:
-            yield f"  {finding['code']}: {shown(finding['message'])}"
-    if len(objects) != 1:
-        yield text("{count} versions checked: {verdict}", count=len(objects), verdict=str(verdict))
-    if any(found["test_trust"] for found in objects):
-        yield text(TEST_TRUST)
+def _verify_lines(found: dict[str, object], *, detailed: bool) -> Iterable[str]:
+    since = f"  {text('exists since')} {found['proof_of_existence']}" if found["proof_of_existence"] else ""
+    verdict_text = f"{found['verdict']} {found['sub_indication'] or ''}".rstrip()
+    yield f"{found['poid']}  v{found['version']}  {verdict_text}{since}"
+    if found.get("message"):
+        yield f"  {text(str(found['message']))}"
+    steps, findings = found["steps"], found["findings"]
+    assert isinstance(steps, list)
+    assert isinstance(findings, list)
+    for step in steps:
+        if detailed or step["verdict"] != "PASSED":
+            yield f"  {step['verdict']:<13} {step['name']}: {shown(step.get('message', ''))}".rstrip()
+    for finding in findings:
+        yield f"  {finding['code']}: {shown(finding['message'])}"
 
 
 # -- audit ------------------------------------------------------------------------------------

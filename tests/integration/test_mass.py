@@ -229,3 +229,46 @@ def test_a_reading_process_that_dies_hides_nothing(world: World, monkeypatch: py
 
     assert [at for at, report in found.items() if report is None or report.verdict is not Verdict.PASSED] == [(poid, 1)]
     assert any(poid in finding.path for finding in world.audit().findings)
+
+
+def _validations(world: World) -> list[tuple[str | None, str, str]]:
+    return [
+        (row.poid, row.outcome, row.code)
+        for row in world.archive.catalogue.pending_events(1000)
+        if row.type == "validation"
+    ]
+
+
+def test_a_run_is_one_event_and_each_bad_version_another(world: World) -> None:
+    """The good ones are counted, as an audit counts them."""
+    poids = fill(world)
+    world.archive.flush_trail()
+    for path in world.files("one", "data/a.bin") + world.files("two", "data/a.bin"):
+        if path.read_bytes()[:1] == b"\x03":
+            path.write_bytes(b"\x04" * 100)
+    found = verified(world.archive)
+    (bad,) = [poid for (poid, _), report in found.items() if report and report.verdict is Verdict.FAILED]
+
+    assert _validations(world) == [(bad, "failure", "HASH_FAILURE"), (None, "failure", f"checked-{len(poids)}")]
+
+
+def test_a_run_over_good_versions_is_one_event(world: World) -> None:
+    """It says how many there were."""
+    poids = fill(world)
+    world.archive.flush_trail()
+    verified(world.archive)
+
+    assert _validations(world) == [(None, "success", f"checked-{len(poids)}")]
+
+
+def test_a_run_that_was_stopped_says_so(world: World) -> None:
+    """Whoever stops has no verdict over everything, and the trail does not claim one."""
+    fill(world)
+    world.archive.flush_trail()
+    run = world.archive.verify_all(actor=OPERATOR)
+    next(iter(run))
+    run.close()  # type: ignore[attr-defined]
+    ((poid, outcome, code),) = _validations(world)
+
+    assert (poid, outcome) == (None, "failure")
+    assert code.startswith("stopped-")
