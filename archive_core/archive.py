@@ -24,7 +24,7 @@ from archive_core.assessment import Assessment
 from archive_core.audit import Audit
 from archive_core.audit_result import AuditResult, brief, damage_events, damaged_objects
 from archive_core.catalogue.catalogue import Catalogue
-from archive_core.catalogue.rows import FileRow, JobRow, KeyRow, VersionRow
+from archive_core.catalogue.rows import EventRow, FileRow, JobRow, KeyRow, VersionRow
 from archive_core.content import Content
 from archive_core.deposit import Deposit
 from archive_core.errors import AlreadyExistsError, ArchiveError, UnavailableError
@@ -60,6 +60,9 @@ from archive_core.renewal.means import Means
 from archive_core.renewal.running import RenewalRequest, RenewalResult, Renewing
 from archive_core.renewal.stored import Shelf
 from archive_core.renewal.tracing import renewal_events
+from archive_core.repair.proving import Proving
+from archive_core.repair.result import RepairResult
+from archive_core.repair.running import Repair
 from archive_core.replication import Copies, about
 from archive_core.sequencer import Sequencer
 from archive_core.trail.events import EventType, Outcome
@@ -161,6 +164,18 @@ class Archive:
             assessment=self._assessment,
             proofs=self._proofs,
             published=published,
+        )
+        self._repair = Repair(
+            catalogue=catalogue,
+            copies=copies,
+            audit=self._audit,
+            proving=Proving(
+                catalogue=catalogue, proofs=self._proofs, validator=validator, algorithms=published.algorithms
+            ),
+            published=published,
+            sequencer=self._sequencer,
+            holder=holder,
+            aside=copies.scratch.parent / "set-aside",
         )
         self.renewing = Renewing(
             Means(
@@ -374,8 +389,7 @@ class Archive:
     def audit(self, *, actor: Actor, progress: Progress = silent) -> AuditResult:
         """Every byte of every copy and all evidence."""
         result = self._audit.run(at=self.clock.now(), progress=progress)
-        known = self.catalogue.known_objects(poid for _, poid in damaged_objects(result))
-        self._sequencer.record_all(damage_events(result, known, at=self.clock.now(), actor=actor))
+        self._sequencer.record_all(self._damage_found(result, actor))
         self._sequencer.record(
             EventType.AUDIT,
             Outcome.FAILURE if result.findings else Outcome.SUCCESS,
@@ -384,6 +398,23 @@ class Archive:
             detail={"checked": result.checked, "findings": brief(result.findings)},
         )
         return result
+
+    def _damage_found(self, result: AuditResult, actor: Actor) -> list[EventRow]:
+        known = self.catalogue.known_objects(poid for _, poid in damaged_objects(result))
+        return damage_events(result, known, at=self.clock.now(), actor=actor)
+
+    def repair(
+        self, poids: Sequence[str] = (), *, dry_run: bool = False, actor: Actor, progress: Progress = silent
+    ) -> RepairResult:
+        """Put right what is damaged or missing in any store, or of these objects alone; see `Repair.run`."""
+        return self._repair.run(
+            poids,
+            dry_run=dry_run,
+            at=self.clock.now(),
+            actor=actor,
+            damage=lambda result: self._damage_found(result, actor),
+            progress=progress,
+        )
 
     # -- running ------------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from archive_core.assessment import Assessment
@@ -55,6 +56,17 @@ ROOT = "."
 """The path of a finding that is about a store as a whole."""
 
 
+@dataclass(slots=True)
+class Examined:
+    """What an audit says, and what whoever mends it needs: the POIDs whose evidence was not proven while all copies
+    were read, and those of the findings that are about the trail and about evidence."""
+
+    result: AuditResult
+    unproven: frozenset[str] = frozenset()
+    trail: list[AuditEntry] = field(default_factory=list)
+    evidence: list[AuditEntry] = field(default_factory=list)
+
+
 class Audit:
     """Judges all stores against themselves, the catalogue and the evidence."""
 
@@ -79,6 +91,10 @@ class Audit:
 
     def run(self, *, at: datetime, progress: Progress) -> AuditResult:
         """Audit everything; raises only when the catalogue cannot be read."""
+        return self.examine(at=at, progress=progress).result
+
+    def examine(self, *, at: datetime, progress: Progress) -> Examined:
+        """As `run`, with what a repair goes on from."""
         result = AuditResult()
         self._proofs.forget()
         with contextlib.suppress(UnavailableError):  # claims wait for a store that is away; it is a finding below
@@ -98,14 +114,37 @@ class Audit:
         for root in answering:
             try:
                 self._compare(root, first.stores[root.store.name].others, result, progress)
-                self._trail(root, first.stores[root.store.name].passed, result)
             except ArchiveError as error:
                 result.findings.append(AuditEntry(root.store.name, ROOT, _code(error), str(error)))
+        examined = Examined(result, frozenset(first.unproven))
+        examined.trail = self.judge_trail(
+            answering, result, {root.store.name: first.stores[root.store.name].passed for root in answering}
+        )
+        before = len(result.findings)
         self._evidence(first.unproven, result, at, progress)
+        examined.evidence = result.findings[before:]
         if not result.checked["objects"]:
             everywhere = ", ".join(self._copies.names)
             result.findings.append(AuditEntry(everywhere, ROOT, "NOTHING_CHECKED", "no store held anything to look at"))
-        return result
+        return examined
+
+    def judge_trail(
+        self, roots: Sequence[StorageRoot], result: AuditResult, passed: Mapping[str, PassedPaths]
+    ) -> list[AuditEntry]:
+        """The trail of these stores; its findings, which go into the result as well. `passed` are paths, by store,
+        at which no segment lies."""
+        before = len(result.findings)
+        for root in roots:
+            try:
+                self._trail(root, passed.get(root.store.name, PassedPaths()), result)
+            except ArchiveError as error:
+                result.findings.append(AuditEntry(root.store.name, ROOT, _code(error), str(error)))
+        return result.findings[before:]
+
+    def judge_evidence(self, poids: Sequence[str], result: AuditResult, *, at: datetime, progress: Progress) -> None:
+        """The evidence of all versions of these objects; findings and counts go into the result."""
+        self._proofs.forget()
+        self._evidence(poids, result, at, progress)
 
     # -- crash leftovers ----------------------------------------------------------------------
 

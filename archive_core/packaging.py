@@ -89,6 +89,14 @@ def assemble(
     files = {
         file.logical_path: PackageFile(file.source, file.digests[CONTENT_DIGEST], file.size) for file in accepted.files
     }
+    return described(description, description_bytes, files, previous)
+
+
+def described(
+    description: Description, description_bytes: bytes, files: dict[str, PackageFile], previous: Inventory | None
+) -> ArchivalPackage:
+    """The OCFL version of a description and the files that it lists: the same for the same description, also when
+    it is asked for again years later, because only the content is missing or damaged."""
     files[DESCRIPTION] = PackageFile(
         KnownBytes(description_bytes), Digest.of(CONTENT_DIGEST, description_bytes), len(description_bytes)
     )

@@ -30,6 +30,7 @@ _PLACES = {
     "export": "giving:export",
     "verify": "proving:verify",
     "audit": "proving:audit",
+    "repair": "repairing:repair",
     "trace": "looking:trace",
     "profiles": "looking:profiles",
     "rebuild-catalogue": "rebuilding:rebuild_catalogue",

@@ -232,6 +232,13 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     _version(parser)
 
 
+def _repair(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "poids", type=_poid, nargs="*", metavar="POID", help=text("these objects alone; otherwise whatever is damaged")
+    )
+    parser.add_argument("--dry-run", action="store_true", help=text("say what would be done, and do nothing"))
+
+
 def _export(parser: argparse.ArgumentParser) -> None:
     _one_version(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE.zip", help=text("where to write the bundle"))
@@ -318,6 +325,12 @@ COMMANDS = (
         _export,
     ),
     Command("audit", marked("Read every byte of every copy and all evidence"), "trusted-archive audit", _nothing),
+    Command(
+        "repair",
+        marked("Put damaged and missing bytes right, from copies that the evidence proves"),
+        "trusted-archive repair --dry-run",
+        _repair,
+    ),
     Command("trace", marked("What happened to an object"), f"trusted-archive trace {_POID_EXAMPLE}", _one),
     Command(
         "rebuild-catalogue",

@@ -24,6 +24,7 @@ PROGRESS = (
     marked("exporting"),
     marked("verifying"),
     marked("verifying evidence"),
+    marked("repairing"),
     marked("trail"),
     marked("objects"),
     marked("batches"),

@@ -13,6 +13,7 @@ from api.locale.cs_renewal import DRILLS as _DRILLS
 from api.locale.cs_renewal import PLANS as _PLANS
 from api.locale.cs_renewal import REASONS as _REASONS
 from api.locale.cs_renewing import RENEWING as _RENEWING
+from api.locale.cs_repair import REPAIR as _REPAIR
 
 _HELP = {
     "usage: ": "použití: ",
@@ -261,4 +262,5 @@ TEXTS: dict[str, str] = {
     **_DRILLS,
     **_REASONS,
     **_RENEWING,
+    **_REPAIR,
 }
