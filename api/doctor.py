@@ -126,6 +126,8 @@ def _trust_files(home: Path) -> Iterator[Check]:
 def _disks(settings: ArchiveSettings) -> Iterator[Check]:
     devices: dict[int, list[str]] = {}
     for store in settings.stores:
+        if store.bucket is not None:
+            continue
         root = settings.home / store.root
         try:
             devices.setdefault(root.stat().st_dev, []).append(store.name)

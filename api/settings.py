@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ FORMAT = 1
 """Version of the home's layout and settings; a newer one is refused, an older one upgraded."""
 
 MAX_CHARACTERS = 256 * 1024
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,5}")
+_ADDRESS = re.compile(r"https?://[^\s/@]+(:[0-9]+)?(/\S*)?")
 
 T = TypeVar("T")
 
@@ -63,13 +68,69 @@ class CatalogueSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketSettings:
+    """A place in a bucket of an S3-compatible server. `endpoint` empty means Amazon's own for the region. The two keys
+    are addresses of secrets. `ca_file` (PEM, below the home) names the authorities to trust, empty for the system's.
+    Times are in seconds; `attempts` counts the first one; `connections` is how many requests run side by side."""
+
+    bucket: str
+    prefix: str
+    access_key: Secret
+    secret_key: Secret
+    endpoint: str = ""
+    region: str = "us-east-1"
+    path_style: bool = True
+    ca_file: str = ""
+    proxy: str = ""
+    connect_timeout: float = 5.0
+    read_timeout: float = 60.0
+    attempts: int = 3
+    connections: int = 16
+
+
+LOCK_MODES = ("compliance", "governance", "immutable")
+"""`immutable` is the attribute of files on a file system, the others are modes of S3 object lock."""
+LOCK_FAILURES = ("refuse", "warn")
+
+
+@dataclass(frozen=True, slots=True)
+class LockSettings:
+    """How what a store keeps is locked. `days` is how far ahead locks reach, `renew_days` how long before their end
+    they are extended; `failing` says what becomes of a store that does not enforce its locks."""
+
+    mode: str
+    days: int = 180
+    renew_days: int = 60
+    failing: str = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """`root` is the OCFL storage root; `staging` a directory on the same file system, beside it."""
+    """For a `filesystem`, `root` is the OCFL storage root and `staging` a directory on the same file system, beside it;
+    for `s3` both are empty and `bucket` says where it is. A store that is not `required` may be away while deposits
+    go on, and gets later what it missed. Stores of one `site` are lost together."""
 
     name: str
     scheme: str
     root: str
     staging: str
+    bucket: BucketSettings | None = None
+    required: bool = True
+    site: str = ""
+    lock: LockSettings | None = None
+
+    def place(self, home: Path) -> str:
+        """Where the store lies, for people: a path or `s3://bucket/prefix`."""
+        return f"s3://{self.bucket.bucket}/{self.bucket.prefix}" if self.bucket else str(home / self.root)
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesSettings:
+    """How many stores, at how many sites, must hold a deposit before it is acknowledged, besides every required one.
+    0 stores means as many as there are."""
+
+    stores: int = 0
+    sites: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +217,7 @@ class ArchiveSettings:
     algorithms: AlgorithmSettings = AlgorithmSettings()
     renewal: RenewalSettings = RenewalSettings()
     reported: tuple[ReportedSettings, ...] = ()
+    copies: CopiesSettings = CopiesSettings()
 
     @classmethod
     def load(cls, home: Path) -> ArchiveSettings:
@@ -238,6 +300,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         algorithms=top.take_table("algorithms", _algorithms),
         renewal=top.take_table("renewal", _renewal),
         reported=top.take_tables("reported", _reported),
+        copies=top.take_table("copies", _copies),
     )
     top.done()
     _verify(settings)
@@ -252,9 +315,79 @@ def _catalogue(table: _Table) -> CatalogueSettings:
 
 
 def _store(table: _Table) -> StoreSettings:
-    name = table.take("name", str)
-    root = table.take("root", str)
-    settings = StoreSettings(name, table.take("scheme", str), root, table.take("staging", str, f"{root}.staging"))
+    name, scheme = table.take("name", str), table.take("scheme", str)
+    bucket = _bucket(table) if scheme == "s3" else None
+    root = table.take("root", str) if bucket is None else ""
+    settings = StoreSettings(
+        name,
+        scheme,
+        root,
+        table.take("staging", str, f"{root}.staging") if bucket is None else "",
+        bucket,
+        table.take("required", bool, True),
+        table.take("site", str, ""),
+        _lock(table, name, scheme),
+    )
+    table.done()
+    return settings
+
+
+def _bucket(table: _Table) -> BucketSettings:
+    settings = BucketSettings(
+        bucket=table.take("bucket", str),
+        prefix=table.take("prefix", str, "trusted-archive"),
+        access_key=Secret(table.take("access_key", str)),
+        secret_key=Secret(table.take("secret_key", str)),
+        endpoint=table.take("endpoint", str, ""),
+        region=table.take("region", str, "us-east-1"),
+        path_style=table.take("path_style", bool, True),
+        ca_file=table.take("ca_file", str, ""),
+        proxy=table.take("proxy", str, ""),
+        connect_timeout=table.take("connect_timeout", float, 5.0),
+        read_timeout=table.take("read_timeout", float, 60.0),
+        attempts=table.take("attempts", int, 3),
+        connections=table.take("connections", int, 16),
+    )
+    if not _BUCKET.fullmatch(settings.bucket):
+        raise SettingsError(f"{SETTINGS_FILE} [[store]]: {settings.bucket[:80]!a} is not the name of a bucket")
+    if not _PREFIX.fullmatch(settings.prefix):
+        raise SettingsError(f"{SETTINGS_FILE} [[store]]: a prefix is letters, digits and `-_.`, with `/` between parts")
+    if not _ADDRESS.fullmatch(settings.endpoint or "https://aws") or not _ADDRESS.fullmatch(
+        settings.proxy or "http://a"
+    ):
+        raise SettingsError(f"{SETTINGS_FILE} [[store]]: endpoint and proxy are http:// or https:// addresses")
+    times = (settings.connect_timeout, settings.read_timeout)
+    if not all(0.1 <= one <= 600 for one in times) or not 1 <= settings.attempts <= 10:
+        raise SettingsError(f"{SETTINGS_FILE} [[store]]: time-outs are 0.1 to 600 seconds, attempts 1 to 10")
+    if not 1 <= settings.connections <= 256:
+        raise SettingsError(f"{SETTINGS_FILE} [[store]]: connections are 1 to 256")
+    return settings
+
+
+def _lock(table: _Table, name: str, scheme: str) -> LockSettings | None:
+    mode = table.take("lock", str, "")
+    if not mode:
+        return None
+    lock = LockSettings(
+        mode,
+        table.take("lock_days", int, 180),
+        table.take("lock_renew_days", int, 60),
+        table.take("lock_failing", str, "refuse"),
+    )
+    if mode not in LOCK_MODES or (mode == "immutable") != (scheme == "filesystem"):
+        raise SettingsError(
+            f"{SETTINGS_FILE} [[store]] {name}: lock is compliance or governance for s3, immutable for a filesystem"
+        )
+    if not 1 <= lock.renew_days < lock.days <= 36500 or lock.failing not in LOCK_FAILURES:
+        raise SettingsError(
+            f"{SETTINGS_FILE} [[store]] {name}: lock_days is up to 36500 and above lock_renew_days (1 or more);"
+            f" lock_failing is one of {', '.join(LOCK_FAILURES)}"
+        )
+    return lock
+
+
+def _copies(table: _Table) -> CopiesSettings:
+    settings = CopiesSettings(table.take("stores", int, 0), table.take("sites", int, 1))
     table.done()
     return settings
 
@@ -341,5 +474,17 @@ def _verify(settings: ArchiveSettings) -> None:
             raise SettingsError(f"{SETTINGS_FILE}: two [[{what}]] have the same name")
     if len(settings.stores) < 2:
         raise SettingsError(f"{SETTINGS_FILE}: at least two [[store]] are needed, on different disks where possible")
+    _verify_copies(settings)
     if not settings.authorities:
         raise SettingsError(f"{SETTINGS_FILE}: at least one [[timestamp_authority]] is needed")
+
+
+def _verify_copies(settings: ArchiveSettings) -> None:
+    sites = {store.site or store.name for store in settings.stores}
+    copies = settings.copies
+    if not 0 <= copies.stores <= len(settings.stores) or copies.stores == 1:
+        raise SettingsError(f"{SETTINGS_FILE} [copies]: stores is 2 to {len(settings.stores)}, or 0 for all of them")
+    if not 1 <= copies.sites <= len(sites):
+        raise SettingsError(f"{SETTINGS_FILE} [copies]: sites is 1 to {len(sites)}, as many as the stores name")
+    if not any(store.required for store in settings.stores):
+        raise SettingsError(f"{SETTINGS_FILE}: at least one [[store]] must be required")

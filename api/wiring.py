@@ -46,6 +46,8 @@ from signing.keys import load_key
 from signing.local_trust import LocalTrust
 from signing.tsa import TsaClient
 from storage_backends.filesystem import FilesystemStore
+from storage_backends.s3 import S3Store
+from storage_backends.s3_client import S3Place
 from storage_backends.writer import SideBySideStore
 
 LOCAL = "local"
@@ -220,7 +222,33 @@ def _filesystem(home: Path, settings: StoreSettings, create: bool, busy: bool) -
     return kind.create(settings.name, root, staging) if create else kind(settings.name, root, staging)
 
 
-_STORES: dict[str, Callable[[Path, StoreSettings, bool, bool], ObjectStore]] = {"filesystem": _filesystem}
+def _bucket(home: Path, settings: StoreSettings, create: bool, busy: bool) -> ObjectStore:
+    """A store in a bucket, which somebody with the right to do so has made: `create` makes no bucket."""
+    one = settings.bucket
+    if one is None:
+        raise SettingsError(f"the store {settings.name} says no bucket")
+    place = S3Place(
+        bucket=one.bucket,
+        prefix=one.prefix,
+        access_key=lambda: one.access_key.reveal(home),
+        secret_key=lambda: one.secret_key.reveal(home),
+        endpoint=one.endpoint,
+        region=one.region,
+        path_style=one.path_style,
+        ca_file=str(home / one.ca_file) if one.ca_file else "",
+        proxy=one.proxy,
+        connect_timeout=one.connect_timeout,
+        read_timeout=one.read_timeout,
+        attempts=one.attempts,
+        connections=one.connections,
+    )
+    return S3Store(settings.name, place)
+
+
+_STORES: dict[str, Callable[[Path, StoreSettings, bool, bool], ObjectStore]] = {
+    "filesystem": _filesystem,
+    "s3": _bucket,
+}
 
 
 def _local_trust(settings: ArchiveSettings) -> LocalTrust | None:

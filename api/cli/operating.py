@@ -30,7 +30,7 @@ def init(arguments: argparse.Namespace, console: Console) -> int:
     document = {
         "home": path_text(home),
         "created": not was_there,
-        "stores": {store.name: path_text(home / store.root) for store in settings.stores},
+        "stores": {store.name: path_text(store.place(home)) for store in settings.stores},
         "trust_anchors": [path_text(home / anchor) for anchor in settings.anchors],
         "test_trust": test_trust,
     }

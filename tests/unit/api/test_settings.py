@@ -55,3 +55,61 @@ def test_a_seal_digests_with_what_the_settings_say(good: str) -> None:
     for name in ("sha1", "md5", "SHA-512", ""):
         with pytest.raises(SettingsError, match="digest is one of"):
             parse_settings(good.replace("[seal]", f'[seal]\ndigest = "{name}"'), Path("/home"))
+
+
+BUCKET = """
+[[store]]
+name = "far"
+scheme = "s3"
+bucket = "documents"
+access_key = "env:KEY"
+secret_key = "file:secret"
+"""
+
+
+def test_a_bucket_is_a_store_with_what_is_usual(good: str) -> None:
+    """Only bucket and keys must be said; the keys themselves are not read."""
+    (*_, far) = parse_settings(good + BUCKET, Path("/home")).stores
+    assert far.bucket is not None
+    assert (far.bucket.prefix, far.bucket.path_style, far.bucket.attempts) == ("trusted-archive", True, 3)
+    assert (far.required, far.site, far.lock) == (True, "", None)
+    assert far.place(Path("/home")) == "s3://documents/trusted-archive"
+    assert "secret" not in repr(far)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'bucket = "Documents"',
+        'root = "stores/far"',
+        'secret_key = ""',
+        'prefix = "/x"',
+        'prefix = "x/../y"',
+        'endpoint = "ftp://server"',
+        'endpoint = "https://user:word@server"',
+        "connect_timeout = 0.0",
+        "attempts = 0",
+        "connections = 1000",
+        'lock = "immutable"',
+        'lock = "forever"',
+        'lock = "compliance"\nlock_days = 30\nlock_renew_days = 30',
+        'lock = "compliance"\nlock_failing = "ignore"',
+        "[copies]\nstores = 1",
+        "[copies]\nstores = 4",
+        "[copies]\nsites = 4",
+    ],
+)
+def test_a_bucket_that_cannot_be_meant_is_refused(good: str, line: str) -> None:
+    """Each is named before anything is asked of a server."""
+    key = line.partition(" ")[0]
+    kept = "".join(one for one in BUCKET.splitlines(keepends=True) if not one.startswith(f"{key} "))
+    if key == "secret_key":
+        line = ""
+    with pytest.raises(SettingsError):
+        parse_settings(f"{good}{kept}{line}\n", Path("/home"))
+
+
+def test_not_all_stores_may_be_dispensable(good: str) -> None:
+    """Somewhere a deposit must be before it is acknowledged."""
+    with pytest.raises(SettingsError, match="must be required"):
+        parse_settings(good.replace('scheme = "filesystem"', 'scheme = "filesystem"\nrequired = false'), Path("/home"))
