@@ -74,7 +74,7 @@ def test_a_bucket_is_a_store_with_what_is_usual(good: str) -> None:
     assert (far.bucket.prefix, far.bucket.path_style, far.bucket.attempts) == ("trusted-archive", True, 3)
     assert (far.required, far.site, far.lock) == (True, "", None)
     assert far.place(Path("/home")) == "s3://documents/trusted-archive"
-    assert "secret" not in repr(far)
+    assert "file:secret" not in repr(far)
 
 
 @pytest.mark.parametrize(
