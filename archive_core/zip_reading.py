@@ -3,7 +3,8 @@
 Rules kept here
  * There is one way to read the file. Local headers, contents and central directory follow each other
    without gap or overlap from the first byte to the last; what is said twice is said the same way.
-   Comments, several disks, encryption and links are refused; so is anything before or after.
+   Several disks, encryption and links are refused; so is anything before or after. Comments are refused
+   unless the limits say that they are passed over (ASiC containers carry them).
  * Names are checked as names of deposited files are, and must stay distinct everywhere. Folder
    entries carry nothing and are passed over.
  * Limits are applied to what is declared before anything is unpacked, and to what really comes out
@@ -38,13 +39,14 @@ _REFUSED_EXTRAS = {
 @dataclass(frozen=True, slots=True)
 class ZipLimits:
     """What is read. `ratio` bounds unpacked to packed size for entries over a mebibyte; sizes are
-    in bytes."""
+    in bytes. With `comments`, those of the file and of entries are passed over."""
 
     entries: int = 250_000
     directory: int = 256 * 1024 * 1024
     entry_size: int = 2**44
     total_size: int = 2**45
     ratio: int = 200
+    comments: bool = False
 
 
 DEFAULT_LIMITS = ZipLimits()
@@ -184,15 +186,8 @@ class ZipContainer:
 
 def _read_directory(stream: BinaryIO, limits: ZipLimits) -> tuple[list[_Header], int]:
     """All central headers and the offset of the first, with every end record checked."""
-    stream.seek(0, 2)
-    end = stream.tell() - layout.END.size
-    if end < 0:
-        _refuse("the file is too short for a ZIP file")
-    signature, disk, directory_disk, here, count, size, start, comment = layout.END.unpack(
-        _at(stream, end, layout.END.size)
-    )
-    if signature != layout.END_SIGNATURE or comment:
-        _refuse("the file does not end in the end record of a ZIP file without a comment")
+    end = _end_record(stream, limits)
+    _, disk, directory_disk, here, count, size, start, _ = layout.END.unpack(_at(stream, end, layout.END.size))
     if disk or directory_disk:
         _refuse("the ZIP file is split over several disks")
     boundary = end
@@ -206,6 +201,31 @@ def _read_directory(stream: BinaryIO, limits: ZipLimits) -> tuple[list[_Header],
     if count > limits.entries or size > limits.directory:
         _refuse(f"more than {limits.entries} entries or {limits.directory} bytes of central directory")
     return _parse_directory(_at(stream, start, size), count, start, limits), start
+
+
+def _end_record(stream: BinaryIO, limits: ZipLimits) -> int:
+    """Where the end record lies: with its comment it fills the rest of the file, and no other place does."""
+    stream.seek(0, 2)
+    size = stream.tell()
+    if size < layout.END.size:
+        _refuse("the file is too short for a ZIP file")
+    longest = layout.END.size + (layout.MAX16 if limits.comments else 0)
+    tail = _at(stream, max(0, size - longest), min(size, longest))
+    mark = layout.END_SIGNATURE.to_bytes(4, "little")
+    found = []
+    position = tail.find(mark)
+    while 0 <= position <= len(tail) - layout.END.size:
+        comment = int.from_bytes(tail[position + layout.END.size - 2 : position + layout.END.size], "little")
+        if position + layout.END.size + comment == len(tail):
+            found.append(size - len(tail) + position)
+        position = tail.find(mark, position + 1)
+    if not found:
+        _refuse(
+            f"the file does not end in the end record of a ZIP file{'' if limits.comments else ' without a comment'}"
+        )
+    if len(found) > 1:
+        _refuse("the file has several end records")
+    return found[0]
 
 
 def _read_zip64_end(stream: BinaryIO, locator: int, told: tuple[int, int, int, int]) -> tuple[int, int, int, int, int]:
@@ -234,8 +254,10 @@ def _parse_directory(directory: bytes, count: int, start: int, limits: ZipLimits
         name_length, extra_length, comment_length, disk, _, attributes, offset = fields[10:]
         body = position + layout.CENTRAL.size
         position = body + name_length + extra_length + comment_length
-        if signature != layout.CENTRAL_SIGNATURE or position > len(directory) or comment_length:
-            _refuse("the central directory is malformed or has comments")
+        if signature != layout.CENTRAL_SIGNATURE or position > len(directory):
+            _refuse("the central directory is malformed")
+        if comment_length and not limits.comments:
+            _refuse("the central directory has comments")
         name = directory[body : body + name_length]
         if needed & 0xFF > layout.NEWEST_VERSION:
             _refuse(f"{_shown(name)} needs a newer version of the ZIP format")

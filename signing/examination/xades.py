@@ -11,7 +11,7 @@ Rules kept here
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from lxml import etree
@@ -22,9 +22,9 @@ from signing.certificates import load_certificate
 from signing.examination.documents import Document, TooLargeError
 from signing.examination.facts import certificate_facts
 from signing.examination.judging import Facts, conclude
-from signing.examination.material import listed, merged
+from signing.examination.material import listed
 from signing.examination.mathematics import Mathematics
-from signing.examination.stamping import examine_stamps
+from signing.examination.stamping import examine_stamps, proven_time
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import (
     Coverage,
@@ -37,7 +37,7 @@ from signing.examination.values import (
     TimestampKind,
     not_examined,
 )
-from signing.examination.xades_mathematics import Checked, check_xml_signature
+from signing.examination.xades_mathematics import Checked, check_xml_signature, gravest
 from signing.examination.xades_properties import (
     Properties,
     claimed_time,
@@ -47,7 +47,7 @@ from signing.examination.xades_properties import (
     properties_of,
 )
 from signing.examination.xades_stamps import stamps_of
-from signing.judgement import malformed
+from signing.judgement import Judgement, malformed
 from signing.xml_signatures.names import DS, SIGNATURE, local_name
 from signing.xml_signatures.reading import MAX_SIZE, XmlRefusedError, looks_like_xml, parse_xml
 from signing.xml_signatures.references import CheckedReference, Outside, Resolver
@@ -85,12 +85,12 @@ def examine(document: Document, *, detached: Sequence[Document], trust: Examinat
 
 @dataclass(frozen=True)
 class Container:
-    """What is around an XML signature in a container. `failure` says what the container's format found wrong."""
+    """What is around an XML signature in a container. `stamps` are time-stamps outside that cover the signature;
+    `failure` says what the container's format found wrong. In a container names alone say which data are meant."""
 
     prefix: str = ""
-    findings: tuple[Finding, ...] = ()
-    material: ValidationData = field(default_factory=ValidationData)
-    evidence_records: int = 0
+    stamps: tuple[TimestampExamination, ...] = ()
+    failure: Judgement | None = None
 
 
 def examine_tree(
@@ -103,9 +103,10 @@ def examine_tree(
 ) -> tuple[tuple[SignatureExamination, ...], bool]:
     """Every signature of a document that was read, and whether these are all. `outside` by the names that
     references use. Never raises for bad input."""
-    around = around or Container()
     nodes, complete = find_signatures(tree.getroot())
-    resolver = Resolver(tree.getroot(), outside, alone=_alone(nodes, outside))
+    alone = _alone(nodes, outside) if around is None else None
+    resolver = Resolver(tree.getroot(), outside, alone=alone, by_digest=around is None)
+    around = around or Container()
     places: dict[etree._Element, str] = {}
     found: list[SignatureExamination] = []
     for node in nodes:
@@ -164,7 +165,7 @@ class _One:
             return self._malformed(error)
         properties = properties_of(signature)
         material = material_of(signature, properties)
-        data = merged(material.validation_data, self.around.material)
+        data = material.validation_data
         more = [load_certificate(der) for der in self.trust.readable_certificates]
         countersigned = None if self.parent is None else self.parent.find(f"{{{DS}}}SignatureValue")
         checked = check_xml_signature(
@@ -172,15 +173,17 @@ class _One:
         )
         mathematics = checked.mathematics
         tokens, notes = stamps_of(signature, properties, self.resolver, prefix=f"{self.place} time-stamp ")
-        stamps = examine_stamps(tokens, trust=self.trust, at=self.at, data=data)
+        control = min(proven_time(self.around.stamps) or self.at, self.at)
+        stamps = examine_stamps(tokens, trust=self.trust, at=control, data=data)
+        problems = [one for one in (mathematics.failure, self.around.failure) if one is not None]
         facts = Facts(
-            failure=mathematics.failure,
+            failure=gravest(problems),
             references=mathematics.references,
             certificate=mathematics.certificate,
             used=mathematics.used,
             digests=tuple(sorted({one.algorithm for one in mathematics.references if one.algorithm})),
             material=data,
-            timestamps=stamps,
+            timestamps=(*stamps, *self.around.stamps),
         )
         conclusion = conclude(facts, trust=self.trust, at=self.at)
         coverage, covers = _covered(signature, properties, checked, self.parent_place)
@@ -193,7 +196,7 @@ class _One:
             conclusion.message,
             mathematics.value_intact,
             mathematics.references,
-            level=_level(properties, checked, stamps, material.validation_data),
+            level=_level(properties, checked, (*stamps, *self.around.stamps), data),
             signer=certificate_facts(certificate) if certificate is not None else None,
             claimed_time=claimed_time(properties) if properties is not None and checked.covered else None,
             proven_time=conclusion.proven_time,
@@ -204,16 +207,15 @@ class _One:
             covers=covers,
             qualified=conclusion.qualified,
             timestamps=stamps,
-            evidence_records=len(evidence_records(properties)) + self.around.evidence_records,
+            evidence_records=len(evidence_records(properties)),
             test_trust=conclusion.test_trust,
             parent=self.parent_place,
-            used=(*listed(material.validation_data, "signature"), *listed(self.around.material, "container")),
+            used=listed(data, "signature"),
             missing=conclusion.missing,
             findings=(
                 *_remarks(properties, checked),
                 *notes,
                 *mathematics.findings,
-                *self.around.findings,
                 *conclusion.findings,
             ),
         )
@@ -242,7 +244,7 @@ def _level(
         return Level.B
     if not (data.crls or data.ocsps):
         return Level.T
-    return Level.LTA if TimestampKind.ARCHIVE in kinds else Level.LT
+    return Level.LTA if kinds & {TimestampKind.ARCHIVE, TimestampKind.CONTAINER} else Level.LT
 
 
 def _names_signer(properties: Properties, mathematics: Mathematics) -> bool:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from lxml import etree
 
@@ -92,9 +92,17 @@ class CheckedReference:
 class Resolver:
     """Finds what references of one document lead to."""
 
-    def __init__(self, root: etree._Element, outside: Mapping[str, Outside], *, alone: Outside | None = None) -> None:
+    def __init__(
+        self,
+        root: etree._Element,
+        outside: Mapping[str, Outside],
+        *,
+        alone: Outside | None = None,
+        by_digest: bool = True,
+    ) -> None:
         """`outside` by the names that references may use; `alone` is the one datum that is meant whatever it is
-        called."""
+        called. With `by_digest`, data of other names are meant where the digest fits them."""
+        self._tries = by_digest
         self._root = root
         self._outside = outside
         self._alone = alone
@@ -126,7 +134,7 @@ class Resolver:
 
     def _named(self, uri: str | None) -> Outside | None:
         if uri is not None:
-            for name in dict.fromkeys((uri, unquote(uri), uri.removeprefix("./"), unquote(uri).removeprefix("./"))):
+            for name in names_meant(uri):
                 if name in self._outside:
                     return self._outside[name]
         return self._by_digest.get(uri, self._alone)
@@ -168,7 +176,7 @@ class Resolver:
         """Find and digest; never raises for bad input."""
         uri, kind = reference.get("URI"), reference.get("Type", "")
         target = self.target(uri)
-        if target.data is None and target.outside is None and not target.ambiguous and self._outside:
+        if self._tries and target.data is None and target.outside is None and not target.ambiguous:
             target = self._fitting(reference, uri) or target
         found = target.data is not None or target.outside is not None
         known = CheckedReference(
@@ -202,6 +210,13 @@ class Resolver:
         if not hmac.compare_digest(computed, stated):
             return replace(known, problem="the digest does not fit the data")
         return replace(known, intact=True)
+
+
+def names_meant(uri: str) -> list[str]:
+    """The file names that a relative URI may mean, the plainest first: as it stands, percent-encoded, encoded as in
+    forms (with + for a blank, as some signers do)."""
+    forms = (uri, unquote(uri), unquote_plus(uri))
+    return list(dict.fromkeys((*forms, *(form.removeprefix("./") for form in forms))))
 
 
 def _stated(reference: etree._Element) -> tuple[str, bytes]:
