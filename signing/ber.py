@@ -117,6 +117,21 @@ def read_header(data: bytes, position: int, limit: int) -> tuple[int, int, int |
     return first, position, length
 
 
+def first_element(data: bytes) -> tuple[bytes, bytes]:
+    """The first element's octets and what follows them; raises `BerError`. Elements of indefinite length are
+    walked through without recursion."""
+    position, open_ends = 0, 0
+    while True:
+        if open_ends and data[position : position + 2] == b"\0\0":
+            position, open_ends = position + 2, open_ends - 1
+        else:
+            _, start, length = read_header(data, position, len(data))
+            position = start + (length or 0)
+            open_ends += length is None
+        if not open_ends:
+            return data[:position], data[position:]
+
+
 def definite(data: bytes) -> bytes:
     """The same element with definite, minimal lengths and strings in one piece.
 

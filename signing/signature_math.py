@@ -178,7 +178,22 @@ def load_public_key(key: keys.PublicKeyInfo) -> object:
     try:
         return serialization.load_der_public_key(encoded)
     except (ValueError, UnsupportedAlgorithm) as error:
+        if oid == _OID_RSA and (number := _modulus_without_sign(key)) is not None:
+            return number
         raise UnsupportedAlgorithmError(f"public key with algorithm {oid}: {error}") from error
+
+
+_OID_RSA = "1.2.840.113549.1.1.1"
+
+
+def _modulus_without_sign(key: keys.PublicKeyInfo) -> rsa.RSAPublicKey | None:
+    """An RSA key whose modulus lacks the leading zero octet, so that it reads as a negative number: national identity
+    cards of 2011 to 2014 have such, and their issuers' software and OpenSSL take it for positive."""
+    numbers = key["public_key"].parsed
+    modulus, exponent = numbers["modulus"], int(numbers["public_exponent"].native)
+    if int(modulus.native) >= 0:
+        return None
+    return rsa.RSAPublicNumbers(exponent, int.from_bytes(modulus.contents, "big")).public_key()
 
 
 def _as_plain_rsa(key: keys.PublicKeyInfo) -> bytes:
@@ -239,21 +254,24 @@ def _prehashed(digest: str, signed: bytes) -> tuple[bytes, utils.Prehashed]:
 
 
 def _check_pkcs1(public: rsa.RSAPublicKey, signature: bytes, signed: bytes, digest: str) -> None:
+    """With the digest's identifier as RFC 8017 9.2 wants it, or (its note 1) without the NULL parameters."""
     if digest in _PYCA_HASHES:
         try:
             public.verify(signature, signed, padding.PKCS1v15(), _PYCA_HASHES[digest])
+            return
         except UnsupportedAlgorithm as error:
             raise UnsupportedAlgorithmError(f"RSA with {digest}: {error}") from error
-        return
-    info = algos.DigestInfo(
-        {
-            "digest_algorithm": {"algorithm": OID_OF_DIGEST[digest], "parameters": core.Null()},
-            "digest": hash_bytes(digest, signed),
-        }
-    )
+        except InvalidSignature:
+            pass
     recovered = public.recover_data_from_signature(signature, padding.PKCS1v15(), None)
-    if not hmac.compare_digest(recovered, info.dump()):
+    fitting = (_digest_info(digest, signed, parameters) for parameters in (core.Null().dump(), b""))
+    if not any(hmac.compare_digest(recovered, info) for info in fitting):
         raise InvalidSignature("the signature is over another digest")
+
+
+def _digest_info(digest: str, signed: bytes, parameters: bytes) -> bytes:
+    identifier = ber.tagged(0x30, core.ObjectIdentifier(OID_OF_DIGEST[digest]).dump() + parameters)
+    return ber.tagged(0x30, identifier + core.OctetString(hash_bytes(digest, signed)).dump())
 
 
 def _check_pss(

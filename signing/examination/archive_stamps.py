@@ -3,8 +3,8 @@
 Rules kept here
  * Octets are taken as sent. Where signers are known to have read the text differently (with or without the outer
    tag of a field), each reading's digest is a candidate; one fitting is enough, none is FAILED.
- * Version 3: every entry of the ats-hash-index must be found in the signature; else what it names was removed.
-   What is in the signature and not in the index is younger than the time-stamp, which is allowed and told.
+ * Version 3: every entry of the ats-hash-index must be found in the signature, else the time-stamp cannot be judged
+   whole. What is in the signature and not in the index is younger than the time-stamp, which is allowed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from signing.examination.cms_values import (
     OID_SIGNATURE_STAMP,
 )
 from signing.examination.mathematics import MAX_DIRECT, Content
+from signing.examination.values import Reference
 from signing.judgement import PARSER_ERRORS
 from signing.signature_math import digest_name
 from signing.tst_info import parse_gen_time
@@ -114,9 +115,11 @@ def _gen_time(token: bytes) -> datetime | None:
 
 @dataclass(frozen=True)
 class Index:
-    """What an archive time-stamp version 3 covers; `findings` name entries that are no longer there."""
+    """What an archive time-stamp version 3 covers; `findings` and a reference that was not found tell of entries of
+    the index that are no longer there."""
 
     imprints: Imprints
+    references: tuple[Reference, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -126,18 +129,17 @@ def version_3(message: SignedData, signer: Signer, content: Content | None, toke
         raw, lists = _hash_index(token)
     except PARSER_ERRORS as error:
         text = f"the ats-hash-index cannot be read: {error}"
-        return Index(_never, (Finding("ATS_HASH_INDEX", text, clause="EN 319 122-1 5.5.2"),))
+        return Index(_never, findings=(Finding("ATS_HASH_INDEX", text, clause="EN 319 122-1 5.5.2"),))
     findings = _missing_entries(message, signer, lists)
-    if findings:
-        return Index(_never, findings)
+    entries = (Reference("ats-hash-index", not findings, not findings, lists.digest, indirect=True),)
     if content is None:
-        return Index(_nothing)
+        return Index(_nothing, entries, findings)
     content_type = ber.children(ber.element(message.content_info_raw).contents)[0].raw
 
     def fitting(name: str) -> Iterable[bytes]:
         yield hash_bytes(name, content_type, content.digest(name), *signer.fields, raw)
 
-    return Index(fitting)
+    return Index(fitting, entries, findings)
 
 
 def _never(name: str) -> list[bytes]:

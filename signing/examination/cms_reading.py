@@ -3,6 +3,7 @@
 Rules kept here
  * Octets that were signed are sliced, never re-encoded. Only BER with indefinite lengths is brought to definite
    lengths first, because signatures cover the DER form (RFC 5652 5.4).
+ * Zero octets and line ends after the SignedData are padding; anything else there is told.
  * One unreadable part (a certificate, a revocation value, a signer) does not hide the others: it is left out with
    a finding, or, for a signer, kept with the reason.
  * Number of signers, certificates and revocation values has limits; what lies beyond is said.
@@ -89,6 +90,7 @@ class SignedData:
 def parse_signed_data(octets: bytes, *, max_size: int = MAX_CMS) -> SignedData:
     """Raises `CmsError`."""
     try:
+        octets, rest = ber.first_element(octets)
         shape = ber.scan(octets, max_size=max_size, max_elements=ber.MAX_LIST_ELEMENTS)
         if shape.needs_definite_form:
             octets = ber.definite(octets)
@@ -99,7 +101,11 @@ def parse_signed_data(octets: bytes, *, max_size: int = MAX_CMS) -> SignedData:
         found = _signed_data(_of(wrapped, 0x30, "SignedData").contents)
     except PARSER_ERRORS as error:
         raise error if isinstance(error, CmsError) else CmsError(f"no SignedData that can be read: {error}") from error
-    return replace(found, was_ber=shape.needs_definite_form)
+    findings = found.findings
+    if rest.strip(b"\0\r\n"):
+        text = f"{len(rest)} octets follow the signed data, and nobody vouches for them"
+        findings += (Finding("TRAILING_OCTETS", text, clause="X.690 8.1"),)
+    return replace(found, was_ber=shape.needs_definite_form, findings=findings)
 
 
 def content_type_of(head: bytes) -> str | None:

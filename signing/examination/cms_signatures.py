@@ -15,8 +15,9 @@ from datetime import datetime
 
 from asn1crypto import x509
 
-from archive_core.findings import Finding
+from archive_core.findings import Finding, Verdict
 from archive_core.ports import ValidationData
+from signing.certificates import load_certificate
 from signing.examination import archive_stamps
 from signing.examination.cms_reading import Attribute, SignedData, Signer, read_signer
 from signing.examination.cms_values import (
@@ -38,12 +39,13 @@ from signing.examination.documents import Document
 from signing.examination.facts import certificate_facts
 from signing.examination.judging import Facts, conclude
 from signing.examination.material import listed, merged
-from signing.examination.mathematics import Content, Mathematics, check_signer
-from signing.examination.stamping import Stamp, examine_stamps
+from signing.examination.mathematics import OID_ESS_V1, OID_ESS_V2, Content, Mathematics, check_signer
+from signing.examination.stamping import Stamp, examine_stamps, proven_time
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import (
     Coverage,
     Level,
+    Reference,
     SignatureExamination,
     SignatureFormat,
     TimestampExamination,
@@ -61,7 +63,8 @@ class Surroundings:
 
     `material` is validation data outside the CMS (a PDF's document security store, a container's files), from
     `origin`; `stamps` are time-stamps outside that cover the signature (document time-stamps). `failure` is what
-    the format around it found wrong. `coverage` and `covers` say what the content is.
+    the format around it found wrong, `references` what is referred to besides the CMS's own digest. `coverage` and
+    `covers` say what the content is.
     """
 
     bare: SignatureFormat = SignatureFormat.CMS
@@ -72,6 +75,7 @@ class Surroundings:
     origin: str = ""
     stamps: tuple[TimestampExamination, ...] = ()
     failure: Judgement | None = None
+    references: tuple[Reference, ...] = ()
     findings: tuple[Finding, ...] = ()
     claimed: datetime | None = None
 
@@ -98,8 +102,6 @@ def examine_cms(
 
 
 def _given(trust: ExaminationTrust) -> list[x509.Certificate]:
-    from signing.certificates import load_certificate
-
     return [load_certificate(der) for der in trust.readable_certificates]
 
 
@@ -137,12 +139,13 @@ class _One:
         )
         known = [*self.more, *_loaded(self.around.material.certificates), *_loaded(values.certificates)]
         mathematics = check_signer(self.signer, self.message, self.content, more=known, counter=bool(self.parent))
+        references = (*mathematics.references, *self.around.references)
         material = merged(inside, self.around.material)
         own = examine_stamps(self._stamps(), trust=self.trust, at=self._control_time(), data=material)
         stamps = (*own, *self.around.stamps)
         facts = Facts(
             failure=_graver(mathematics.failure, self.around.failure),
-            references=mathematics.references,
+            references=references,
             certificate=mathematics.certificate,
             used=mathematics.used,
             digests=(mathematics.digest,) if mathematics.digest else (),
@@ -159,7 +162,7 @@ class _One:
             conclusion.sub_indication,
             conclusion.message,
             mathematics.value_intact,
-            mathematics.references,
+            references,
             level=self._level(mathematics, own, material),
             signer=certificate_facts(certificate) if certificate is not None else None,
             claimed_time=claimed or self.around.claimed,
@@ -216,8 +219,6 @@ class _One:
 
     def _control_time(self) -> datetime:
         """A good time-stamp around the signature proves that the tokens inside existed then."""
-        from signing.examination.stamping import proven_time
-
         return min(proven_time(self.around.stamps) or self.at, self.at)
 
     def _stamps(self) -> list[Stamp]:
@@ -254,6 +255,7 @@ class _One:
             token,
             index.imprints,
             "archive time-stamp version 3",
+            references=index.references,
             findings=index.findings,
         )
 
@@ -268,8 +270,6 @@ class _One:
         return self.around.advanced if self._names(mathematics) else self.around.bare
 
     def _names(self, mathematics: Mathematics) -> bool:
-        from signing.examination.mathematics import OID_ESS_V1, OID_ESS_V2
-
         return bool(self.signer.values(OID_ESS_V1) or self.signer.values(OID_ESS_V2))
 
     def _level(self, mathematics: Mathematics, own: Sequence[TimestampExamination], material: ValidationData) -> Level:
@@ -293,8 +293,6 @@ def _digest_of(document: Document) -> archive_stamps.Imprints:
 
 
 def _loaded(ders: Sequence[bytes]) -> list[x509.Certificate]:
-    from signing.certificates import load_certificate
-
     found = []
     for der in ders:
         try:
@@ -305,7 +303,5 @@ def _loaded(ders: Sequence[bytes]) -> list[x509.Certificate]:
 
 
 def _graver(one: Judgement | None, other: Judgement | None) -> Judgement | None:
-    from archive_core.findings import Verdict
-
     both = [judgement for judgement in (one, other) if judgement is not None]
     return next((judgement for judgement in both if judgement.verdict is Verdict.FAILED), both[0] if both else None)

@@ -108,6 +108,8 @@ def conclude(facts: Facts, *, trust: ExaminationTrust, at: datetime) -> Conclusi
 def _broken(facts: Facts) -> Judgement | None:
     if facts.failure is not None and facts.failure.verdict is Verdict.FAILED:
         return facts.failure
+    if facts.failure is not None and facts.failure.sub_indication is SubIndication.UNSUPPORTED:
+        return facts.failure  # then no digest was compared
     if any(one.found and not one.intact for one in facts.references):
         return Judgement(Verdict.FAILED, SubIndication.HASH_FAILURE, "signed data were changed")
     if facts.failure is not None:

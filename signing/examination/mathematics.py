@@ -6,6 +6,8 @@ Rules kept here
    that does not fit does not keep the value from being checked. `failure` is the gravest of what was found.
  * The signer's certificate is the one that the signer identifier names; where none is inside, one that the
    signing-certificate attribute names. A key that fits although nothing names it is a finding.
+ * Signed attributes that contradict the SignerInfo, or that may occur once and occur twice, make the value not
+   intact: what was signed cannot be told (RFC 5652 11, RFC 6211 3).
  * Trust, time and revocation are not judged here.
 """
 
@@ -41,7 +43,7 @@ OID_SIGNING_TIME = "1.2.840.113549.1.9.5"
 OID_ESS_V1 = "1.2.840.113549.1.9.16.2.12"
 OID_ESS_V2 = "1.2.840.113549.1.9.16.2.47"
 _OID_ALGORITHM_PROTECTION = "1.2.840.113549.1.9.52"
-_SINGLE = (OID_CONTENT_TYPE, OID_MESSAGE_DIGEST, OID_SIGNING_TIME, OID_ESS_V1, OID_ESS_V2, _OID_ALGORITHM_PROTECTION)
+_SINGLE = (OID_CONTENT_TYPE, OID_MESSAGE_DIGEST, OID_SIGNING_TIME, _OID_ALGORITHM_PROTECTION)
 MAX_DIRECT = 320 * 1024 * 1024
 """Bytes of content that is signed directly, without signed attributes, and so must be held at once."""
 
@@ -97,6 +99,8 @@ def check_signer(
     reference, problem = _message_digest(signer, content, name, digest)
     certificates = _Candidates.of(signer, message, more)
     value, certificate = _value(signer, content, certificates, digest, scheme)
+    if value and problems:  # the octets fit, but they state something else than what is there, or twice
+        value = False
     if signer.signed_attributes is None and reference.found:
         reference = Reference(name, found=True, intact=value is True, algorithm=digest)
     elif problem is not None:
@@ -144,7 +148,7 @@ def _attribute_problems(
 def _content_type_problems(signer: Signer, message: SignedData, *, counter: bool) -> list[Judgement]:
     stated = signer.values(OID_CONTENT_TYPE)
     if counter:
-        return []
+        return [malformed("a counter-signature states a content type (RFC 5652 11.4)")] if stated else []
     if not stated:
         return [malformed("the content-type attribute is missing (RFC 5652 11.1)")]
     try:
@@ -165,12 +169,19 @@ def _protection_problems(signer: Signer) -> list[Judgement]:
             pairs = [(protected["digest_algorithm"], signer.info["digest_algorithm"])]
             if not isinstance(protected["signature_algorithm"], core.Void):
                 pairs.append((protected["signature_algorithm"], signer.info["signature_algorithm"]))
-            same = all(one["algorithm"].dotted == other["algorithm"].dotted for one, other in pairs)
+            same = all(_same_identifier(one, other) for one, other in pairs)
         except PARSER_ERRORS as error:
             return [malformed(f"the algorithm protection attribute cannot be read: {error}")]
         if not same:
             return [malformed("the algorithm protection attribute names other algorithms (RFC 6211 2)")]
     return []
+
+
+def _same_identifier(one: core.Sequence, other: core.Sequence) -> bool:
+    """The same algorithm with the same parameters, octet for octet; absent and NULL are the same (RFC 5754 2)."""
+    parameters = [value["parameters"].dump() for value in (one, other)]
+    first, second = (b"" if octets == b"\x05\x00" else octets for octets in parameters)
+    return bool(one["algorithm"].dotted == other["algorithm"].dotted) and first == second
 
 
 def _message_digest(

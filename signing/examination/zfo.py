@@ -21,6 +21,7 @@ from datetime import datetime
 from lxml import etree
 
 from archive_core.findings import Finding, SubIndication, Verdict
+from signing import ber
 from signing.examination.stamping import Stamp, examine_stamps
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import (
@@ -97,7 +98,7 @@ def _stated(content: bytes) -> _Stated:
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=True
     )
     root = etree.fromstring(content, parser)
-    if root.getroottree().docinfo.doctype:
+    if str(getattr(root.getroottree().docinfo, "doctype", "")):
         raise ValueError("it has a document type declaration")
     hashes, tokens = _elements(root, "dmHash"), _elements(root, "dmQTimestamp")
     if len(hashes) != 1:
@@ -110,7 +111,8 @@ def _stated(content: bytes) -> _Stated:
         raise ValueError(f"{len(tokens)} dmQTimestamp elements")
     token = base64.b64decode("".join((tokens[0].text or "").split()), validate=True) if tokens else None
     kind = etree.QName(root).localname
-    return _Stated(_ALGORITHMS[name], value, token or None, "DeliveryInfo" in kind)
+    padded = ber.first_element(token)[0] if token else None  # tokens stand there with zero octets behind them
+    return _Stated(_ALGORITHMS[name], value, padded, "DeliveryInfo" in kind)
 
 
 def _elements(root: etree._Element, name: str) -> list[etree._Element]:
