@@ -35,6 +35,7 @@ _CZECH = {
     "profile-not-active": "Profil uchovávání teď nová podání nepřijímá.",
     "not-found": "Nic takového, co smíte vidět, zde není.",
     "unknown-object": "Takový uchovávaný objekt, verze ani soubor, který smíte vidět, zde není.",
+    "object-destroyed": "Objekt byl záměrně zničen; kdy a proč, to uvádí záznam o zničení.",
     "unknown-profile": "Takový profil uchovávání zde není.",
     "evidence-pending": "Objekt je bezpečně uložen, důkaz ještě nemá; zkuste to po příští dávce.",
     "conflict": "Požadavek je v rozporu s tím, co je již uloženo.",

@@ -22,11 +22,14 @@ from typing import BinaryIO
 from archive_core.admission import DATA
 from archive_core.assessment import Assessment
 from archive_core.audit import Audit
+from archive_core.audit_destroyed import DestroyedObjects
 from archive_core.audit_result import AuditResult, brief, damage_events, damaged_objects
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, FileRow, JobRow, KeyRow, VersionRow
-from archive_core.content import Content
+from archive_core.content import Content, require_living
 from archive_core.deposit import Deposit
+from archive_core.destruction.destroying import Destruction, DestructionView
+from archive_core.destruction.judging import Gone
 from archive_core.errors import AlreadyExistsError, ArchiveError, UnavailableError
 from archive_core.exporting import Exporting
 from archive_core.findings import Report, Verdict, utc_text
@@ -148,10 +151,29 @@ class Archive:
         )
         self._exporting = Exporting(catalogue=catalogue, proofs=self._proofs, content=self._content)
         self._recovery = Recovery(catalogue=catalogue, copies=copies)
-
-        def assess(row: VersionRow, at: datetime) -> Report:
-            return self._assessment.assess(row, at=at)
-
+        self._destruction = Destruction(
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            authorities=authorities,
+            trust_classes=trust_classes,
+            validator=validator,
+            sealer=sealer,
+            seal_validator=seal_validator,
+            sequencer=self._sequencer,
+            holder=holder,
+            published=published,
+            on_damage=damage,
+        )
+        self._gone = Gone(
+            catalogue=catalogue,
+            proofs=self._proofs,
+            destruction=self._destruction,
+            validator=validator,
+            seal_validator=seal_validator,
+            algorithms=published.algorithms,
+        )
+        assess = self._assess
         mass = MassProof(catalogue=catalogue, proofs=self._proofs, assess=assess)
         self._mass_verification = MassVerification(
             catalogue=catalogue, root=copies.roots[0], mass=mass, assess=assess, sequencer=self._sequencer
@@ -164,6 +186,7 @@ class Archive:
             assessment=self._assessment,
             proofs=self._proofs,
             published=published,
+            destroyed=DestroyedObjects(catalogue, self._destruction),
         )
         self._repair = Repair(
             catalogue=catalogue,
@@ -203,7 +226,7 @@ class Archive:
             clock=clock,
             catalogue=catalogue,
             holder=holder,
-            assess=lambda row: self._assessment.assess(row, at=clock.now()),
+            assess=lambda row: self._assess(row, clock.now()),
         )
 
     def over(self, catalogue: Catalogue, copies: Copies) -> Archive:
@@ -259,8 +282,21 @@ class Archive:
     def preserve(self, *, actor: Actor, only_due: bool = False, progress: Progress = silent) -> list[BatchView]:
         """Close and prove what awaits evidence; see `Preservation.preserve`. What deposits left that lost
         their process is settled first, so that it needs nobody."""
+        self._destruction.settle(actor)
         self._recovery.settle_claims(at=self.clock.now())
         return self._preservation.preserve(actor=actor, only_due=only_due, progress=progress)
+
+    def destroy(
+        self, poid: str, *, reason: str, actor: Actor, keep_digests: bool = True, dry_run: bool = False
+    ) -> DestructionView:
+        """Destroy an object with all its versions, in every store; see `Destruction.destroy`. With `dry_run` nothing
+        is changed."""
+        if dry_run:
+            return self._destruction.plan(poid, reason=reason, keep_digests=keep_digests, originator=actor.originator)
+        with self._refusals(actor, "destroy"):
+            return self._destruction.destroy(
+                poid, reason=reason, keep_digests=keep_digests, actor=actor, originator=actor.originator
+            )
 
     def renew(self, request: RenewalRequest, *, actor: Actor, progress: Progress = silent) -> RenewalResult:
         """Renew evidence; see `Renewing.run`."""
@@ -279,12 +315,13 @@ class Archive:
     def show(self, poid: str, version: int | None = None, *, actor: Actor) -> VersionView:
         """A version with its files, and which versions there are."""
         row = self._row(poid, version, actor)
-        files = tuple(_file_view(file) for file in self.catalogue.files(row.poid, row.version))
+        listed = [] if row.destroyed else self.catalogue.files(row.poid, row.version)
+        files = tuple(map(_file_view, listed))
         return self._view(row, files, tuple(other.version for other in self.catalogue.versions(poid)))
 
     def file(self, poid: str, version: int | None, path: str, *, actor: Actor) -> FileView:
         """One file of a version, by the depositor's path or its logical path."""
-        return _file_view(self._content.find(self._row(poid, version, actor), path))
+        return _file_view(self._content.find(self._living(poid, version, actor), path))
 
     def trace(self, poid: str, *, actor: Actor) -> list[dict[str, object]]:
         """Every event of an object, in order, with the place in the trail of those that have one; then the
@@ -313,7 +350,7 @@ class Archive:
         stop: int | None = None,
     ) -> Iterator[bytes]:
         """A file or a range of it, each piece verified before it is handed out."""
-        row = self._row(poid, version, actor)
+        row = self._living(poid, version, actor)
         file = self._content.find(row, path)
         self._disseminated(row, "file", actor)
         return self._content.stream_file(row, file, start=start, stop=stop)
@@ -333,7 +370,7 @@ class Archive:
 
         Raises `AlreadyExistsError` when a file with other content is in the way. Nothing unverified
         is left there, and nothing at all when something cannot be read."""
-        row = self._row(poid, version, actor)
+        row = self._living(poid, version, actor)
         written = write_tree(out, self._tree(row, whole, progress))
         self._disseminated(row, "whole" if whole else "documents", actor)
         return written
@@ -352,15 +389,16 @@ class Archive:
                 yield name, told.passing(file.path, self._content.stream_file(row, file))
 
     def evidence(self, poid: str, version: int | None = None, *, actor: Actor) -> list[EvidenceFile]:
-        """The evidence record of every line; `EvidencePendingError` before commit B."""
+        """The evidence record of every line; `EvidencePendingError` before commit B. Of what was destroyed: the record
+        as far as it is covered, while its digests are kept."""
         row = self._row(poid, version, actor)
-        files = evidence_files(self._proofs.proof(row))
+        files = self._gone.evidence(row) if row.destroyed else evidence_files(self._proofs.proof(row))
         self._disseminated(row, "evidence", actor)
         return files
 
     def receipt(self, poid: str, version: int | None = None, *, actor: Actor) -> bytes:
         """The sealed receipt as canonical JSON; `EvidencePendingError` before commit B."""
-        row = self._row(poid, version, actor)
+        row = self._living(poid, version, actor)
         made = receipt(self._proofs.proof(row), self.catalogue).to_bytes()
         self._disseminated(row, "receipt", actor)
         return made
@@ -369,7 +407,7 @@ class Archive:
         self, poid: str, version: int | None, out: BinaryIO, *, actor: Actor, progress: Progress = silent
     ) -> None:
         """Write the bundle of a version to a stream; one that can seek is written in one pass."""
-        row = self._row(poid, version, actor)
+        row = self._living(poid, version, actor)
         self._exporting.export(row, out, progress)
         self._disseminated(row, "bundle", actor)
 
@@ -378,7 +416,7 @@ class Archive:
     def verify(self, poid: str, version: int | None = None, *, actor: Actor) -> Report:
         """Prove one version anew from stored bytes."""
         row = self._row(poid, version, actor)
-        report = self._assessment.assess(row, at=self.clock.now())
+        report = self._assess(row, self.clock.now())
         self._validated(row, report, actor)
         return report
 
@@ -437,6 +475,7 @@ class Archive:
             for outage in outages
         ]
         warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
+        warnings += self._destruction.warnings()
         warnings += self.renewing.warnings()
         return {
             "name": self.name,
@@ -445,6 +484,7 @@ class Archive:
                 "versions": counts.versions,
                 "replicated": counts.awaiting + counts.in_batch,
                 "evidenced": counts.evidenced,
+                "destroyed": counts.destroyed,
             },
             "batches": {"last": last.number if last else 0, "unfinished": [row.number for row in unfinished]},
             "trail": {"size": segment.size if segment else 0, "pending": len(self.catalogue.pending_events(1000))},
@@ -520,6 +560,8 @@ class Archive:
 
     def _on_damage(self, store: str, what: str, error: ArchiveError) -> None:
         poid, version = about(what)
+        if poid is not None and self.catalogue.tombstone(poid) is not None:
+            return  # whoever was reading it when it was destroyed found it missing: that is no damage
         self._sequencer.record(
             EventType.FIXITY_CHECK,
             Outcome.FAILURE,
@@ -551,6 +593,15 @@ class Archive:
     def _row(self, poid: str, version: int | None, actor: Actor) -> VersionRow:
         return self.catalogue.version(poid, version, actor.originator)
 
+    def _living(self, poid: str, version: int | None, actor: Actor) -> VersionRow:
+        """As `_row`; raises `ObjectDestroyedError` for what is gone."""
+        row = self._row(poid, version, actor)
+        require_living(row)
+        return row
+
+    def _assess(self, row: VersionRow, at: datetime) -> Report:
+        return self._gone.assess(row, at=at) if row.destroyed else self._assessment.assess(row, at=at)
+
     def _status(self, row: VersionRow) -> Status:
         evidenced = row.batch is not None and self.catalogue.batch(row.batch).evidenced_at is not None
         return Status.EVIDENCED if evidenced else Status.REPLICATED
@@ -562,7 +613,7 @@ class Archive:
             poid=row.poid,
             version=row.version,
             kind=row.kind,
-            status=Status.EVIDENCED if evidenced else Status.REPLICATED,
+            status=Status.DESTROYED if row.destroyed else Status.EVIDENCED if evidenced else Status.REPLICATED,
             originator=row.originator,
             profile=row.profile,
             received=row.received,
@@ -575,6 +626,7 @@ class Archive:
             test_trust=batch.test_trust if batch else self._test_trust,
             files=files,
             versions=versions,
+            destroyed=self._gone.view(row) if row.destroyed else None,
         )
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from archive_core.assessment import Assessment
+from archive_core.audit_destroyed import DestroyedObjects
 from archive_core.audit_plain import PassedPaths, first_pass
 from archive_core.audit_result import AuditEntry, AuditResult
 from archive_core.catalogue.catalogue import Catalogue
@@ -35,6 +36,7 @@ from archive_core.identifiers import (
     is_poid,
     number_of,
     object_name,
+    tombstoned_poid,
 )
 from archive_core.mass import MassProof
 from archive_core.ocfl import leftovers
@@ -80,7 +82,9 @@ class Audit:
         proofs: Proofs,
         published: Published,
         mass: MassProof,
+        destroyed: DestroyedObjects,
     ) -> None:
+        self._destroyed = destroyed
         self._catalogue = catalogue
         self._copies = copies
         self._recovery = recovery
@@ -98,7 +102,8 @@ class Audit:
         result = AuditResult()
         self._proofs.forget()
         with contextlib.suppress(UnavailableError):  # claims wait for a store that is away; it is a finding below
-            settled = self._recovery.settle_claims(at=at)
+            settled = self._destroyed.settle()
+            settled += self._recovery.settle_claims(at=at)
             result.notes += [AuditEntry("", "", "CLAIM_SETTLED", told) for told in settled]
         first = first_pass(self._catalogue, self._mass, self._copies.roots, result, at=at, progress=progress)
         answering = []
@@ -275,7 +280,12 @@ class Audit:
                     AuditEntry(root.store.name, path, "FOREIGN_OBJECT", f"{object_id[:80]!a} is not of ours")
                 )
                 continue
+            if (poid := tombstoned_poid(object_id)) is not None:
+                self._destroyed.tombstone(root, poid, result)
+                continue
             if not is_poid(name) or self._in_progress(object_id, at):
+                continue
+            if self._destroyed.risen(root, name, result, at):
                 continue
             try:
                 inventory = root.read_inventory(object_id)

@@ -104,8 +104,8 @@ def first_pass(
 
 
 def _pages(catalogue: Catalogue) -> Iterator[list[VersionRow]]:
-    """The newest version of every object, page by page."""
+    """The newest version of every living object, page by page."""
     after = None
-    while page := catalogue.objects(after, PAGE):
+    while page := catalogue.objects(after, PAGE, living=True):
         yield page
         after = page[-1].poid

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import Claim, ClaimRequest, VersionRow
 from archive_core.catalogue.versions import Entry
+from archive_core.content import require_living
 from archive_core.description import Description
 from archive_core.entries import file_rows, version_row
 from archive_core.errors import ArchiveError, IdempotencyConflictError, UnavailableError
@@ -159,7 +160,9 @@ class Committing:
         return _Member(place, item, description, description_bytes, package)
 
     def _replayed(self, claim: Claim) -> Acknowledgement:
-        return _acknowledge(self._catalogue.version(claim.poid, claim.version), self._copies.names, replayed=True)
+        row = self._catalogue.version(claim.poid, claim.version)
+        require_living(row)  # what was destroyed does not come back with a repeated request
+        return _acknowledge(row, self._copies.names, replayed=True)
 
     # -- stores -------------------------------------------------------------------------------------
 

@@ -14,13 +14,19 @@ from archive_core.admission import CHUNKS, CONTENT_DIGEST, DATA
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import FileRow, VersionRow
 from archive_core.digests import Digest
-from archive_core.errors import FixityError, UnknownObjectError
+from archive_core.errors import FixityError, ObjectDestroyedError, UnknownObjectError
 from archive_core.measure import CHUNK_SIZE, MAX_CHUNK_LIST_BYTES, ChunkList
 from archive_core.ocfl.inventory import Inventory
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import read_description
 from archive_core.replication import Copies, DamageListener
 from archive_core.streaming import ReadPlan, plan_pieces, stream
+
+
+def require_living(row: VersionRow) -> None:
+    """Raises `ObjectDestroyedError` for a version of an object that was destroyed."""
+    if row.destroyed:
+        raise ObjectDestroyedError(f"{row.poid} was destroyed: `trusted-archive show` says when and why", poid=row.poid)
 
 
 class Content:
@@ -39,7 +45,8 @@ class Content:
             return self._catalogue.file(row.poid, row.version, DATA + path)
 
     def description(self, row: VersionRow) -> bytes:
-        """The verified bytes of a version's description."""
+        """The verified bytes of a version's description. Raises `ObjectDestroyedError` for one that is gone."""
+        require_living(row)
         return read_description(self._copies, row, self._on_damage)[1]
 
     def stream(self, row: VersionRow, path: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
@@ -49,7 +56,8 @@ class Content:
     def stream_file(
         self, row: VersionRow, file: FileRow, *, start: int = 0, stop: int | None = None
     ) -> Iterator[bytes]:
-        """As `stream`, for a file that was found already."""
+        """As `stream`, for a file that was found already. Raises `ObjectDestroyedError` for one that is gone."""
+        require_living(row)
         plan = self._copies.read_acknowledged(
             f"{row.poid} v{row.version} {file.path}", lambda root: self._plan(root, row, file), self._on_damage
         )

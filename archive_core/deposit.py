@@ -20,6 +20,7 @@ from archive_core.admission import admit
 from archive_core.bulk import GROUP, deposit_in_groups
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.committing import Answer, Committing
+from archive_core.content import require_living
 from archive_core.errors import ArchiveError
 from archive_core.group_commit import GroupCommit
 from archive_core.identifiers import PoidMint
@@ -80,6 +81,7 @@ class Deposit:
         """The complete new content of an object, as its next version; the old ones stay."""
         at = self._clock.now()
         head = self._catalogue.version(poid, originator=actor.originator)
+        require_living(head)
         owned = replace(submission, originator=head.originator)
         accepted = admit(owned, self._profile_of(submission.profile or head.profile, at), at=at, updates=poid)
         _, predecessor = read_description(self._copies, head, self._on_damage)

@@ -123,6 +123,12 @@ class UnknownObjectError(NotFoundError):
     """There is no such preservation object, version or file that you may see."""
 
 
+class ObjectDestroyedError(NotFoundError):
+    """The object was destroyed on purpose; its tombstone says when and why."""
+
+    http_status = 410
+
+
 class UnknownProfileError(NotFoundError):
     """There is no such preservation profile."""
 

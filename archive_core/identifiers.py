@@ -94,6 +94,23 @@ def object_name(object_id: str) -> str:
 BATCH, TRAIL, TRAIL_DETAIL, RENEWAL = "ba", "tr", "td", "rn"
 """Kinds of numbered system objects."""
 
+_TOMBSTONE = "ts"
+"""What the name of a tombstone begins with; the POID of what was destroyed follows."""
+
+
+def tombstone_object(poid: str) -> str:
+    """The OCFL object id of the tombstone of a preservation object."""
+    if not is_poid(poid):
+        raise ValueError(f"not a POID: {poid[:64]!r}")
+    return f"{URN_PREFIX}{_TOMBSTONE}{poid}"
+
+
+def tombstoned_poid(object_id: str) -> str | None:
+    """The POID of what a tombstone speaks of, or None for any other object; raises ValueError for a foreign id."""
+    name = object_name(object_id)
+    poid = name.removeprefix(_TOMBSTONE)
+    return poid if name != poid and is_poid(poid) else None
+
 
 def number_of(object_id: str, kind: str) -> int | None:
     """The number of a system object of that kind, or None for any other object."""

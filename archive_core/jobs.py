@@ -115,7 +115,7 @@ class Jobs:
                 yield from self._catalogue.versions(poid, row.originator)
             return
         after = None
-        while page := self._catalogue.objects(after, 500, row.originator):
+        while page := self._catalogue.objects(after, 500, row.originator, living=True):
             for head in page:
                 yield from self._catalogue.versions(head.poid)
             after = page[-1].poid

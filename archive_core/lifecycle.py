@@ -30,6 +30,8 @@ class Status(enum.StrEnum):
     """Durable on every required store and in the catalogue; nothing is proven to others yet."""
     EVIDENCED = "evidenced"
     """Under a sealed and time-stamped statement; an evidence record can be derived."""
+    DESTROYED = "destroyed"
+    """Gone on purpose: a tombstone says when and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,20 @@ class FileView:
 
 
 @dataclass(frozen=True, slots=True)
+class DestroyedView:
+    """When an object was destroyed (by a time-stamp's genTime), why, who gave the time-stamp, and the stores that may
+    still hold something of it."""
+
+    decided: datetime
+    reason: str
+    tsa: str
+    owed: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        return {"decided": utc_text(self.decided), "reason": self.reason, "tsa": self.tsa, "owed": list(self.owed)}
+
+
+@dataclass(frozen=True, slots=True)
 class VersionView:
     """A version as `list` and `show` give it: only facts that rebuild from the stores."""
 
@@ -193,6 +209,7 @@ class VersionView:
     test_trust: bool
     files: tuple[FileView, ...] = ()
     versions: tuple[int, ...] = ()
+    destroyed: DestroyedView | None = None
 
     def to_json(self) -> dict[str, object]:
         shown: dict[str, object] = {
@@ -211,8 +228,11 @@ class VersionView:
             "proof_of_existence": utc_text(self.proof_of_existence) if self.proof_of_existence else None,
             "test_trust": self.test_trust,
         }
+        if self.destroyed is not None:
+            shown["destroyed"] = self.destroyed.to_json()
         if self.files:
             shown["files"] = [view.to_json() for view in self.files]
+        if self.versions:
             shown["versions"] = list(self.versions)
         return shown
 

@@ -21,7 +21,7 @@ from archive_core.batch_reading import Known, StoredBatch, read_batch
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
 from archive_core.description import Description
-from archive_core.errors import EvidenceBrokenError, EvidencePendingError
+from archive_core.errors import EvidenceBrokenError, EvidencePendingError, ObjectDestroyedError
 from archive_core.evidence.derivation import derive_record
 from archive_core.lifecycle import EvidenceFile
 from archive_core.packaging import read_description
@@ -61,9 +61,12 @@ class Proofs:
         self._lines: dict[int, tuple[object, dict[str, LineEvidence]]] = {}
 
     def proof(self, row: VersionRow) -> Proof:
-        """Raises `EvidencePendingError` before commit B and `DamageError` when no copy is good."""
+        """Raises `EvidencePendingError` before commit B, `ObjectDestroyedError` and, when no copy is good,
+        `DamageError`."""
         if row.batch is None or row.leaf is None or self._catalogue.batch(row.batch).evidenced_at is None:
             raise EvidencePendingError(poid=row.poid, version=row.version)
+        if row.destroyed:
+            raise ObjectDestroyedError(poid=row.poid, version=row.version)
         description, data = read_description(self._copies, row, self._on_damage)
         batch = self.batch(row.batch)
         if batch.formed.members[row.leaf] != (row.poid, row.version):

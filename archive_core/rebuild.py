@@ -6,13 +6,15 @@ The rules a rebuild follows
    store that is behind says so.
  * Every description, batch and segment is verified as it is read; what is damaged is a finding, and
    the rebuild goes on with the rest. When a store or the database goes away, it breaks off.
+ * A tombstone that is authentic wins over the object that it speaks of: that object's versions are entered as
+   destroyed, and every store owes the deletion.
  * Deposits that no segment knows yet get the very event that they had, because it follows from the
    description.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +25,7 @@ from archive_core.catalogue.rows import EventRow, FileRow, VersionRow
 from archive_core.catalogue.versions import Entry
 from archive_core.description import MAX_BYTES as MAX_DESCRIPTION_BYTES
 from archive_core.description import Description
+from archive_core.destruction.reading import read_tombstone, require_authentic
 from archive_core.digests import Digest
 from archive_core.entries import file_rows, version_row
 from archive_core.errors import (
@@ -34,11 +37,20 @@ from archive_core.errors import (
     UnknownObjectError,
 )
 from archive_core.findings import Finding
-from archive_core.identifiers import BATCH, RENEWAL, TRAIL, is_poid, number_of, object_name, storage_object_for
+from archive_core.identifiers import (
+    BATCH,
+    RENEWAL,
+    TRAIL,
+    is_poid,
+    number_of,
+    object_name,
+    storage_object_for,
+    tombstoned_poid,
+)
 from archive_core.journal import event_row
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
-from archive_core.ports import TimestampValidator
+from archive_core.ports import SealValidator, TimestampValidator
 from archive_core.preservation import batch_rows
 from archive_core.publishing import Published
 from archive_core.renewal.finishing import stamped_of
@@ -67,6 +79,7 @@ class RebuildReport:
     renewals: int
     segments: int
     events: int
+    destroyed: int
     findings: tuple[Finding, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -77,6 +90,7 @@ class RebuildReport:
             "renewals": self.renewals,
             "segments": self.segments,
             "events": self.events,
+            "destroyed": self.destroyed,
             "findings": [finding.to_json() for finding in self.findings],
         }
 
@@ -89,6 +103,7 @@ class _Inventory:
     batches: list[int] = field(default_factory=list)
     renewals: list[int] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
+    tombstones: list[str] = field(default_factory=list)
 
 
 class Rebuild:
@@ -101,8 +116,13 @@ class Rebuild:
         catalogue: Catalogue,
         published: Published,
         validator: TimestampValidator,
+        seal_validator: SealValidator,
         progress: Progress,
+        stores: Sequence[str] = (),
     ) -> None:
+        """`stores` are the names of all stores of the archive: what was destroyed may still be in any of them."""
+        self._seal_validator = seal_validator
+        self._stores = tuple(dict.fromkeys((root.store.name, *stores)))
         self._root = root
         self._catalogue = catalogue
         self._published = published
@@ -115,6 +135,8 @@ class Rebuild:
         """Rebuild; raises `UnavailableError` when the store or the database does not answer (any more)."""
         held = self._names()
         events = self._enter_segments(held.segments)
+        destroyed = self._enter_tombstones(held.tombstones)
+        held.poids = [poid for poid in held.poids if poid not in destroyed]
         self._enter_objects(held.poids)
         self._enter_batches(held.batches, at)
         self._enter_renewals(held.renewals)
@@ -125,6 +147,7 @@ class Rebuild:
             renewals=len(held.renewals),
             segments=len(held.segments),
             events=events,
+            destroyed=len(destroyed),
             findings=tuple(self._findings),
         )
 
@@ -138,6 +161,8 @@ class Rebuild:
                 continue
             if is_poid(name):
                 held.poids.append(name)
+            elif (poid := tombstoned_poid(object_id)) is not None:
+                held.tombstones.append(poid)
             elif (number := number_of(object_id, BATCH)) is not None:
                 held.batches.append(number)
             elif (number := number_of(object_id, RENEWAL)) is not None:
@@ -145,6 +170,7 @@ class Rebuild:
             elif (number := number_of(object_id, TRAIL)) is not None:
                 held.segments.append(number)
         held.poids.sort()
+        held.tombstones.sort()
         held.batches.sort()
         held.renewals.sort()
         held.segments.sort()
@@ -176,6 +202,28 @@ class Rebuild:
                 break  # the log cannot go on behind a gap
             count += len(rows)
         return count
+
+    # -- tombstones ---------------------------------------------------------------------------
+
+    def _enter_tombstones(self, poids: list[str]) -> set[str]:
+        """Objects that are gone, or should be; a tombstone that is not authentic is a finding and destroys nothing."""
+        entered = set()
+        for done, poid in enumerate(poids):
+            self._progress("tombstones", done, len(poids))
+            try:
+                found = read_tombstone(self._root, poid)
+                require_authentic(
+                    found, validator=self._validator, seal_validator=self._seal_validator, catalogue=self._catalogue
+                )
+                events = [event_row(found.event, None)]
+                self._catalogue.complete_destruction(found.row, found.document.rows, self._stores, events)
+                self._versions += len(found.document.versions)
+                entered.add(poid)
+            except _BREAKS_OFF:
+                raise
+            except ArchiveError as error:
+                self._find("TOMBSTONE_NOT_OBEYED", str(error), f"tombstone of {poid}")
+        return entered
 
     # -- objects ------------------------------------------------------------------------------
 

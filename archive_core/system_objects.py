@@ -41,6 +41,8 @@ def expected_objects(catalogue: Catalogue, published: Published) -> Iterator[Exp
         if renewal.token_digest is not None:
             files[form.TOKEN] = renewal.token_digest
         yield Expected(renewal.storage_object, files)
+    for tombstone in catalogue.tombstones():
+        yield Expected(tombstone.storage_object, tombstone.files or {})
     detailed = catalogue.segments_with_details()
     for segment in catalogue.segments():
         leaves = b"".join(catalogue.leaf_hashes(segment.first, segment.count))

@@ -160,6 +160,7 @@ class World:
             catalogue=catalogue,
             published=self.archive.published,
             validator=self.archive.validator,
+            seal_validator=self.archive._seal_validator,
             progress=silent,
         ).run(at=self.clock.now())
         return self.archive.over(catalogue, copies), report

@@ -29,6 +29,7 @@ _PLACES = {
     "receipt": "giving:receipt",
     "export": "giving:export",
     "verify": "proving:verify",
+    "destroy": "destroying:destroy",
     "audit": "proving:audit",
     "repair": "repairing:repair",
     "trace": "looking:trace",

@@ -68,6 +68,15 @@ def show(arguments: argparse.Namespace, console: Console) -> int:
 def _show_lines(view: VersionView) -> Iterable[str]:
     yield f"{view.poid}  v{view.version}  ({text('versions')}: {', '.join(map(str, view.versions))})"
     yield f"  {text('status')}: {text(str(view.status))}"
+    if view.destroyed:
+        told = {
+            "time": utc_text(view.destroyed.decided),
+            "tsa": view.destroyed.tsa,
+            "reason": shown(view.destroyed.reason),
+        }
+        yield "  " + text("destroyed on {time} (time-stamp of {tsa}): {reason}", **told)
+        if view.destroyed.owed:
+            yield "  " + text("still to be purged in: {stores}", stores=", ".join(view.destroyed.owed))
     yield f"  {text('received')}: {utc_text(view.received)}"
     if view.proof_of_existence:
         yield f"  {text('proven to exist since')}: {utc_text(view.proof_of_existence)}"

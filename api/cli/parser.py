@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from api.cli import plan_options, renewal_options
+from api.cli import destroying_options, plan_options, renewal_options
 from api.cli.words import mistake
 from api.texts import marked, text
 from archive_core import __version__
@@ -189,6 +189,11 @@ def _deposit(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _destroy(parser: argparse.ArgumentParser) -> None:
+    _one(parser)
+    destroying_options.options(parser)
+
+
 def _update(parser: argparse.ArgumentParser) -> None:
     _one(parser)
     _submission(parser)
@@ -323,6 +328,12 @@ COMMANDS = (
         marked("Write a bundle that proves itself without us"),
         f"trusted-archive export {_POID_EXAMPLE} --out contract.zip",
         _export,
+    ),
+    Command(
+        "destroy",
+        marked("Destroy an object for ever, in every store"),
+        f"trusted-archive destroy {_POID_EXAMPLE} --reason 'disposal 2026/17' --dry-run",
+        _destroy,
     ),
     Command("audit", marked("Read every byte of every copy and all evidence"), "trusted-archive audit", _nothing),
     Command(

@@ -44,12 +44,15 @@ def rebuild_catalogue(arguments: argparse.Namespace, console: Console) -> int:
             target = _Target(settings)
             catalogue = target.open()
             try:
+                signing = build_signing(settings, clock)
                 report = Rebuild(
                     root=root,
                     catalogue=catalogue,
                     published=build_published(settings),
-                    validator=build_signing(settings, clock).validator,
+                    validator=signing.validator,
+                    seal_validator=signing.seal_validator,
                     progress=console.progress,
+                    stores=copies.names,
                 ).run(at=at)
                 catalogue.finish_rebuild()
             finally:
@@ -66,8 +69,11 @@ def _store(wanted: str | None, settings: ArchiveSettings, copies: Copies) -> Sto
     """The store of that name or directory; without one, the store that holds the most objects."""
     if wanted is None:
         return max(copies.roots, key=lambda root: sum(1 for _ in root.object_ids()))
-    for root, place in zip(copies.roots, settings.stores, strict=True):
-        if wanted == root.store.name or Path(wanted).absolute() == (settings.home / place.root).absolute():
+    places = {one.name: one for one in settings.stores}
+    for root in copies.roots:
+        place = places[root.store.name]
+        here = None if place.bucket else (settings.home / place.root).absolute()
+        if wanted in (root.store.name, place.place(settings.home)) or Path(wanted).absolute() == here:
             return root
     names = ", ".join(copies.names)
     raise UsageError(text("there is no store {name}; there are: {names}", name=wanted, names=names))

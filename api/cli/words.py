@@ -14,7 +14,7 @@ import re
 from api.texts import marked, spoken, text
 from archive_core.errors import ArchiveError, UsageError
 
-STATES = (marked("replicated"), marked("evidenced"))
+STATES = (marked("replicated"), marked("evidenced"), marked("destroyed"))
 
 PROGRESS = (
     marked("depositing"),

@@ -9,6 +9,7 @@ Rules kept here
 
 from __future__ import annotations
 
+from api.locale.cs_destroying import DESTROYING as _DESTROYING
 from api.locale.cs_renewal import DRILLS as _DRILLS
 from api.locale.cs_renewal import PLANS as _PLANS
 from api.locale.cs_renewal import REASONS as _REASONS
@@ -258,6 +259,7 @@ TEXTS: dict[str, str] = {
     **_HEADS,
     **_ANSWERS,
     **_DOCTOR,
+    **_DESTROYING,
     **_PLANS,
     **_DRILLS,
     **_REASONS,

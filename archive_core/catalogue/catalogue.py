@@ -6,8 +6,8 @@ Rules kept here
    open claims.
  * Each method is one transaction, durable when it returns, and safe under several processes.
  * Bytes go to the stores first, then rows come here; reading goes the other way.
- * The methods of a subject are in its module: claims, versions, batches, renewals, events, leases,
-   access.
+ * The methods of a subject are in its module: claims, versions, batches, renewals, tombstones, events,
+   leases, access.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from archive_core.catalogue.leases import Leases
 from archive_core.catalogue.renewals import Renewals
 from archive_core.catalogue.schema import require_current, upgrade
 from archive_core.catalogue.session import open_engine
+from archive_core.catalogue.tombstones import Tombstones
 from archive_core.catalogue.unfinished import begin, finish, require_whole
 from archive_core.catalogue.versions import Versions
 
 
-class Catalogue(Claims, Versions, Batches, Renewals, Events, Leases, Access):
+class Catalogue(Claims, Versions, Batches, Renewals, Tombstones, Events, Leases, Access):
     """All methods over one engine, whose schema is taken to be current."""
 
     @property

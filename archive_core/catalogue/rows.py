@@ -23,6 +23,7 @@ class VersionRow:
 
     `storage_object` and `ocfl_version` say where it lies; `description_digest` is the SHA-512 of
     its description.json; `batch` and `leaf` (from 0) are set once it belongs to an evidence batch.
+    `destroyed` is true once its object has a tombstone: then there are no files of it, here or in the stores.
     """
 
     poid: str
@@ -41,6 +42,35 @@ class VersionRow:
     file_count: int
     batch: int | None = None
     leaf: int | None = None
+    destroyed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TombstoneRow:
+    """The destruction of an object. `asked_at` is when it was asked for by this machine's clock. While it is under way
+    the rest is None: then no store need hold the tombstone yet. `gen_time` is the time-stamp's, by which it was
+    decided; `files` maps the tombstone's files to their sha512 (hex), `document_digest` is that of its document."""
+
+    poid: str
+    storage_object: str
+    asked_at: datetime
+    gen_time: datetime | None = None
+    tsa: str | None = None
+    document_digest: str | None = None
+    files: Mapping[str, str] | None = None
+    reason: str | None = None
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionDebt:
+    """A store that may still hold something of a destroyed object. Follows from stores and tombstones."""
+
+    poid: str
+    store: str
+    since: datetime
+    tries: int = 0
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,10 +316,12 @@ class AwaitingGroup(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateCounts:
-    """How many objects and versions there are, the versions by what is true of them."""
+    """How many living objects and versions there are, the versions by what is true of them; and how many objects
+    were destroyed."""
 
     objects: int
     versions: int
     awaiting: int
     in_batch: int
     evidenced: int
+    destroyed: int = 0

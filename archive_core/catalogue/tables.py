@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from archive_core.catalogue.columns import UtcDateTime, Utf8Bytes, code_point_text, counter, json_value
@@ -80,6 +81,7 @@ versions = Table(
     Column("file_count", Integer, nullable=False),
     Column("batch", BigInteger, ForeignKey("batches.number")),
     Column("leaf", BigInteger),
+    Column("destroyed", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("originator", "idempotency_key"),
     CheckConstraint("(batch IS NULL) = (leaf IS NULL)", name="batch_and_leaf"),
     CheckConstraint("version >= 1", name="version_from_one"),
@@ -123,6 +125,37 @@ prefix_records = Table(
     Column("size", BigInteger, nullable=False),
     Column("record_digest", code_point_text(128), nullable=False),
     ForeignKeyConstraint(["poid", "version"], ["versions.poid", "versions.version"]),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("poid", code_point_text(32), primary_key=True),
+    Column("storage_object", code_point_text(), nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("gen_time", UtcDateTime),
+    Column("tsa", code_point_text()),
+    Column("document_digest", code_point_text(128)),
+    Column("files", json_value()),
+    Column("reason", Text),
+    Column("actor", code_point_text()),
+    CheckConstraint("(gen_time IS NULL) = (document_digest IS NULL)", name="decided"),
+)
+Index(
+    "ix_tombstones_under_way",
+    tombstones.c.poid,
+    sqlite_where=tombstones.c.gen_time.is_(None),
+    postgresql_where=tombstones.c.gen_time.is_(None),
+)
+
+deletion_debts = Table(
+    "deletion_debts",
+    metadata,
+    Column("poid", code_point_text(32), primary_key=True),
+    Column("store", code_point_text(), primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("error", Text),
 )
 
 claims = Table(

@@ -120,8 +120,11 @@ class Versions(Part):
             raise UnknownObjectError(poid=poid, version=version, path=path)
         return to_row(FileRow, row)
 
-    def objects(self, after: str | None = None, limit: int = 100, originator: str | None = None) -> list[VersionRow]:
-        """The newest version of each object, in deposit order, beginning behind the POID `after`."""
+    def objects(
+        self, after: str | None = None, limit: int = 100, originator: str | None = None, *, living: bool = False
+    ) -> list[VersionRow]:
+        """The newest version of each object, in deposit order, beginning behind the POID `after`; with `living`
+        without those that were destroyed."""
         newer = versions.alias("newer")
         query = select(versions).where(
             ~exists().where(newer.c.poid == versions.c.poid, newer.c.version > versions.c.version)
@@ -130,6 +133,8 @@ class Versions(Part):
             query = query.where(versions.c.poid > after)
         if originator is not None:
             query = query.where(versions.c.originator == originator)
+        if living:
+            query = query.where(~versions.c.destroyed)
         with reading(self._engine) as connection:
             return to_rows(VersionRow, connection.execute(query.order_by(versions.c.poid).limit(limit)).mappings())
 
@@ -150,16 +155,21 @@ class Versions(Part):
             func.count(batches.c.number).label("in_any_batch"),
             func.count(batches.c.evidenced_at).label("evidenced"),
         ).select_from(versions.outerjoin(batches, versions.c.batch == batches.c.number))
+        query = query.where(~versions.c.destroyed)
+        gone = select(func.count(func.distinct(versions.c.poid))).where(versions.c.destroyed)
         if originator is not None:
             query = query.where(versions.c.originator == originator)
+            gone = gone.where(versions.c.originator == originator)
         with reading(self._engine) as connection:
             row = connection.execute(query).one()
+            destroyed = connection.scalar(gone) or 0
         return StateCounts(
             objects=row.objects,
             versions=row.versions,
             awaiting=row.versions - row.in_any_batch,
             in_batch=row.in_any_batch - row.evidenced,
             evidenced=row.evidenced,
+            destroyed=destroyed,
         )
 
     def awaiting_evidence(

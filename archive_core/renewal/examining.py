@@ -12,7 +12,7 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 
 from archive_core.admission import CONTENT_DIGEST
 from archive_core.batch_reading import StoredBatch
@@ -29,12 +29,24 @@ from archive_core.proofs import version_chains
 from archive_core.renewal.chains import Chains, LineEvidence
 from archive_core.renewal.journal import Examined, Subject
 
+DESTROYED = "it was destroyed"
+"""Why an object that has a tombstone drops out."""
+
 
 class Examining:
     """The data objects of one line of one batch, read again."""
 
-    def __init__(self, content: Content, batch: StoredBatch, line: LineEvidence, subject: Subject) -> None:
+    def __init__(
+        self,
+        content: Content,
+        batch: StoredBatch,
+        line: LineEvidence,
+        subject: Subject,
+        is_destroyed: Callable[[VersionRow], bool],
+    ) -> None:
+        """`is_destroyed` says whether a version has been destroyed by now."""
         self._content = content
+        self._is_destroyed = is_destroyed
         self._batch = batch
         self._line = line
         self._subject = subject
@@ -43,13 +55,16 @@ class Examining:
         """A member of the batch. Raises `UnavailableError` when a store that may hold it is away."""
         if (renewal := self._line.dropped_from(leaf)) is not None:
             return Examined(problem=f"it dropped out of {renewal} already")
+        if row.destroyed:
+            return Examined(problem=DESTROYED)
         try:
             description = Description.parse(self._content.description(row))
             digests = self._digests(row, description)
             self._verify(description, leaf, digests)
             initial = description.group_digests(self._subject.initial)
         except (DamageError, MalformedDocumentError, UnknownObjectError) as error:
-            return Examined(problem=str(error)[:1000])
+            gone = self._is_destroyed(row)  # while it was read
+            return Examined(problem=DESTROYED if gone else str(error)[:1000])
         new = {found[self._subject.new_digest].value for found in digests.values()}
         return Examined(initial, tuple(sorted(new)))
 

@@ -37,7 +37,7 @@ from archive_core.renewal import form
 from archive_core.renewal.authorities import Choosing, others_of
 from archive_core.renewal.chains import LineEvidence
 from archive_core.renewal.covering import Covering, Final
-from archive_core.renewal.examining import Examining
+from archive_core.renewal.examining import DESTROYED, Examining
 from archive_core.renewal.finishing import Finishing
 from archive_core.renewal.form import Covered
 from archive_core.renewal.forming import FORMING, Formed, Packed, finish_waiting, keep_formed, names_of, waiting_heads
@@ -157,7 +157,7 @@ class HashTreeRenewal:
         """Journal the new digests of every data object of a batch, from where the journal ends."""
         batch, line = self._evidence(move)
         subject = _subject(move, batch, line)
-        examining = Examining(self._content, batch, line, subject)
+        examining = Examining(self._content, batch, line, subject, self._is_destroyed)
         journal = DigestJournal(subject, self._means.workspace)
         count = len(batch.formed.members)
         try:
@@ -192,6 +192,9 @@ class HashTreeRenewal:
         while page := self._means.catalogue.members(batch, after, 1000):
             yield from page
             after += len(page)
+
+    def _is_destroyed(self, row: VersionRow) -> bool:
+        return self._means.catalogue.tombstone(row.poid) is not None
 
     def _evidence(self, move: Move) -> tuple[StoredBatch, LineEvidence]:
         batch = self._proofs.batch(move.head.batch)
@@ -279,12 +282,15 @@ class HashTreeRenewal:
         batch, line = self._evidence(move)
         subject = _subject(move, batch, line)
         count = 0
+        gone = self._means.catalogue.destroyed_leaves(move.head.batch)
         try:
             for leaf, examined in enumerate(read_journal(subject, self._means.workspace)):
                 if leaf % 256 == 0:
                     self._means.holder.renew()
                     require_not_paused(self._means.catalogue)
-                if examined.problem is None:
+                if leaf in gone:  # also what was destroyed after it was read
+                    gathering.drop(move.head.batch, leaf, DESTROYED)
+                elif examined.problem is None:
                     gathering.add(examined.new, covered_chains(batch, line, leaf, examined.initial, final.octets))
                 else:
                     gathering.drop(move.head.batch, leaf, examined.problem)

@@ -70,7 +70,8 @@ class Rereading:
 
     def _begin(self, rows: Sequence[VersionRow]) -> Page:
         algorithms = self._examining.algorithms
-        return self._reader.begin(rows, files_of(self._catalogue, rows), lambda _: algorithms)
+        living = [row for row in rows if not row.destroyed]
+        return self._reader.begin(rows, files_of(self._catalogue, living), lambda _: algorithms)
 
     def _window(self, page: Page, first: int) -> Iterator[Examined]:
         self._wait([*page.large.values(), *page.small])

@@ -442,6 +442,39 @@ class StoreSuite:
         assert list(store.children("o")) == ["keep"]
         store.put_new([new_file("o/v1", b"2")])
 
+    # -- destruction --------------------------------------------------------------------------
+
+    def test_an_object_that_is_purged_is_gone_and_no_other(self, store: ObjectStore) -> None:
+        """Every file below its path; a path that only begins alike stays; again, it counts as done."""
+        store.put_objects([new_object("t/o", 1), new_object("t/o2", 2)])
+        store.purge_object("t/o")
+        store.purge_object("t/o")
+
+        assert keys(store, "t/o") == []
+        assert list(store.children("t")) == ["o2/"]
+        assert content(store, "t/o2/v1/content/data/a") == b"a 2"
+        assert list(store.leftovers()) == []
+        store.put_objects([new_object("t/o", 3)])
+        assert content(store, "t/o/v1/content/data/a") == b"a 3"
+
+    def test_the_last_object_of_a_directory_leaves_no_empty_one(self, store: ObjectStore) -> None:
+        """OCFL knows no empty directories (E073)."""
+        store.put_objects([new_object("t/o")])
+        store.purge_object("t/o")
+        assert list(store.list()) == []
+
+    @pytest.mark.parametrize("path", ["", "/", "../o", "a/../o", "a//o"])
+    def test_nothing_is_purged_by_a_path_that_is_none(self, store: ObjectStore, path: str) -> None:
+        """Least of all everything."""
+        store.put_objects([new_object("o")])
+        with pytest.raises(UsageError):
+            store.purge_object(path)
+        assert len(keys(store)) == 4
+
+    def test_what_was_never_there_counts_as_purged(self, store: ObjectStore) -> None:
+        store.purge_object("t/never")
+        assert keys(store) == []
+
     # -- repair -------------------------------------------------------------------------------
 
     def test_what_is_put_back_takes_the_place_of_what_lay_there(self, store: ObjectStore) -> None:
