@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from tests import completeness
+from tests import completeness, room
 from tests.postgres import PostgreSQL, running_server
 from tests.s3.ceph import S3Server, shared_server
 from tests.vectors import in_ci
+
+room.settle()
 
 # A shared machine stalls now and then, so no deadline; in CI the examples are the same in each run.
 hypothesis.settings.register_profile("local", deadline=None)

@@ -74,10 +74,9 @@ class Wound:
 
 
 @cache
-def fast_folder() -> Path:
-    """Where the archives of a run lie: in memory where the system has that."""
-    shared = Path("/dev/shm")
-    holder = tempfile.TemporaryDirectory(prefix="history-", dir=shared if shared.is_dir() else None)
+def _folder() -> Path:
+    """Where the archives of a run lie."""
+    holder = tempfile.TemporaryDirectory(prefix="history-")
     _HOLDERS.append(holder)
     return Path(holder.name)
 
@@ -88,7 +87,7 @@ _HOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 @cache
 def _template() -> tuple[Path, SteppingClock]:
     """An empty home, made once."""
-    made = World(fast_folder() / "template")
+    made = World(_folder() / "template")
     made.archive.close()
     return made.home, made.clock
 
@@ -98,7 +97,7 @@ class HistoryWorld(World):
 
     def __init__(self) -> None:
         home, clock = _template()
-        self.folder = Path(tempfile.mkdtemp(dir=fast_folder()))
+        self.folder = Path(tempfile.mkdtemp(dir=_folder()))
         shutil.copytree(home, self.folder / "home", symlinks=True)
         self.clock = SteppingClock(clock.now())
         self.settings = ArchiveSettings.load(self.folder / "home")
