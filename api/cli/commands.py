@@ -36,6 +36,7 @@ _PLACES = {
     "profiles": "looking:profiles",
     "rebuild-catalogue": "rebuilding:rebuild_catalogue",
     "algorithms": "algorithms:algorithms",
+    "examine": "examining:examine",
     "upgrade": "operating:upgrade",
     "doctor": "operating:doctor",
     "keys-create": "keys:create",

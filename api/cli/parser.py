@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from api.cli import destroying_options, plan_options, renewal_options
+from api.cli import destroying_options, examine_options, plan_options, renewal_options
 from api.cli.words import mistake
 from api.texts import marked, text
 from archive_core import __version__
@@ -355,6 +355,12 @@ COMMANDS = (
         marked("Which algorithms are good until when"),
         "trusted-archive algorithms --out list.xml",
         plan_options.algorithms,
+    ),
+    Command(
+        "examine",
+        marked("Examine the signatures in a file, without a home and without the network"),
+        "trusted-archive examine contract.pdf --trust ca.pem",
+        examine_options.examine,
     ),
     Command("upgrade", marked("Bring an older home to this version"), "trusted-archive upgrade --dry-run", _upgrade),
     Command("doctor", marked("Check everything the archive rests on"), "trusted-archive doctor", _doctor),

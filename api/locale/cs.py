@@ -10,6 +10,7 @@ Rules kept here
 from __future__ import annotations
 
 from api.locale.cs_destroying import DESTROYING as _DESTROYING
+from api.locale.cs_examining import EXAMINING as _EXAMINING
 from api.locale.cs_renewal import DRILLS as _DRILLS
 from api.locale.cs_renewal import PLANS as _PLANS
 from api.locale.cs_renewal import REASONS as _REASONS
@@ -260,6 +261,7 @@ TEXTS: dict[str, str] = {
     **_ANSWERS,
     **_DOCTOR,
     **_DESTROYING,
+    **_EXAMINING,
     **_PLANS,
     **_DRILLS,
     **_REASONS,

@@ -25,6 +25,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from archive_core.ports import ValidationData
+from signing.examination.budget import OutOfTimeError, budget
 from signing.examination.pdf_ranges import ByteRange, numbers_of
 from signing.judgement import PARSER_ERRORS
 
@@ -35,8 +36,12 @@ MAX_STREAM = 32 * 1024 * 1024
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # what it has to say is returned, not logged
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
 
-PDF_ERRORS = (*PARSER_ERRORS, misc.PdfError, RecursionError, AssertionError, OSError)
-"""What pyHanko raises over PDFs that it does not understand. Memory running out is not among them."""
+PDF_ERRORS = (*PARSER_ERRORS, misc.PdfError, RecursionError, AssertionError, OSError, MemoryError, OutOfTimeError)
+"""What comes of PDFs that pyHanko does not understand, or not within its time and memory."""
+
+OPENING_SECONDS = 15.0
+CHANGES_SECONDS = 10.0
+"""Processor time for reading the structure, and for judging the changes after one signature."""
 
 
 class PdfError(ValueError):
@@ -84,7 +89,7 @@ class PdfStructure:
     """A PDF opened by pyHanko; raises `PdfError`."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        with _reading("the PDF"):
+        with _reading("the PDF"), budget(OPENING_SECONDS):
             self._reader = PdfFileReader(stream, strict=False, decode_limits=_LIMITS)
             self._reader.root  # noqa: B018 - the catalogue is read now, or the file cannot be read
             self.revisions = self._reader.total_revisions
@@ -161,7 +166,8 @@ class PdfStructure:
 
     def _changes(self, embedded: EmbeddedPdfSignature) -> tuple[Changes, str]:
         try:
-            result = embedded.evaluate_modifications(DEFAULT_DIFF_POLICY)
+            with budget(CHANGES_SECONDS):
+                result = embedded.evaluate_modifications(DEFAULT_DIFF_POLICY)
             permitted = embedded.docmdp_level
         except PDF_ERRORS as error:
             return Changes.UNKNOWN, _said(error)

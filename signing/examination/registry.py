@@ -10,11 +10,12 @@ Rules kept here
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 from typing import Protocol
 
+from archive_core.findings import Finding
 from signing.examination.documents import Document
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import DocumentFormat, Examination, not_examined
@@ -63,14 +64,32 @@ EXAMINERS: tuple[Entry, ...] = (
 def examine(
     document: Document, *, detached: Sequence[Document] = (), trust: ExaminationTrust, at: datetime
 ) -> Examination:
-    """Examine a document by the examiner that recognises it."""
+    """Examine a document by the examiner that recognises it. What an examiner raises over bad input is told."""
     head = document.head(HEAD)
     for entry in EXAMINERS:
         examiner = _loaded(entry)
         if examiner is not None and examiner.recognises(head):
-            return examiner.examine(document, detached=detached, trust=trust, at=at)
+            found = _examined(entry, examiner, document, detached, trust, at)
+            return replace(found, size=document.size, sha256=document.digest("sha256").hex())
     reason = "not examined: empty" if not head else "not examined: no format that is known here"
-    return not_examined(document.name, DocumentFormat.UNKNOWN, reason, at=at, size=document.size)
+    found = not_examined(document.name, DocumentFormat.UNKNOWN, reason, at=at, size=document.size)
+    return replace(found, sha256=document.digest("sha256").hex())
+
+
+def _examined(
+    entry: Entry,
+    examiner: Examiner,
+    document: Document,
+    detached: Sequence[Document],
+    trust: ExaminationTrust,
+    at: datetime,
+) -> Examination:
+    try:
+        return examiner.examine(document, detached=detached, trust=trust, at=at)
+    except Exception as error:  # noqa: BLE001 - the last place that can tell it, and it is never a good verdict
+        why = f"{type(error).__name__}: {error}"[:300]
+        found = not_examined(document.name, DocumentFormat.UNKNOWN, f"not examined: {entry.name}: {why}", at=at)
+        return replace(found, complete=False, findings=(Finding("EXAMINER_FAULT", why, where=entry.name),))
 
 
 def _loaded(entry: Entry) -> Examiner | None:

@@ -1,0 +1,136 @@
+"""What a child process is asked: which document, over which data, trusting whom, as of when.
+
+Rules kept here
+ * A request is one JSON document; certificates are DER in base64, documents are paths with the names to tell.
+ * Trust is rebuilt in the child from the same octets, so that both sides judge alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from archive_core.findings import utc_text
+from archive_core.ports import ValidationData
+from policies import current_algorithms
+from policies.algorithms import AlgorithmTable
+from signing.examination.documents import Document
+from signing.examination.trust import ExaminationTrust, QualificationLookup
+
+
+@dataclass(frozen=True)
+class NamedPath:
+    """A file and what reports and references call it."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class TrustGiven:
+    """Anchors and material as DER; trusted lists as files; the algorithm table as its published bytes, or None for
+    the newest that this program has."""
+
+    anchors: tuple[bytes, ...] = ()
+    test_anchors: tuple[bytes, ...] = ()
+    material: ValidationData = field(default_factory=ValidationData)
+    trusted_lists: tuple[Path, ...] = ()
+    algorithms: bytes | None = None
+
+    def built(self, *, at: datetime) -> ExaminationTrust:
+        """Raises ValueError for an anchor, a list or a table that cannot be read."""
+        table = AlgorithmTable.load(self.algorithms) if self.algorithms is not None else current_algorithms()
+        return ExaminationTrust(
+            self.anchors,
+            algorithms=table,
+            test_anchors=self.test_anchors,
+            extra=self.material,
+            lists=_lists(self.trusted_lists, at),
+        )
+
+
+def _lists(paths: Sequence[Path], at: datetime) -> QualificationLookup | None:
+    if not paths:
+        return None
+    found: QualificationLookup = import_module("signing.trusted_lists.files").lookup_of(paths, at=at)
+    return found
+
+
+@dataclass(frozen=True)
+class Request:
+    """One document to examine."""
+
+    document: NamedPath
+    at: datetime
+    detached: tuple[NamedPath, ...] = ()
+    trust: TrustGiven = field(default_factory=TrustGiven)
+
+    def to_bytes(self) -> bytes:
+        trust = self.trust
+        return json.dumps(
+            {
+                "document": _named(self.document),
+                "detached": [_named(one) for one in self.detached],
+                "at": utc_text(self.at),
+                "anchors": _texts(trust.anchors),
+                "test_anchors": _texts(trust.test_anchors),
+                "certificates": _texts(trust.material.certificates),
+                "crls": _texts(trust.material.crls),
+                "ocsps": _texts(trust.material.ocsps),
+                "trusted_lists": [str(path) for path in trust.trusted_lists],
+                "algorithms": _text(trust.algorithms) if trust.algorithms is not None else None,
+            }
+        ).encode("utf-8", "surrogateescape")
+
+    @classmethod
+    def from_bytes(cls, octets: bytes) -> Request:
+        found: dict[str, Any] = json.loads(octets)
+        material = ValidationData(*(_ders(found[name]) for name in ("certificates", "crls", "ocsps")))
+        table = found["algorithms"]
+        trust = TrustGiven(
+            _ders(found["anchors"]),
+            _ders(found["test_anchors"]),
+            material,
+            tuple(Path(path) for path in found["trusted_lists"]),
+            base64.b64decode(table) if table is not None else None,
+        )
+        return cls(
+            _path(found["document"]),
+            datetime.fromisoformat(found["at"]).astimezone(UTC),
+            tuple(_path(one) for one in found["detached"]),
+            trust,
+        )
+
+    def documents(self) -> tuple[Document, tuple[Document, ...]]:
+        """Raises OSError where a file cannot be read."""
+        return _document(self.document), tuple(_document(one) for one in self.detached)
+
+
+def _document(named: NamedPath) -> Document:
+    return Document(named.name, named.path)
+
+
+def _named(named: NamedPath) -> list[str]:
+    return [str(named.path), named.name]
+
+
+def _path(pair: Sequence[str]) -> NamedPath:
+    return NamedPath(Path(pair[0]), pair[1])
+
+
+def _text(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")
+
+
+def _texts(ders: Sequence[bytes]) -> list[str]:
+    return [_text(der) for der in ders]
+
+
+def _ders(texts: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(base64.b64decode(text) for text in texts)

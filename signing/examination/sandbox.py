@@ -1,0 +1,171 @@
+"""Examining a document in a process of its own, with limits on time, memory and the answer's size.
+
+Rules kept here
+ * The child is a fresh interpreter, not a fork: it inherits no memory, no threads, no open files but three.
+ * Whatever becomes of the child (killed, crashed, silent, talking too much), the caller gets an `Examination`: one
+   that says "not examined" and why, never an exception over bad input and never a good verdict.
+ * When the wall clock has run out, the child's whole process group is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from archive_core.findings import Finding
+from signing.examination.report_json import from_json
+from signing.examination.request import Request
+from signing.examination.values import DocumentFormat, Examination, not_examined
+
+STOPPED = "EXAMINATION_STOPPED"
+"""The finding of an examination that did not come to its end."""
+
+_MIB = 1024 * 1024
+_START = (
+    "import sys; paths, words = sys.argv[1], sys.argv[2:]; "
+    "sys.path[:] = paths.split(chr(10)); "
+    "from signing.examination.child import main; raise SystemExit(main(words))"
+)
+_LAST_WORDS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`memory` is address space in bytes, on top of the document's own size (large documents are mapped);
+    `cpu_seconds` and `wall_seconds` bound time; `answer` is the size of the answer in bytes."""
+
+    memory: int = 1024 * _MIB
+    cpu_seconds: int = 60
+    wall_seconds: float = 120.0
+    answer: int = 32 * _MIB
+
+
+def examine_apart(request: Request, limits: Limits | None = None) -> Examination:
+    """Raises OSError when the document or its detached data cannot be read, or no process can be started, and
+    ValueError when what is to be trusted cannot be read. Never for what is in the document."""
+    limits = limits or Limits()
+    size = request.document.path.stat().st_size
+    for one in (request.document, *request.detached):
+        with one.path.open("rb"):
+            pass
+    outcome = _run(request, limits, size)
+    if outcome.answer is None:
+        return _not_examined(request, size, outcome.why)
+    return _read(request, size, outcome.answer)
+
+
+def _read(request: Request, size: int, answer: bytes) -> Examination:
+    try:
+        document = json.loads(answer)
+        if "stopped" in document:
+            return _not_examined(request, size, f"its limit of {document['stopped']} was reached")
+        if "failed" in document:
+            raise _Failed(str(document["failed"]))
+        return from_json(document["examination"])
+    except _Failed as failed:
+        raise ValueError(str(failed)) from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return _not_examined(request, size, f"its process gave no answer that can be read ({type(error).__name__})")
+
+
+class _Failed(Exception):  # noqa: N818 - carries what the child could not begin with
+    pass
+
+
+def _not_examined(request: Request, size: int, why: str) -> Examination:
+    examination = not_examined(
+        request.document.name, DocumentFormat.UNKNOWN, f"not examined: {why}", at=request.at, size=size
+    )
+    return replace(examination, complete=False, findings=(Finding(STOPPED, why),))
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    answer: bytes | None
+    why: str = ""
+
+
+def _run(request: Request, limits: Limits, size: int) -> _Outcome:
+    memory = limits.memory + 2 * size
+    words = [sys.executable, "-I", "-B", "-c", _START, "\n".join(sys.path), str(memory), str(limits.cpu_seconds)]
+    with tempfile.TemporaryFile() as asked:
+        asked.write(request.to_bytes())
+        asked.seek(0)
+        with _started(words, asked.fileno()) as child:
+            answer, said, why = _listen(child, limits)
+            if why:
+                return _Outcome(None, why)
+            code = child.wait(timeout=5)
+    if code == 0:
+        return _Outcome(answer)
+    return _Outcome(None, _why(code, said))
+
+
+def _why(code: int, said: bytes) -> str:
+    if code == -signal.SIGXCPU or code == -signal.SIGKILL:
+        return "its limit of processor time was reached"
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"its process ended by {signal.Signals(-code).name}"
+    lines = said.decode("utf-8", "backslashreplace").strip().splitlines()
+    return f"its process ended with code {code}{f' ({lines[-1][:200]})' if lines else ''}"
+
+
+@contextlib.contextmanager
+def _started(words: list[str], asked: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The child, which is gone when the block ends."""
+    environment = {"LANG": "C.UTF-8", "PYTHONHASHSEED": "random", "PATH": os.defpath}
+    child = subprocess.Popen(  # noqa: S603 - this interpreter and words of ours
+        words,
+        stdin=asked,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        for stream in (child.stdout, child.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def _listen(child: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, bytes, str]:
+    """What the child answers, its last words on standard error, and why it was not listened to any longer."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    until = time.monotonic() + limits.wall_seconds
+    answer, said = bytearray(), bytearray()
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(child.stdout, selectors.EVENT_READ)
+        waiting.register(child.stderr, selectors.EVENT_READ)
+        while waiting.get_map():
+            left = until - time.monotonic()
+            if left <= 0:
+                return b"", b"", f"its limit of {limits.wall_seconds:g} s was reached"
+            for key, _ in waiting.select(left):
+                piece = os.read(key.fd, 65536)
+                if not piece:
+                    waiting.unregister(key.fileobj)
+                elif key.fileobj is child.stdout:
+                    answer += piece
+                else:
+                    said = (said + piece)[-_LAST_WORDS:]
+            if len(answer) > limits.answer:
+                return b"", b"", f"its report has more than {limits.answer} bytes"
+    return bytes(answer), bytes(said), ""
