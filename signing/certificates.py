@@ -20,6 +20,8 @@ def _read(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.Certificate.load(der, strict=True)
         body = certificate["tbs_certificate"]
+        _keep_octets(certificate)
+        _keep_octets(body)
         for name in ("serial_number", "issuer", "subject", "validity"):
             _ = body[name].native
         _ = certificate.public_key.native
@@ -28,6 +30,15 @@ def _read(der: bytes) -> x509.Certificate:
     except PARSER_ERRORS as error:
         raise ValueError(f"not a certificate that can be read: {error}") from error
     return certificate
+
+
+def _keep_octets(value: x509.Certificate | x509.TbsCertificate) -> None:
+    """asn1crypto takes a definite length that ends in octet 0x80 for the indefinite form, and would give back newly
+    encoded octets instead of those that were signed."""
+    header = value._header
+    if header is not None and header[-1:] == b"\x80" and header[1:2] != b"\x80":
+        octets = header + value.contents
+        value.dump = lambda force=False: octets
 
 
 _lately = Lately(_read, 64)
