@@ -162,6 +162,18 @@ def renew_unless_paused(archive: Archive) -> str | None:
         return None
 
 
+FIXITY_INTERVAL = 10.0
+"""Seconds between two looks at which store is to be read again, at least."""
+
+
+def check_fixity(archive: Archive) -> str | None:
+    """Read a little of every store that is due; an error when a cycle ended with findings."""
+    bad = archive.fixity.round(actor=SCHEDULER)
+    for store in bad:
+        log("fixity findings", logging.ERROR, store=store, what_to_do="trusted-archive fixity status")
+    return "fixity-findings" if bad else None
+
+
 def _discard(_result: object) -> None:
     """The result of a job that says all it has to say by not raising."""
 
@@ -171,6 +183,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
     return (
         Job("preserve", lambda: preserve_due(archive), interval),
         Job("renew", lambda: renew_unless_paused(archive), max(interval, RENEWAL_INTERVAL)),
+        Job("fixity", lambda: check_fixity(archive), max(interval, FIXITY_INTERVAL)),
         Job("flush trail", lambda: _discard(archive.flush_trail()), interval),
         Job("run jobs", lambda: _discard(archive.run_jobs()), interval),
     )

@@ -13,11 +13,12 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
+from api.settings_fixity import FixitySettings, read_fixity
 from archive_core.errors import SettingsError
 
 SETTINGS_FILE = "trusted-archive.toml"
@@ -216,6 +217,7 @@ class ArchiveSettings:
     staging: Path
     algorithms: AlgorithmSettings = AlgorithmSettings()
     renewal: RenewalSettings = RenewalSettings()
+    fixity: FixitySettings = field(default_factory=FixitySettings)
     reported: tuple[ReportedSettings, ...] = ()
     copies: CopiesSettings = CopiesSettings()
 
@@ -299,6 +301,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         staging=home / top.take("staging", str, "staging/deposits"),
         algorithms=top.take_table("algorithms", _algorithms),
         renewal=top.take_table("renewal", _renewal),
+        fixity=top.take_table("fixity", read_fixity),
         reported=top.take_tables("reported", _reported),
         copies=top.take_table("copies", _copies),
     )
@@ -469,9 +472,13 @@ def _verify(settings: ArchiveSettings) -> None:
         ("store", [store.name for store in settings.stores]),
         ("timestamp_authority", [authority.name for authority in settings.authorities]),
         ("reported", [report.authority for report in settings.reported]),
+        ("fixity.store", [name for name, _ in settings.fixity.stores]),
     ):
         if len(set(names)) != len(names):
             raise SettingsError(f"{SETTINGS_FILE}: two [[{what}]] have the same name")
+    stores = [store.name for store in settings.stores]
+    if unknown := [name for name, _ in settings.fixity.stores if name not in stores]:
+        raise SettingsError(f"{SETTINGS_FILE} [[fixity.store]]: there is no store {unknown[0]!r}")
     if len(settings.stores) < 2:
         raise SettingsError(f"{SETTINGS_FILE}: at least two [[store]] are needed, on different disks where possible")
     _verify_copies(settings)

@@ -25,6 +25,7 @@ from archive_core.archive import Archive
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
 from archive_core.errors import CatalogueDamagedError, SettingsError
+from archive_core.fixity.running import Pace
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import (
     Clock,
@@ -85,7 +86,23 @@ def build_archive(
         news=build_news(settings),
         renewal_policy=build_renewal_policy(settings),
         renewal_bytes_per_second=int(settings.renewal.read_mib_per_second * 2**20) or None,
+        fixity_paces=build_fixity_paces(settings),
     )
+
+
+def build_fixity_paces(settings: ArchiveSettings) -> dict[str, Pace]:
+    """How the scheduler reads each store again."""
+    own = dict(settings.fixity.stores)
+    return {
+        store.name: Pace(
+            days=pace.days_per_cycle,
+            bytes_per_second=int(pace.mib_per_second * 2**20) or None,
+            from_hour=pace.from_hour,
+            until_hour=pace.until_hour,
+        )
+        for store in settings.stores
+        for pace in [own.get(store.name, settings.fixity)]
+    }
 
 
 def build_news(settings: ArchiveSettings) -> dict[str, StatusChange]:

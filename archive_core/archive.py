@@ -33,6 +33,7 @@ from archive_core.destruction.judging import Gone
 from archive_core.errors import AlreadyExistsError, ArchiveError, UnavailableError
 from archive_core.exporting import Exporting
 from archive_core.findings import Report, Verdict, utc_text
+from archive_core.fixity.running import Fixity, Pace
 from archive_core.holding import Holder
 from archive_core.identifiers import PoidMint
 from archive_core.jobs import Jobs
@@ -99,6 +100,7 @@ class Archive:
         news: Mapping[str, StatusChange] | None = None,
         renewal_policy: RenewalPolicy | None = None,
         renewal_bytes_per_second: int | None = None,
+        fixity_paces: Mapping[str, Pace] | None = None,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
         documents may be read for a hash-tree renewal, None for as fast as possible."""
@@ -188,6 +190,17 @@ class Archive:
             published=published,
             destroyed=DestroyedObjects(catalogue, self._destruction),
         )
+        self.fixity = Fixity(
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            content=self._content,
+            published=published,
+            sequencer=self._sequencer,
+            holder=holder,
+            paces=fixity_paces,
+        )
+        self._fixity_paces = fixity_paces
         self._repair = Repair(
             catalogue=catalogue,
             copies=copies,
@@ -245,6 +258,7 @@ class Archive:
             news=self._news,
             renewal_policy=self.renewing.policy,
             renewal_bytes_per_second=self.renewing.means.bytes_per_second,
+            fixity_paces=self._fixity_paces,
         )
 
     # -- taking in ----------------------------------------------------------------------------

@@ -21,13 +21,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from archive_core.assessment import Assessment
+from archive_core.audit_comparing import code_of, compare_object, compare_system_object, entry_of, versions_of
 from archive_core.audit_destroyed import DestroyedObjects
 from archive_core.audit_plain import PassedPaths, first_pass
 from archive_core.audit_result import AuditEntry, AuditResult
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
 from archive_core.errors import ArchiveError, DamageError, EvidencePendingError, UnavailableError, UnknownObjectError
-from archive_core.findings import Finding, Verdict
+from archive_core.findings import Verdict
 from archive_core.identifiers import (
     BATCH,
     RENEWAL,
@@ -43,13 +44,12 @@ from archive_core.ocfl import leftovers
 from archive_core.ocfl.check_root import assess_root
 from archive_core.ocfl.own_form import assess_sidecars
 from archive_core.ocfl.storage_root import StorageRoot
-from archive_core.packaging import DESCRIPTION
 from archive_core.proofs import Proofs
 from archive_core.publishing import Published
 from archive_core.recovery import GRACE, Recovery
 from archive_core.replication import Copies
 from archive_core.sequencer import read_segment_files
-from archive_core.system_objects import Expected, expected_objects
+from archive_core.system_objects import expected_objects
 from archive_core.trail.segments import Segment, assess_segments
 
 Progress = Callable[[str, int, int | None], None]
@@ -115,12 +115,12 @@ class Audit:
                 self._strangers(root, passed, result, at)
                 answering.append(root)
             except ArchiveError as error:
-                result.findings.append(AuditEntry(root.store.name, ROOT, _code(error), str(error)))
+                result.findings.append(AuditEntry(root.store.name, ROOT, code_of(error), str(error)))
         for root in answering:
             try:
                 self._compare(root, first.stores[root.store.name].others, result, progress)
             except ArchiveError as error:
-                result.findings.append(AuditEntry(root.store.name, ROOT, _code(error), str(error)))
+                result.findings.append(AuditEntry(root.store.name, ROOT, code_of(error), str(error)))
         examined = Examined(result, frozenset(first.unproven))
         examined.trail = self.judge_trail(
             answering, result, {root.store.name: first.stores[root.store.name].passed for root in answering}
@@ -143,7 +143,7 @@ class Audit:
             try:
                 self._trail(root, passed.get(root.store.name, PassedPaths()), result)
             except ArchiveError as error:
-                result.findings.append(AuditEntry(root.store.name, ROOT, _code(error), str(error)))
+                result.findings.append(AuditEntry(root.store.name, ROOT, code_of(error), str(error)))
         return result.findings[before:]
 
     def judge_evidence(self, poids: Sequence[str], result: AuditResult, *, at: datetime, progress: Progress) -> None:
@@ -263,7 +263,7 @@ class Audit:
             if not self._under_way(root, path, at)
             for finding in assess_sidecars(root, path)
         ]
-        result.findings += [_entry(root.store.name, finding) for finding in found]
+        result.findings += [entry_of(root.store.name, finding) for finding in found]
         result.checked["stores"] += 1
         result.checked["objects"] += examined.objects
         result.checked["files"] += examined.files
@@ -298,7 +298,7 @@ class Audit:
                 )
                 result.notes.append(AuditEntry(root.store.name, path, "OBJECT_ADOPTED", message))
             except ArchiveError as error:
-                result.findings.append(AuditEntry(root.store.name, path, _code(error), str(error)))
+                result.findings.append(AuditEntry(root.store.name, path, code_of(error), str(error)))
 
     def _versions(self, poid: str) -> list[VersionRow]:
         try:
@@ -311,50 +311,9 @@ class Audit:
     def _compare(self, root: StorageRoot, poids: Sequence[str], result: AuditResult, progress: Progress) -> None:
         for done, poid in enumerate(poids):
             progress(f"comparing {root.store.name}", done, len(poids))
-            self._compare_object(root, self._catalogue.versions(poid), result)
+            result.findings += compare_object(root, versions_of(self._catalogue, poid))
         for expected in expected_objects(self._catalogue, self._published):
-            self._compare_system_object(root, expected, result)
-
-    def _compare_system_object(self, root: StorageRoot, expected: Expected, result: AuditResult) -> None:
-        path = root.object_path(expected.object_id)
-
-        def find(code: str, message: str) -> None:
-            result.findings.append(AuditEntry(root.store.name, path, code, message))
-
-        try:
-            inventory = root.read_inventory(expected.object_id)
-        except DamageError:
-            return None  # named by the OCFL check
-        if inventory is None:
-            return find("OBJECT_MISSING", f"{expected.object_id} is not in this store")
-        state = inventory.state(inventory.head_number)
-        for name, digest in expected.files.items():
-            if state.get(name) != digest:
-                find("CONTENT_DIFFERS", f"{name} of {expected.object_id} is missing or not what was written")
-        return None
-
-    def _compare_object(self, root: StorageRoot, rows: list[VersionRow], result: AuditResult) -> None:
-        object_id = rows[0].storage_object
-        path = root.object_path(object_id)
-
-        def find(code: str, message: str) -> None:
-            result.findings.append(AuditEntry(root.store.name, path, code, message))
-
-        try:
-            inventory = root.read_inventory(object_id)
-        except DamageError:
-            return None  # named by the OCFL check
-        if inventory is None:
-            return find("OBJECT_MISSING", f"{rows[0].poid} is not in this store")
-        for row in rows:
-            if row.ocfl_version > inventory.head_number:
-                find("VERSION_MISSING", f"{row.poid} v{row.version} is not in this store")
-                continue
-            expected = {file.path: file.stored_digest for file in self._catalogue.files(row.poid, row.version)}
-            expected[DESCRIPTION] = row.description_digest
-            if inventory.state(row.ocfl_version) != expected:
-                find("CONTENT_DIFFERS", f"{row.poid} v{row.version} is not what was deposited")
-        return None
+            result.findings += compare_system_object(root, expected)
 
     # -- trail and evidence -------------------------------------------------------------------
 
@@ -387,7 +346,7 @@ class Audit:
                 except EvidencePendingError:
                     continue
                 except ArchiveError as error:
-                    result.findings.append(AuditEntry(everywhere, where, _code(error), str(error)))
+                    result.findings.append(AuditEntry(everywhere, where, code_of(error), str(error)))
                     continue
                 result.checked["versions"] += 1
                 if report.verdict is not Verdict.PASSED:
@@ -409,11 +368,3 @@ def _segment(root: StorageRoot, number: int) -> Segment | None:
         return read_segment_files(root, number)
     except ArchiveError:
         return None  # reported as a segment that cannot be read
-
-
-def _entry(store: str, finding: Finding) -> AuditEntry:
-    return AuditEntry(store, finding.where.removeprefix(f"{store}:") or ROOT, finding.code, finding.message)
-
-
-def _code(error: ArchiveError) -> str:
-    return error.code.upper().replace("-", "_")

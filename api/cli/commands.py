@@ -42,6 +42,8 @@ _PLACES = {
     "keys-create": "keys:create",
     "keys-list": "keys:list_keys",
     "keys-revoke": "keys:revoke",
+    "fixity-run": "fixing:run_fixity",
+    "fixity-status": "fixing:status",
     "renewal-run": "renewing:run_renewal",
     "renewal-status": "renewing:status",
     "renewal-pause": "renewing:pause",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from api.cli import destroying_options, examine_options, plan_options, renewal_options
+from api.cli import destroying_options, examine_options, fixity_options, plan_options, renewal_options
 from api.cli.words import mistake
 from api.texts import marked, text
 from archive_core import __version__
@@ -72,7 +72,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar=text("COMMAND"), required=True, parser_class=Parser)
     for command in COMMANDS:
         _add(commands, command)
-    for group, members in ((KEYS, KEY_COMMANDS), (RENEWAL, RENEWAL_COMMANDS)):
+    for group, members in ((KEYS, KEY_COMMANDS), (FIXITY, FIXITY_COMMANDS), (RENEWAL, RENEWAL_COMMANDS)):
         below = _add(commands, group).add_subparsers(
             dest=f"{group.name}_command", metavar=text("COMMAND"), required=True, parser_class=Parser
         )
@@ -377,6 +377,23 @@ KEY_COMMANDS = (
     ),
     Command("list", marked("All keys, revoked ones too"), "trusted-archive keys list", _nothing),
     Command("revoke", marked("Revoke a key at once"), "trusted-archive keys revoke key-0123456789abcdef", _revoke_key),
+)
+
+FIXITY = Command("fixity", marked("Read every copy again"), "trusted-archive fixity status", _nothing)
+
+FIXITY_COMMANDS = (
+    Command(
+        "run",
+        marked("Read every byte of every copy now, a full cycle"),
+        "trusted-archive fixity run --store one --budget 50000000",
+        fixity_options.run,
+    ),
+    Command(
+        "status",
+        marked("What was read when, what was found, and the history"),
+        "trusted-archive fixity status --svg fixity.svg",
+        fixity_options.status,
+    ),
 )
 
 RENEWAL = Command("renewal", marked("Renew evidence before it weakens"), "trusted-archive renewal status", _nothing)

@@ -15,6 +15,7 @@ from api.locale.cs_renewal import DRILLS as _DRILLS
 from api.locale.cs_renewal import PLANS as _PLANS
 from api.locale.cs_renewal import REASONS as _REASONS
 from api.locale.cs_renewing import RENEWING as _RENEWING
+from api.locale.cs_repair import FIXITY as _FIXITY
 from api.locale.cs_repair import REPAIR as _REPAIR
 
 _HELP = {
@@ -267,4 +268,5 @@ TEXTS: dict[str, str] = {
     **_REASONS,
     **_RENEWING,
     **_REPAIR,
+    **_FIXITY,
 }

@@ -23,6 +23,7 @@ from archive_core.audit import Audit, Examined
 from archive_core.audit_result import AuditEntry, AuditResult
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, VersionRow
+from archive_core.destruction.reading import is_tombstoned
 from archive_core.errors import ArchiveError, DamageError, UnavailableError
 from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, RENEWAL, is_poid, number_of, object_name
@@ -245,6 +246,9 @@ class Repair:
     ) -> None:
         """Put right an object of which `rows` are all versions; `proven` when this run has judged its evidence."""
         poid, object_id = rows[0].poid, rows[0].storage_object
+        if rows[0].destroyed or is_tombstoned(run.roots, poid):
+            run.result.notes.append(AuditEntry("", poid, "DESTROYED", "it was destroyed, and nothing brings it back"))
+            return
         if self._catalogue.open_claim(poid, rows[-1].version + 1) is not None:
             run.result.notes.append(
                 AuditEntry("", poid, "UPDATE_UNDER_WAY", "it is being updated; repair it afterwards")

@@ -49,6 +49,7 @@ def test_there_is_nothing_to_repair_in_a_sound_archive(world: World) -> None:
     assert snapshot(world.store("one")) == before
 
 
+@pytest.mark.slow
 def test_each_kind_of_harm_is_repaired_bit_exact(world: World) -> None:
     """To one kind of file each; all files of the store are as before, and the strange one is set aside."""
     world.archive.flush_trail()

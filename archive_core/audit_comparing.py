@@ -1,0 +1,98 @@
+"""One store's copy of an object beside what was acknowledged: no version less, and no byte other.
+
+Rules kept here
+ * What an inventory says is compared with what the catalogue entered; that the bytes are what the inventory says is
+   the OCFL check's work. A damaged inventory is that check's finding and not said twice.
+ * A finding names store, path and code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from archive_core.audit_result import AuditEntry
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.errors import ArchiveError, DamageError
+from archive_core.findings import Finding
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.packaging import DESCRIPTION
+from archive_core.system_objects import Expected
+
+ROOT = "."
+"""The path of a finding that is about a store as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedVersion:
+    """A version of an object as it was acknowledged: the sha512 (hex) of each file by logical path; `what` names it
+    for people."""
+
+    what: str
+    object_id: str
+    ocfl_version: int
+    state: Mapping[str, str]
+
+
+def versions_of(catalogue: Catalogue, poid: str) -> list[ExpectedVersion]:
+    """All versions of an object that were acknowledged, oldest first; raises `UnknownObjectError`."""
+    found = []
+    for row in catalogue.versions(poid):
+        state = {file.path: file.stored_digest for file in catalogue.files(row.poid, row.version)}
+        state[DESCRIPTION] = row.description_digest
+        found.append(ExpectedVersion(f"{row.poid} v{row.version}", row.storage_object, row.ocfl_version, state))
+    return found
+
+
+def compare_object(root: StorageRoot, versions: Sequence[ExpectedVersion]) -> list[AuditEntry]:
+    """What of the versions of one object is missing in a store, or other than it was."""
+    object_id = versions[0].object_id
+    path = root.object_path(object_id)
+
+    def found(code: str, message: str) -> AuditEntry:
+        return AuditEntry(root.store.name, path, code, message)
+
+    try:
+        inventory = root.read_inventory(object_id)
+    except DamageError:
+        return []  # named by the OCFL check
+    if inventory is None:
+        return [found("OBJECT_MISSING", f"{object_id} is not in this store")]
+    wrong = []
+    for version in versions:
+        if version.ocfl_version > inventory.head_number:
+            wrong.append(found("VERSION_MISSING", f"{version.what} is not in this store"))
+        elif inventory.state(version.ocfl_version) != version.state:
+            wrong.append(found("CONTENT_DIFFERS", f"{version.what} is not what was deposited"))
+    return wrong
+
+
+def compare_system_object(root: StorageRoot, expected: Expected) -> list[AuditEntry]:
+    """As `compare_object`, of a system object's newest version."""
+    path = root.object_path(expected.object_id)
+    try:
+        inventory = root.read_inventory(expected.object_id)
+    except DamageError:
+        return []  # named by the OCFL check
+    if inventory is None:
+        return [AuditEntry(root.store.name, path, "OBJECT_MISSING", f"{expected.object_id} is not in this store")]
+    state = inventory.state(inventory.head_number)
+    return [
+        AuditEntry(
+            root.store.name,
+            path,
+            "CONTENT_DIFFERS",
+            f"{name} of {expected.object_id} is missing or not what was written",
+        )
+        for name, digest in expected.files.items()
+        if state.get(name) != digest
+    ]
+
+
+def entry_of(store: str, finding: Finding) -> AuditEntry:
+    """A finding of a check as an audit says it."""
+    return AuditEntry(store, finding.where.removeprefix(f"{store}:") or ROOT, finding.code, finding.message)
+
+
+def code_of(error: ArchiveError) -> str:
+    return error.code.upper().replace("-", "_")
