@@ -18,19 +18,6 @@ CHUNK = 1024 * 1024
 """Bytes read at a time."""
 
 
-class _Shake256:
-    """SHAKE256 with 64 octets of output, as CMS uses it beside Ed448 (RFC 8419 2.3)."""
-
-    def __init__(self) -> None:
-        self._hasher = hashlib.shake_256()
-
-    def update(self, data: bytes) -> None:
-        self._hasher.update(data)
-
-    def digest(self) -> bytes:
-        return self._hasher.digest(64)
-
-
 _CONSTRUCTORS: dict[str, Callable[[], Any]] = {
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "sha224": hashlib.sha224,
@@ -43,7 +30,6 @@ _CONSTRUCTORS: dict[str, Callable[[], Any]] = {
     "sha3-384": hashlib.sha3_384,
     "sha3-512": hashlib.sha3_512,
     "ripemd160": lambda: hashlib.new("ripemd160", usedforsecurity=False),
-    "shake256-512": _Shake256,
 }
 
 DIGEST_OIDS: dict[str, str] = {
@@ -58,7 +44,6 @@ DIGEST_OIDS: dict[str, str] = {
     "2.16.840.1.101.3.4.2.9": "sha3-384",
     "2.16.840.1.101.3.4.2.10": "sha3-512",
     "1.3.36.3.2.1": "ripemd160",
-    "2.16.840.1.101.3.4.2.12": "shake256-512",
 }
 """Digest algorithm object identifiers (NIST CSOR, RFC 3279) to our names."""
 

@@ -177,10 +177,19 @@ def _with_certificates(found: SignedData, items: Iterable[ber.Element]) -> Signe
             findings.append(Finding("MATERIAL_LIMIT", f"only {MAX_VALUES} certificates are looked at"))
             break
         try:
-            certificates.append(load_certificate(item.raw))
+            certificates.append(_certificate(item.raw))
         except PARSER_ERRORS as error:
             findings.append(Finding("CERTIFICATE_UNREADABLE", str(error), clause="RFC 5280 4.1"))
     return replace(found, certificates=tuple(certificates), certificates_raw=tuple(raw), findings=tuple(findings))
+
+
+def _certificate(raw: bytes) -> x509.Certificate:
+    """Raises ValueError also where the serial number is padded: no DER (X.690 8.3.2), and other programs refuse it."""
+    certificate = load_certificate(raw)
+    serial = certificate["tbs_certificate"]["serial_number"].contents
+    if len(serial) > 1 and (serial[0], serial[1] >= 0x80) in ((0x00, False), (0xFF, True)):
+        raise ValueError("not a certificate that can be read: its serial number is padded")
+    return certificate
 
 
 def _with_revocations(found: SignedData, items: Iterable[ber.Element]) -> SignedData:

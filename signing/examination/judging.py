@@ -48,6 +48,9 @@ _SLIDING = frozenset(
 )
 """What a proof of existence can mend (EN 319 102-1 5.6.2.4)."""
 
+_BEFORE = ", before it signed"
+"""What `signing.revocation` says where the time of signing is known."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -163,7 +166,8 @@ def _softened(judgement: Judgement, facts: Facts, proven: datetime | None) -> Ju
     if judgement.sub_indication is SubIndication.REVOKED and proven is None:
         after = _content_time(facts.timestamps)
         if after is None:
-            return Judgement(Verdict.INDETERMINATE, SubIndication.REVOKED_NO_POE, judgement.message)
+            text = f"{judgement.message.removesuffix(_BEFORE)}, and nothing shows that the signature is older"
+            return Judgement(Verdict.INDETERMINATE, SubIndication.REVOKED_NO_POE, text)
     if judgement.sub_indication is SubIndication.OUT_OF_BOUNDS_NO_POE and facts.certificate is not None:
         after = _content_time(facts.timestamps)
         if after is not None and after > facts.certificate.not_valid_after:

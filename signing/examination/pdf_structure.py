@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
-from pyhanko.pdf_utils import generic, misc
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.decode_limits import DecodeLimits
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DEFAULT_DIFF_POLICY, DiffResult, ModificationLevel
@@ -27,7 +27,6 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from archive_core.ports import ValidationData
 from signing.examination.budget import OutOfTimeError, budget
 from signing.examination.pdf_ranges import ByteRange, numbers_of
-from signing.judgement import PARSER_ERRORS
 
 MAX_FIELDS = 500
 MAX_MATERIAL = 2_000
@@ -36,8 +35,9 @@ MAX_STREAM = 32 * 1024 * 1024
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # what it has to say is returned, not logged
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
 
-PDF_ERRORS = (*PARSER_ERRORS, misc.PdfError, RecursionError, AssertionError, OSError, MemoryError, OutOfTimeError)
-"""What comes of PDFs that pyHanko does not understand, or not within its time and memory."""
+PDF_ERRORS = (Exception, OutOfTimeError)
+"""What comes of PDFs that pyHanko does not understand, or not within its time: errors of its own, of its filters, of
+Python. All mean that it cannot tell, which is told."""
 
 OPENING_SECONDS = 15.0
 CHANGES_SECONDS = 10.0
@@ -170,8 +170,6 @@ class PdfStructure:
                 result = embedded.evaluate_modifications(DEFAULT_DIFF_POLICY)
             permitted = embedded.docmdp_level
         except PDF_ERRORS as error:
-            return Changes.UNKNOWN, _said(error)
-        except Exception as error:  # noqa: BLE001 - pyHanko has error classes of its own here, all mean "cannot tell"
             return Changes.UNKNOWN, _said(error)
         level = result.modification_level if isinstance(result, DiffResult) else ModificationLevel.OTHER
         if level == ModificationLevel.NONE:
