@@ -31,7 +31,7 @@ MERGED = 64 * 1024 * 1024
 
 _PLACES = 12
 """Places in which two copies may differ to be put together: 2^12 digests are tried at the most."""
-_NEAR = 64
+_NEAR = 8
 """Differing bytes that lie this near to each other are one place."""
 
 
