@@ -187,7 +187,7 @@ class _Examining:
             self._not_read(f"{entry.name}: there are more signatures than are looked at")
         for one in found:
             self._cover(one.references, None)
-        return found
+        return tuple(one if one.parent else replace(one, coverage=self._coverage(one.covers)) for one in found)
 
     def _cades(
         self, entry: Entry, stamps: Sequence[tuple[TimestampExamination, Manifest | None]]
