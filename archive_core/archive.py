@@ -59,6 +59,7 @@ from archive_core.preservation import Preservation
 from archive_core.progress import Progress, Told
 from archive_core.proofs import Proofs, evidence_files, receipt
 from archive_core.publishing import Published
+from archive_core.reconciling import Reconciling
 from archive_core.recovery import Recovery
 from archive_core.renewal.means import Means
 from archive_core.renewal.running import RenewalRequest, RenewalResult, Renewing
@@ -201,6 +202,15 @@ class Archive:
             paces=fixity_paces,
         )
         self._fixity_paces = fixity_paces
+        self._reconciling = Reconciling(
+            catalogue=catalogue,
+            copies=copies,
+            recovery=self._recovery,
+            published=published,
+            validator=validator,
+            seal_validator=seal_validator,
+            holder=holder,
+        )
         self._repair = Repair(
             catalogue=catalogue,
             copies=copies,
@@ -438,9 +448,13 @@ class Archive:
         """Prove every evidenced version; None stands for one that is not evidenced yet."""
         return self._mass_verification.run(actor=actor, at=self.clock.now(), progress=progress)
 
-    def audit(self, *, actor: Actor, progress: Progress = silent) -> AuditResult:
-        """Every byte of every copy and all evidence."""
+    def audit(self, *, actor: Actor, reconcile: bool = False, progress: Progress = silent) -> AuditResult:
+        """Every byte of every copy and all evidence. With `reconcile` the catalogue is first put right by what the
+        stores say; see `Reconciling`."""
+        before = self._reconciling.run(at=self.clock.now(), progress=progress) if reconcile else AuditResult()
         result = self._audit.run(at=self.clock.now(), progress=progress)
+        result.notes[:0] = before.notes
+        result.findings += [entry for entry in before.findings if entry not in result.findings]
         self._sequencer.record_all(self._damage_found(result, actor))
         self._sequencer.record(
             EventType.AUDIT,

@@ -237,6 +237,14 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     _version(parser)
 
 
+def _audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--reconcile",
+        action="store_true",
+        help=text("first put the catalogue right by what the stores say, and adopt what it does not know"),
+    )
+
+
 def _repair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "poids", type=_poid, nargs="*", metavar="POID", help=text("these objects alone; otherwise whatever is damaged")
@@ -335,7 +343,7 @@ COMMANDS = (
         f"trusted-archive destroy {_POID_EXAMPLE} --reason 'disposal 2026/17' --dry-run",
         _destroy,
     ),
-    Command("audit", marked("Read every byte of every copy and all evidence"), "trusted-archive audit", _nothing),
+    Command("audit", marked("Read every byte of every copy and all evidence"), "trusted-archive audit", _audit),
     Command(
         "repair",
         marked("Put damaged and missing bytes right, from copies that the evidence proves"),

@@ -153,7 +153,7 @@ def _verify_lines(found: dict[str, object], *, detailed: bool) -> Iterable[str]:
 def audit(arguments: argparse.Namespace, console: Console) -> int:
     """Exit 1 when there are findings; notes do not count."""
     with opened(arguments, console) as archive:
-        found = archive.audit(actor=actor(), progress=console.progress)
+        found = archive.audit(actor=actor(), reconcile=arguments.reconcile, progress=console.progress)
     lines = [f"{entry.store}  {shown(entry.path)}  {entry.code}  {shown(entry.message)}" for entry in found.findings]
     lines += [f"{text('note')}: {e.store}  {shown(e.path)}  {e.code}  {shown(e.message)}" for e in found.notes]
     checked = ", ".join(f"{count} {text(what)}" for what, count in found.checked.items())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 REPAIR: dict[str, str] = {
+    "first put the catalogue right by what the stores say, and adopt what it does not know": (
+        "nejprve opravit katalog podle kopií a převzít, o čem neví"
+    ),
     "Put damaged and missing bytes right, from copies that the evidence proves": (
         "Opraví poškozená a chybějící data z kopií, které potvrzují důkazy"
     ),

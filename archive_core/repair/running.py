@@ -28,9 +28,11 @@ from archive_core.errors import ArchiveError, DamageError, UnavailableError
 from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, RENEWAL, is_poid, number_of, object_name
 from archive_core.lifecycle import Actor
+from archive_core.ocfl.layout import HashAndIdLayout
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ocfl.vocabulary import shown
 from archive_core.packaging import DESCRIPTION
+from archive_core.ports import Remakes
 from archive_core.publishing import Published
 from archive_core.repair.gathering import Gathering, NoGoodCopyError
 from archive_core.repair.looking import Differences, compare
@@ -154,6 +156,8 @@ class Repair:
         unusable = {root.store.name for root in self._copies.roots} - {root.store.name for root in run.roots}
         roots_told = bool(run.mended)
         self._settle(run, "storage root", None, INVENTORY_RESTS)
+        if run.dry_run:
+            self._would_refill(run, layout, unusable)
         examined = self._audit.examine(at=run.at, progress=self._beating(progress))
         run.result.notes += examined.result.notes
         run.result.checked = dict(examined.result.checked)
@@ -164,6 +168,21 @@ class Repair:
         self._refill(run, poids, examined.unproven, progress)
         self._strangers(run)
         self._remaining(run, examined, poids, unusable if run.dry_run and roots_told else set(), progress)
+
+    def _would_refill(self, run: _Run, layout: HashAndIdLayout, stores: set[str]) -> None:
+        """Everything that would be written to stores of which nothing is left."""
+        for root in self._copies.roots:
+            if root.store.name not in stores or not _is_empty(root):
+                continue
+            for expected in expected_objects(self._catalogue, self._published):
+                path = layout.object_path(expected.object_id)
+                run.result.repaired.append((_would(root, path), INVENTORY_RESTS))
+            after = None
+            while page := self._catalogue.objects(after, 500, living=True):
+                run.result.repaired += [
+                    (_would(root, layout.object_path(row.storage_object)), EVIDENCE) for row in page
+                ]
+                after = page[-1].poid
 
     def _beating(self, progress: Progress) -> Progress:
         """Progress that keeps the lease."""
@@ -485,6 +504,18 @@ def _is_named(object_id: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_empty(root: StorageRoot) -> bool:
+    """Nothing is left of the store, not even the directory."""
+    try:
+        return not root.store.children()
+    except UnavailableError:
+        return isinstance(root.store, Remakes)
+
+
+def _would(root: StorageRoot, path: str) -> Mended:
+    return Mended(root.store.name, path, "OBJECT_MISSING", None, None)
 
 
 def _code(error: ArchiveError) -> str:

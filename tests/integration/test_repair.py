@@ -202,6 +202,8 @@ def test_a_store_that_was_lost_is_filled_again(world: World, gone: bool) -> None
 
     assert found.findings == []
     assert found.good
+    told = {mended.path for mended, _ in found.repaired if mended.code == "OBJECT_MISSING"}
+    assert {mended.path for mended, _ in planned.repaired} >= {path for path in told if "3atr" not in path}
     whole_again(world, before)
     shutil.rmtree(world.store("two"))
     world.check("one")
