@@ -15,7 +15,7 @@ from datetime import datetime
 
 from asn1crypto import x509
 
-from archive_core.findings import Finding, Verdict
+from archive_core.findings import Finding, SubIndication, Verdict
 from archive_core.ports import ValidationData
 from signing.certificates import load_certificate
 from signing.examination import archive_stamps
@@ -302,6 +302,9 @@ def _loaded(ders: Sequence[bytes]) -> list[x509.Certificate]:
     return found
 
 
-def _graver(one: Judgement | None, other: Judgement | None) -> Judgement | None:
-    both = [judgement for judgement in (one, other) if judgement is not None]
+def _graver(mathematics: Judgement | None, around: Judgement | None) -> Judgement | None:
+    """A format that is none before what mathematics says of it; else FAILED before INDETERMINATE."""
+    if around is not None and around.sub_indication is SubIndication.FORMAT_FAILURE:
+        return around
+    both = [judgement for judgement in (mathematics, around) if judgement is not None]
     return next((judgement for judgement in both if judgement.verdict is Verdict.FAILED), both[0] if both else None)
