@@ -47,6 +47,7 @@ _CZECH = {
     "catalogue-unavailable": "Databáze katalogu neodpovídá, je zamčená nebo do ní nelze zapisovat.",
     "timestamp-authority-unavailable": "Autorita časových razítek neodpovídá.",
     "timestamp-refused": "Odpověď autority časových razítek není žádaným razítkem; nebude použita.",
+    "timestamp-pending": "Časové razítko je uloženo; posoudí se, až budou údaje o řetězu certifikátů a zneplatnění.",
     "seal-key-unavailable": "Klíč k pečetění neodpovídá.",
     "lease-held": "Totéž právě provádí jiný proces.",
     "renewal-paused": "Obnova důkazů je pozastavena; pokračuje po `trusted-archive renewal resume`.",

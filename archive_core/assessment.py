@@ -27,6 +27,7 @@ from archive_core.lifecycle import EvidenceFile
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import SealValidator, TimestampValidator
 from archive_core.proofs import Proof, Proofs, evidence_files, receipt, seal_evidence_files, token_data
+from archive_core.renewal.coverage import coverage_of, covered_until
 from policies.algorithms import AlgorithmTable
 
 
@@ -67,7 +68,7 @@ class Assessment:
         steps.append(self._receipt_step(proof))
         findings = [
             *(finding for report in lines.values() for finding in report.findings),
-            *_dropped(proof),
+            *self._dropped(proof),
             *(
                 Finding("LINE_NOT_PASSED", f"the evidence line {line} is {report.verdict}", line)
                 for line, report in lines.items()
@@ -86,6 +87,12 @@ class Assessment:
                 "files": self._earliest(row),
             },
         )
+
+    def _dropped(self, proof: Proof) -> list[Finding]:
+        """Lines in which a hash-tree renewal left this version out: its proof ends with the chain before."""
+        ended = [line for _, line in sorted(proof.lines.items()) if line.dropped_from(proof.leaf) is not None]
+        stamps = self._catalogue.stamps(proof.batch.formed.number) if ended else []
+        return [covered_until(coverage_of(line, proof.leaf, stamps, self._algorithms)) for line in ended]
 
     # -- data ---------------------------------------------------------------------------------
 
@@ -204,17 +211,6 @@ def _hash_of(content: bytes) -> Callable[[str], bytes]:
 def _distinct(data: Sequence[DataObject], algorithm: str) -> list[DataObject]:
     """A data group is a set: of files with the same content one stands for all (RFC 4998 4.2)."""
     return list({item.digest(algorithm): item for item in reversed(data)}.values())
-
-
-def _dropped(proof: Proof) -> list[Finding]:
-    """Lines in which a hash-tree renewal left this version out: its proof ends with the chain before."""
-    return [
-        Finding(
-            "COVERAGE_ENDED", f"the line {name} ends before the hash-tree renewal {renewal}", name, "RFC 4998 5.2(2)"
-        )
-        for name, line in sorted(proof.lines.items())
-        if (renewal := line.dropped_from(proof.leaf)) is not None
-    ]
 
 
 def _badness(report: Report) -> int:

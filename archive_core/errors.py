@@ -182,6 +182,10 @@ class TimestampRefusedError(UnavailableError):
     """The time-stamp authority's answer is not a time-stamp over what was asked; it is not used."""
 
 
+class TimestampPendingError(UnavailableError):
+    """The time-stamp is kept, and judged again when the chain and revocation data for it can be had."""
+
+
 class SealKeyUnavailableError(UnavailableError):
     """The seal key does not answer."""
 

@@ -5,15 +5,18 @@ Rules kept here
    one whose genTime is not about now by our clock (RFC 3161 2.4.2): a wrong clock, theirs or ours, would
    make wrong proof.
  * Test trust is taken only where it is accepted.
+ * An answer was paid for: whoever asks gets it to keep before it is judged. Where it cannot be judged for want of chain
+   or revocation data it is neither used nor refused (`TimestampPendingError`), and is judged again later.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from archive_core.digests import Digest
-from archive_core.errors import TimestampRefusedError
+from archive_core.errors import TimestampPendingError, TimestampRefusedError, UnavailableError
 from archive_core.findings import Verdict, utc_text
 from archive_core.ports import (
     Clock,
@@ -45,10 +48,14 @@ def obtain(
     accepts_test: bool,
     validator: TimestampValidator,
     clock: Clock,
+    keep: Callable[[TimestampToken], None] | None = None,
 ) -> Obtained:
-    """Ask the authority; raises `TimestampAuthorityUnavailableError` or `TimestampRefusedError`."""
+    """Ask the authority; `keep` gets its answer before that is judged. Raises `TimestampAuthorityUnavailableError`,
+    `TimestampRefusedError` or `TimestampPendingError`."""
     asked = clock.now()
     stamp = authority.timestamp(root)
+    if keep is not None:
+        keep(stamp)
     return accepted(authority, stamp, root, asked=asked, accepts_test=accepts_test, validator=validator, clock=clock)
 
 
@@ -64,11 +71,20 @@ def accepted(
 ) -> Obtained:
     """Judge a token that was obtained; `asked` is None for one that waited since, which may be older."""
     tsa = authority.name
-    data = authority.validation_data(stamp.der)
+    missing: UnavailableError | None = None
+    try:
+        data = authority.validation_data(stamp.der)
+    except UnavailableError as error:
+        data, missing = ValidationData(), error  # what is inside may do
     answered = clock.now()
     assessed = validator.assess(stamp.der, at=answered, data=data)
     if assessed.test_trust and not accepts_test:
         raise TimestampRefusedError(f"{tsa} gives test time-stamps, which the profile does not accept")
+    if missing is not None and assessed.verdict is Verdict.INDETERMINATE and assessed.imprint == root:
+        raise TimestampPendingError(
+            f"the time-stamp of {tsa} is kept and judged again: {assessed.sub_indication or ''} {assessed.message} "
+            f"({missing})"
+        ) from missing
     if assessed.verdict is not Verdict.PASSED or assessed.imprint != root:
         raise TimestampRefusedError(
             f"the time-stamp of {tsa} is not used: {assessed.verdict} {assessed.sub_indication or ''} "

@@ -7,7 +7,7 @@ The rules a rebuild follows
  * Every description, batch and segment is verified as it is read; what is damaged is a finding, and
    the rebuild goes on with the rest. When a store or the database goes away, it breaks off.
  * A tombstone that is authentic wins over the object that it speaks of: that object's versions are entered as
-   destroyed, and every store owes the deletion.
+   destroyed, and every store that holds or may hold it owes the deletion.
  * Deposits that no segment knows yet get the very event that they had, because it follows from the
    description.
 """
@@ -122,7 +122,7 @@ class Rebuild:
     ) -> None:
         """`stores` are the names of all stores of the archive: what was destroyed may still be in any of them."""
         self._seal_validator = seal_validator
-        self._stores = tuple(dict.fromkeys((root.store.name, *stores)))
+        self._others = tuple(name for name in stores if name != root.store.name)
         self._root = root
         self._catalogue = catalogue
         self._published = published
@@ -135,7 +135,7 @@ class Rebuild:
         """Rebuild; raises `UnavailableError` when the store or the database does not answer (any more)."""
         held = self._names()
         events = self._enter_segments(held.segments)
-        destroyed = self._enter_tombstones(held.tombstones)
+        destroyed = self._enter_tombstones(held.tombstones, frozenset(held.poids))
         held.poids = [poid for poid in held.poids if poid not in destroyed]
         self._enter_objects(held.poids)
         self._enter_batches(held.batches, at)
@@ -205,8 +205,9 @@ class Rebuild:
 
     # -- tombstones ---------------------------------------------------------------------------
 
-    def _enter_tombstones(self, poids: list[str]) -> set[str]:
-        """Objects that are gone, or should be; a tombstone that is not authentic is a finding and destroys nothing."""
+    def _enter_tombstones(self, poids: list[str], present: frozenset[str]) -> set[str]:
+        """Objects that are gone, or should be; a tombstone that is not authentic is a finding and destroys nothing.
+        `present` are those that this store holds all the same."""
         entered = set()
         for done, poid in enumerate(poids):
             self._progress("tombstones", done, len(poids))
@@ -215,8 +216,9 @@ class Rebuild:
                 require_authentic(
                     found, validator=self._validator, seal_validator=self._seal_validator, catalogue=self._catalogue
                 )
+                owing = (*((self._root.store.name,) if poid in present else ()), *self._others)
                 events = [event_row(found.event, None)]
-                self._catalogue.complete_destruction(found.row, found.document.rows, self._stores, events)
+                self._catalogue.complete_destruction(found.row, found.document.rows, owing, events)
                 self._versions += len(found.document.versions)
                 entered.add(poid)
             except _BREAKS_OFF:

@@ -5,6 +5,8 @@ The rules stamping follows
    left on one store alone goes to the others first, and is not asked for again.
  * No token becomes evidence that `obtaining` does not accept.
  * Lines are independent: what one authority gave is kept while another is away.
+ * What came and is on no store yet waits in the catalogue (`waiting_tokens`): an authority is not paid twice because a
+   revocation list could not be fetched, or a store was away.
  * An authority that fails is left alone for a while (`outages`).
  * Commit B writes the batch's row and its stamps, never a row per document.
 """
@@ -34,7 +36,7 @@ from archive_core.findings import Verdict
 from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, system_object
 from archive_core.lifecycle import Actor, BatchView
-from archive_core.obtaining import Obtained, obtain
+from archive_core.obtaining import Obtained, accepted, obtain
 from archive_core.outages import Outages
 from archive_core.ports import Clock, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
@@ -43,6 +45,7 @@ from archive_core.replication import Copies, DamageListener
 from archive_core.sequencer import Sequencer
 from archive_core.settling import settle
 from archive_core.trail.events import EventType, Outcome
+from archive_core.waiting_tokens import WaitingTokens
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class Stamping:
         self._published = published
         self._on_damage = on_damage
         self._outages = Outages(catalogue)
+        self._waiting = WaitingTokens(catalogue)
         self._tried: set[int] = set()
 
     # -- who may be asked ---------------------------------------------------------------------
@@ -140,6 +144,8 @@ class Stamping:
         if obtained:
             self._holder.renew()  # asking may have taken long
             stored = self._keep(stored, obtained)
+            for name in obtained:
+                self._waiting.forget(_waiting_name(stored.formed.number, name))
             for name, one in obtained.items():
                 self._sequencer.record(
                     EventType.TIMESTAMP_ACQUISITION,
@@ -172,13 +178,33 @@ class Stamping:
         authority = self._authorities.get(line.tsa)
         if authority is None:
             raise SettingsError(f"the TSA {line.tsa} is no longer in the settings")
-        return obtain(
-            authority,
-            batch.stamped_root(line),
-            accepts_test=self._published.profile(batch.statement.profile.id).accepts_test_trust,
-            validator=self._validator,
-            clock=self._clock,
-        )
+        name, root = _waiting_name(batch.number, line.line), batch.stamped_root(line)
+        accepts_test = self._published.profile(batch.statement.profile.id).accepts_test_trust
+        if (waited := self._waiting.token(name, root, authority)) is not None:
+            try:
+                return accepted(
+                    authority,
+                    waited,
+                    root,
+                    asked=None,
+                    accepts_test=accepts_test,
+                    validator=self._validator,
+                    clock=self._clock,
+                )
+            except TimestampRefusedError:
+                self._waiting.forget(name)
+        try:
+            return obtain(
+                authority,
+                root,
+                accepts_test=accepts_test,
+                validator=self._validator,
+                clock=self._clock,
+                keep=lambda token: self._waiting.keep(name, token),
+            )
+        except TimestampRefusedError:
+            self._waiting.forget(name)
+            raise
 
     def _keep(self, stored: StoredBatch, obtained: Mapping[str, Obtained]) -> StoredBatch:
         """The batch with the tokens, which every store has read back. What was there before is read once, not
@@ -203,6 +229,10 @@ class Stamping:
                 )
         stamps = stamp_rows(stored, self._validator, at=at)
         self._catalogue.complete_batch(stored.formed.number, min(stamp.gen_time for stamp in stamps), stamps)
+
+
+def _waiting_name(batch: int, line: str) -> str:
+    return f"batch-token:{batch}:{line}"
 
 
 def stamp_rows(stored: StoredBatch, validator: TimestampValidator, *, at: datetime) -> list[StampRow]:

@@ -121,6 +121,15 @@ def _status_lines(found: dict[str, Any]) -> Iterable[str]:
         yield text(
             "renewal {number} waits for its time-stamp since {time}", number=row["renewal"], time=row["formed_at"]
         )
+    for lost in found["lost_answers"]:
+        yield text(
+            "renewal {number}, {time}: an answer was lost: {reason}",
+            number=lost["renewal"],
+            time=lost["time"],
+            reason=shown(lost["message"]),
+        )
+    for alarm in found["alarms"]:
+        yield text("alarm: {reason}", reason=shown(alarm))
     for kind, count in found["due"].items():
         if count:
             yield text(

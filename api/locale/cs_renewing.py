@@ -34,6 +34,8 @@ RENEWING = {
         "{kind}, linie {line} ({digest}): dávek {batches} čeká: {reason}"
     ),
     "{head} cannot be covered: {reason}": "{head} nelze pokrýt: {reason}",
+    "renewal {number}, {time}: an answer was lost: {reason}": "obnova {number}, {time}: ztratila se odpověď: {reason}",
+    "alarm: {reason}": "poplach: {reason}",
     "an answer was lost: {reason}": "odpověď se ztratila: {reason}",
     "{poid} v{version} drops out, its earlier evidence stays: {reason}": (
         "{poid} v{version} vypadává, jeho dřívější důkaz zůstává: {reason}"

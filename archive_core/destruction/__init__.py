@@ -5,5 +5,5 @@ Rules kept here
    every copy of what it speaks of, in reading, rebuild, repair and drain.
  * When is said by a fresh time-stamp, never by this machine's clock.
  * Each store owes the deletion until it is done (`paying`).
- * What is kept says nothing of the content but digests, and not even these when so asked (`coverage`).
+ * What is kept says nothing of the content but digests, and not even these when so asked (`records`, `judging`).
 """

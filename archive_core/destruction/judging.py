@@ -12,14 +12,15 @@ from datetime import datetime
 
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
-from archive_core.destruction.coverage import Coverage, coverage_of, kept_records
 from archive_core.destruction.destroying import Destruction
 from archive_core.destruction.reading import require_authentic
+from archive_core.destruction.records import kept_records
 from archive_core.errors import ArchiveError, EvidencePendingError
 from archive_core.findings import Finding, Report, Step, SubIndication, Verdict, utc_text
 from archive_core.lifecycle import DestroyedView, EvidenceFile
 from archive_core.ports import SealValidator, TimestampValidator
 from archive_core.proofs import Proofs
+from archive_core.renewal.coverage import Coverage, coverage_of, covered_until
 from policies.algorithms import AlgorithmTable
 
 
@@ -101,13 +102,3 @@ class Gone:
         if row.batch is None or row.leaf is None:
             raise EvidencePendingError(poid=row.poid, version=row.version)
         return row.batch, row.leaf
-
-
-def covered_until(covered: Coverage) -> Finding:
-    """The sentence about one line's record."""
-    until = f"covered until {utc_text(covered.until)}" if covered.until else "covered; no end is known"
-    if covered.dropped_from:
-        message = f"the record of the line {covered.line} is {until}: it dropped out of {covered.dropped_from}"
-        return Finding("COVERAGE_ENDED", message, covered.line, "RFC 4998 5.2(2)")
-    message = f"the record of the line {covered.line} is {until}, and is renewed with its batch until a new hash tree"
-    return Finding("COVERED_UNTIL", message, covered.line, "RFC 4998 5.2(1)")

@@ -1,7 +1,7 @@
 """Asks an authority for the time-stamp of a renewal, so that no answer is lost with this process, or it is told.
 
 Rules kept here
- * That an authority is asked is noted before it is, and its answer as soon as it is judged: one commit each.
+ * That an authority is asked is noted before it is, and its answer as soon as it comes: one commit each.
  * A token that was noted is used by whoever finishes the renewal; nobody is asked again.
  * Where the note of the question is all that is left, the process ended before an answer was kept: the authority is
    asked again, and that one call may have cost twice is an event, and in the view of the renewal.
@@ -9,27 +9,25 @@ Rules kept here
 
 from __future__ import annotations
 
-import base64
-
 from archive_core import canonical, reading
 from archive_core.errors import (
     ArchiveError,
     SettingsError,
     TimestampAuthorityUnavailableError,
+    TimestampPendingError,
     TimestampRefusedError,
     UnavailableError,
 )
-from archive_core.evidence.token import parse_token
 from archive_core.findings import utc_text
 from archive_core.lifecycle import Actor
 from archive_core.obtaining import Obtained, accepted, obtain
 from archive_core.outages import Outages
-from archive_core.ports import TimestampAuthority, TimestampToken
-from archive_core.renewal.covering import MAX_TOKEN
+from archive_core.ports import TimestampAuthority
 from archive_core.renewal.means import Means
 from archive_core.renewal.stored import StoredRenewal
 from archive_core.renewal.tracing import record_event
 from archive_core.trail.events import Outcome
+from archive_core.waiting_tokens import WaitingTokens
 
 
 class Asking:
@@ -38,6 +36,7 @@ class Asking:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._outages = Outages(means.catalogue)
+        self._waiting = WaitingTokens(means.catalogue)
 
     def ask(self, stored: StoredRenewal, tsa: str, *, patient: bool) -> Obtained:
         """A time-stamp over the tree, judged and noted in the catalogue. With `patient`, an authority in an outage is
@@ -54,15 +53,17 @@ class Asking:
                 accepts_test=self._means.trust_classes[tsa] == "test",
                 validator=self._means.validator,
                 clock=self._means.clock,
+                # A token that was paid for is not lost with this process: it waits until the stores have it.
+                keep=lambda token: self._waiting.keep(_waiting_name(stored), token),
             )
+        except TimestampPendingError:
+            self._means.catalogue.meta_set(_asked_name(stored), "")  # it was answered, and the answer is kept
+            raise
         except ArchiveError as error:  # an answer of a kind: the caller makes an event of it
             if isinstance(error, UnavailableError):
                 self._outages.failed(tsa, error, self._means.clock.now())
-            self._means.catalogue.meta_set(_asked_name(stored), "")
+            self.forget(stored)
             raise
-        # A token that was paid for is not lost with this process: it waits here until the stores have it.
-        waiting = {"tsa": tsa, "token": base64.b64encode(obtained.stamp.der).decode("ascii")}
-        self._means.catalogue.meta_set(_waiting_name(stored), canonical.write(waiting).decode("ascii"))
         self._outages.answered(tsa)
         return obtained
 
@@ -85,44 +86,46 @@ class Asking:
         self._means.catalogue.meta_set(_asked_name(stored), "")
         return said
 
-    def waiting(self, stored: StoredRenewal, actor: Actor) -> Obtained | None:
+    def waiting(self, stored: StoredRenewal, actor: Actor, *, instead: str | None = None) -> Obtained | None:
         """The token that an interrupted round had obtained, if it is good for this renewal; that it is good no
-        more is an event."""
-        noted = self._means.catalogue.meta_get(_waiting_name(stored))
-        if not noted:
+        more is an event. Raises `TimestampPendingError` while it cannot be judged, unless another authority is to be
+        asked `instead`."""
+        tsa = self._waiting.tsa(_waiting_name(stored))
+        if tsa is None or tsa not in self._means.authorities:
             return None
+        authority = self._authority(tsa)
+        token = self._waiting.token(_waiting_name(stored), stored.root, authority)
+        if token is None:
+            return None  # the number was used again, for another tree
         try:
-            return self._accepted(stored, noted)
-        except TimestampRefusedError as error:
+            return accepted(
+                authority,
+                token,
+                stored.root,
+                asked=None,
+                accepts_test=self._means.trust_classes[tsa] == "test",
+                validator=self._means.validator,
+                clock=self._means.clock,
+            )
+        except (TimestampRefusedError, TimestampPendingError) as error:
+            if isinstance(error, TimestampPendingError) and instead in (None, tsa):
+                raise
             record_event(self._means, stored, Outcome.FAILURE, "answer-unusable", actor, {"message": str(error)[:2000]})
             self.forget(stored)
             return None
 
-    def _accepted(self, stored: StoredRenewal, noted: str) -> Obtained | None:
-        value = reading.members(canonical.read_canonical(noted.encode("ascii")), ("tsa", "token"), "the waiting token")
-        tsa = reading.text(value["tsa"], "tsa")
-        token = reading.base64_bytes(value["token"], "token", most=MAX_TOKEN)
-        if tsa not in self._means.authorities:
+    def may_be_lost(self, number: int) -> dict[str, str] | None:
+        """Who was asked for the time-stamp of a renewal, and when, where no answer has been kept."""
+        noted = self._means.catalogue.meta_get(f"renewal-asked:{number}")
+        if not noted or self._waiting.tsa(f"renewal-token:{number}") is not None:
             return None
-        info = parse_token(token)
-        if (info.imprint_algorithm, info.imprint) != (stored.root.algorithm, stored.root.value):
-            return None  # the number was used again, for another tree
-        authority = self._authority(tsa)
-        return accepted(
-            authority,
-            TimestampToken(token, stored.root, info.gen_time, tsa, authority.test_trust),
-            stored.root,
-            asked=None,
-            accepts_test=self._means.trust_classes[tsa] == "test",
-            validator=self._means.validator,
-            clock=self._means.clock,
-        )
+        value = reading.members(canonical.read_canonical(noted.encode("utf-8")), ("tsa", "time"), "the note")
+        return {"tsa": reading.text(value["tsa"], "tsa"), "time": reading.text(value["time"], "time")}
 
     def forget(self, stored: StoredRenewal) -> None:
         """Nothing waits any more: the stores have it, or it is of no use."""
         for name in (_waiting_name(stored), _asked_name(stored)):
-            if self._means.catalogue.meta_get(name):
-                self._means.catalogue.meta_set(name, "")
+            self._waiting.forget(name)
 
     def _authority(self, tsa: str) -> TimestampAuthority:
         authority = self._means.authorities.get(tsa)

@@ -82,7 +82,7 @@ class Finishing:
                 self._means.catalogue.abandon_renewal(number, stored.abandoned.reason)
                 return self._view(self._means.catalogue.renewal(number), stored.abandoned.reason)
             if stored.token is None:
-                obtained = self._asking.waiting(stored, actor)
+                obtained = self._asking.waiting(stored, actor, instead=tsa)
                 if obtained is None:
                     repeated = self._asking.lost(stored, actor)
                     obtained = self._asking.ask(stored, tsa or stored.line.tsa, patient=patient)

@@ -23,10 +23,12 @@ from archive_core.digests import Digest
 from archive_core.errors import ArchiveError, ClockNotTrustedError, UnavailableError, UsageError
 from archive_core.evidence.token import parse_token
 from archive_core.findings import utc_text
+from archive_core.identifiers import object_name
 from archive_core.lifecycle import Actor
 from archive_core.preservation import Progress
 from archive_core.proofs import Proofs
 from archive_core.renewal import form
+from archive_core.renewal.asking import Asking
 from archive_core.renewal.facts import chain_facts
 from archive_core.renewal.finishing import Finishing
 from archive_core.renewal.hash_trees import HashTreeRenewal, planned_moves
@@ -112,6 +114,7 @@ class Renewing:
         self.means = means
         self.policy = policy or RenewalPolicy()
         finishing = Finishing(means)
+        self._asking = Asking(means)
         self._timestamps = TimestampRenewal(means, finishing)
         self._hash_trees = HashTreeRenewal(means, finishing, proofs, content)
 
@@ -296,6 +299,8 @@ class Renewing:
             "chains": len(heads),
             "renewals": len([row for row in rows if row.gen_time is not None]),
             "unfinished": [_row_json(row) for row in rows if row.gen_time is None and row.abandoned is None],
+            "lost_answers": self._lost_answers(rows),
+            "alarms": self._alarms(),
             "last": _row_json(rows[-1]) if rows else None,
             "due": {
                 str(kind): len([need for need in due if need.kind is kind and need.blocked is None])
@@ -305,6 +310,28 @@ class Renewing:
             "next": need_json(later) if later else None,
         }
 
+    def _lost_answers(self, rows: Sequence[RenewalRow]) -> list[dict[str, object]]:
+        """Calls to an authority whose answer nobody lived to keep, of the newest renewals: those that were told of,
+        and those that may be under way or lost just now."""
+        found: list[dict[str, object]] = []
+        for row in rows[-SHOWN:]:
+            for event in self.means.catalogue.events_about(object_name(row.storage_object)):
+                if event.code == "answer-lost":
+                    told = str((event.detail or {}).get("message", ""))
+                    found.append({"renewal": row.number, "time": utc_text(event.recorded_at), "message": told})
+            if row.gen_time is None and row.abandoned is None and (asked := self._asking.may_be_lost(row.number)):
+                message = f"{asked['tsa']} was asked, and no answer has been kept yet"
+                found.append({"renewal": row.number, "time": asked["time"], "message": message})
+        return found
+
+    def _alarms(self) -> list[str]:
+        """What stops renewals: a clock that is still not to be believed, time-stamps that may not be covered."""
+        said = []
+        alarm = self._standing(_CLOCK)
+        if alarm and not judge_clock(self.means.clock.now(), last_known=self.means.catalogue.newest_stamp_time()).good:
+            said.append(alarm.partition(" ")[2])
+        return said + ([alarm] if (alarm := self._standing(NOT_COVERED)) else [])
+
     def warnings(self) -> list[str]:
         """What an operator should look at."""
         try:
@@ -312,14 +339,12 @@ class Renewing:
         except ArchiveError as error:
             return [f"renewal: {error}"]
         said = [f"renewal is paused since {found['paused_since']}"] if found["paused_since"] else []
-        alarm = self._standing(_CLOCK)
-        if alarm and not judge_clock(self.means.clock.now(), last_known=self.means.catalogue.newest_stamp_time()).good:
-            said.append(f"renewal: {alarm.partition(' ')[2]}")
-        unfinished, blocked = found["unfinished"], found["blocked"]
+        unfinished, blocked, alarms = found["unfinished"], found["blocked"], found["alarms"]
         assert isinstance(unfinished, list)
         assert isinstance(blocked, list)
+        assert isinstance(alarms, list)
         said += [f"renewal {row['renewal']} waits for its time-stamp since {row['formed_at']}" for row in unfinished]
-        said += [f"renewal: {alarm}"] if (alarm := self._standing(NOT_COVERED)) else []
+        said += [f"renewal: {alarm}" for alarm in alarms]
         said += [
             f"batch {need['batch']}, line {need['line']} cannot be renewed: {need['blocked_because']}"
             for need in blocked

@@ -192,6 +192,9 @@ def test_a_dropped_object_is_covered_until_then_when_it_comes_back(world: Renewa
 
     assert report.verdict is Verdict.PASSED
     assert [finding.code for finding in report.findings] == ["COVERAGE_ENDED"]
+    (before,) = [row for row in world.archive.catalogue.stamps(1) if row.chain == 0]
+    assert before.trusted_until is not None
+    assert f"covered until {before.trusted_until:%Y-%m-%d}" in report.findings[0].message
     world.clock.advance(days=6 * 365)
     late = world.archive.verify(poid, 1, actor=OPERATOR)
     assert late.verdict is Verdict.INDETERMINATE

@@ -31,6 +31,7 @@ from signing.seal_validation import SealVerifier
 from signing.seals import SoftwareSealer
 from signing.timestamp_validation import TokenValidator
 from tests.renewal_world import MortalTsa, RenewalWorld
+from tests.world import OPERATOR
 
 START = datetime(2026, 7, 1, 9, 0, tzinfo=UTC)
 LAST_YEAR = 2086
@@ -154,11 +155,9 @@ class LongLife(RenewalWorld):
         shutil.copytree(self.store(by), self.store(name))
 
     def destroy(self, poid: str) -> None:
-        """The documents of an object are removed from every store (there is no command for this yet); no other byte
-        is touched, and the batch with the object's leaf stays."""
-        for store in ("one", "two"):
-            (inventory,) = [path for path in self.files(store, "/inventory.json") if path.parent.name.endswith(poid)]
-            shutil.rmtree(inventory.parent)
+        """An object is destroyed in every store, as an operator does it."""
+        view = self.archive.destroy(poid, reason="disposal of 2037", actor=OPERATOR)
+        assert (view.purged, view.owed) == (("one", "two"), ())
         self.deleted.append(poid)
 
     @property

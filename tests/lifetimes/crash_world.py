@@ -120,6 +120,7 @@ class Trial(World):
         self.clock = SteppingClock(at)
         self.settings = ArchiveSettings.load(folder / "home")
         self.told = {poid: list(versions) for poid, versions in told.items()}
+        self.gone: set[str] = set()
         self.archive = self.open()
 
     def open(self, *, create: bool = False) -> Archive:
@@ -302,6 +303,31 @@ def _renewed(trial: Trial, request: RenewalRequest) -> None:
         raise ConcurrentChangeError(errors[0])
 
 
+def _destroy(trial: Trial) -> None:
+    trial.archive.destroy(trial.first, reason="disposal 1", actor=OPERATOR)
+
+
+def _destroyed(trial: Trial) -> None:
+    """Untouched, or destroyed; the same order once more ends it, and then nothing of it is left anywhere."""
+    poid = trial.first
+    before = trial.archive.show(poid, actor=OPERATOR).status
+    assert before in (Status.EVIDENCED, Status.DESTROYED)
+    if before is Status.EVIDENCED:
+        trial._check_version(trial.archive, poid, *trial.told[poid][0])
+    view = trial.archive.destroy(poid, reason="disposal 1", actor=OPERATOR)
+    assert view.owed == ()
+    assert view.replayed == (before is Status.DESTROYED)
+    trial.gone.add(poid)
+    del trial.told[poid]
+    codes = [event["code"] for event in trial.archive.trace(poid, actor=OPERATOR)]
+    assert (codes.count("destroyed"), codes.count("purged")) == (1, 2)
+    for root in trial.archive.copies.roots:
+        assert not list(root.store.list(root.object_path(storage_object_for(poid))))
+    for place in ("stores", "staging"):
+        for path in (trial.home / place).rglob("*"):
+            assert not path.is_file() or b"beta" not in path.read_bytes(), path
+
+
 def _all_renewed(again: Callable[[Trial], None]) -> Callable[[Trial], None]:
     """The same work once more finishes what was left; then nothing waits, no number was used twice, and every
     chain of every document holds (the judge proves them from each store alone)."""
@@ -328,6 +354,7 @@ STORIES = {
         Story("keyed-update", _keyed_update, _keyed_update_again, _no_half_version),
         Story("preserve", _preserve, lambda trial: trial.preserve(), _all_in_order),
         Story("flush", lambda trial: trial.archive.flush_trail(), lambda trial: trial.archive.flush_trail()),
+        Story("destroy", _destroy, _destroy, _destroyed),
         Story("renew", _renew, _renew, _all_renewed(_renew)),
         Story("rehash", _rehash, _rehash, _all_renewed(_renew)),
     )
@@ -459,7 +486,9 @@ def judge(trial: Trial, story: Story, *, retry: bool, restart: bool = True) -> N
     assert first.findings == []
     story.settled(trial)
     trial.preserve()
-    assert {Status.EVIDENCED} == {view.status for view in trial.archive.objects(actor=OPERATOR)}
+    views = trial.archive.objects(actor=OPERATOR)
+    assert {Status.EVIDENCED} == {view.status for view in views if view.poid not in trial.gone}
+    assert {view.poid for view in views if view.status is Status.DESTROYED} == trial.gone
     second = trial.audit()
     assert second.findings == []
     assert second.notes == []

@@ -1,7 +1,7 @@
 """Sixty years, 2026 to 2086: at the end of each of them what lives is proven since its first instant.
 
-What is deleted here is deleted by hand, from every store: a command for it is not built yet. What renewals make of it
-is: it drops out of the next hash-tree renewal by name, and nothing else is touched.
+One document is destroyed: it drops out of the next hash-tree renewal by name, its last record is kept and its report
+says until when that is covered, and nothing else is touched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from asn1crypto import cms
 from asn1crypto import x509 as asn1_x509
 
 from archive_core.evidence.record import EvidenceRecord, parse_record
-from archive_core.findings import Verdict
+from archive_core.findings import SubIndication, Verdict
 from tests.interop import anatomy
 from tests.lifetimes.ages import (
     DELETION,
@@ -24,12 +24,15 @@ from tests.lifetimes.ages import (
     LAST_YEAR,
     ORDERED,
     SHA512_ENDS,
+    SHA512_NEWS,
     START,
     LongLife,
     RememberedTokens,
     Story,
 )
 from tests.world import OPERATOR
+
+SHA512_END = datetime.fromisoformat(f"{SHA512_ENDS}T00:00:00+00:00")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -157,17 +160,17 @@ def test_at_the_end_everything_is_proven_from_bytes_alone(story: Story) -> None:
     forgetful = dataclasses.replace(remembered, memory={})
     for store, stride in (("two", 1), ("one", 5)):
         archive, report = world.rebuilt(store)
-        lost = world.archive.catalogue.version(world.deleted[0], 1).batch
-        assert [(one.code, one.where) for one in report.findings] == [("BATCH_UNREADABLE", f"{store}: batch {lost}")]
+        assert report.findings == ()
+        assert report.destroyed == 1
         archive.validator = forgetful
         archive = archive.over(archive.catalogue, archive.copies)
         for poid in list(world.living)[::stride]:
-            if world.archive.catalogue.version(poid, 1).batch == lost:
-                continue  # a rebuilt catalogue cannot enter a batch without one of its members; its bundles stay good
             found = archive.verify(poid, 1, actor=OPERATOR)
             assert found.verdict is Verdict.PASSED
             assert found.proof_of_existence == world.since[poid, 1]
+        assert archive.show(world.deleted[0], actor=OPERATOR) == world.archive.show(world.deleted[0], actor=OPERATOR)
         archive.close()
+    lost = world.archive.catalogue.version(world.deleted[0], 1).batch
     neighbours = [poid for poid in world.living if world.archive.catalogue.version(poid, 1).batch == lost]
     assert len(neighbours) == 1
     for poid in {*list(world.living)[::12], *neighbours}:
@@ -188,12 +191,26 @@ def test_what_was_deleted_is_named_and_its_neighbour_lives(story: Story) -> None
     batch = world.archive.catalogue.version(gone, 1).batch
     assert batch is not None
     assert [row.poid for row in world.archive.catalogue.members(batch, -1, 10) if row.poid in world.living]
+    assert world.audit().findings == []
+
+
+def test_the_record_of_what_was_deleted_ends_and_its_report_says_when(story: Story) -> None:
+    """It has the one chain that it had, renewed until its document was destroyed and on to the hash-tree renewal that
+    left it out; covered until the first end of its newest time-stamp, which came long before the story's end."""
+    world = story.world
+    (gone,) = world.deleted
     report = world.archive.verify(gone, 1, actor=OPERATOR)
-    assert report.verdict is Verdict.FAILED
+    assert (report.verdict, report.sub_indication) == (Verdict.INDETERMINATE, SubIndication.SIGNED_DATA_NOT_FOUND)
     assert report.proof_of_existence is None
-    findings = world.audit().findings
-    assert findings
-    assert all(gone in finding.path + finding.message for finding in findings)
+    assert {finding.code for finding in report.findings} == {"DESTROYED", "COVERAGE_ENDED"}
+    for file in world.archive.evidence(gone, 1, actor=OPERATOR):
+        record = parse_record(file.der)
+        assert len(record.chains) == 1
+        last = list(record.stamps)[-1]
+        assert world.results[0][0].year <= last.token_info.gen_time.year <= SHA512_NEWS + 2
+        (said,) = [finding.message for finding in report.findings if finding.where == file.line]
+        assert f"covered until {min(unit_ends(last.token), SHA512_END):%Y-%m-%d}" in said
+        no_gap(record, last.token_info.gen_time)
 
 
 @pytest.mark.soak
@@ -208,11 +225,8 @@ def test_each_year_could_have_been_the_last_one(tmp_path: Path, until: int) -> N
             return
         for store in ("one", "two"):
             archive, _report = world.rebuilt(store)
-            lost = {world.archive.catalogue.version(poid, 1).batch for poid in world.deleted}
             for poid, versions in world.living.items():
                 for told, _ in versions:
-                    if world.archive.catalogue.version(poid, told.version).batch in lost:
-                        continue
                     found = archive.verify(poid, told.version, actor=OPERATOR)
                     assert found.proof_of_existence == world.since[poid, told.version]
             archive.close()

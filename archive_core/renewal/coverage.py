@@ -9,17 +9,12 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from archive_core.batch_reading import StoredBatch
 from archive_core.catalogue.rows import StampRow
-from archive_core.destruction.form import DestroyedVersion
-from archive_core.errors import ObjectDestroyedError
-from archive_core.evidence.derivation import derive_record
-from archive_core.findings import utc_text
-from archive_core.lifecycle import EvidenceFile
+from archive_core.findings import Finding, utc_text
 from archive_core.renewal.chains import LineEvidence
 from policies.algorithms import AlgorithmTable
 
@@ -51,21 +46,11 @@ def coverage_of(line: LineEvidence, leaf: int, stamps: Sequence[StampRow], table
     )
 
 
-def kept_records(
-    version: DestroyedVersion, batch: StoredBatch, lines: Mapping[str, LineEvidence], leaf: int
-) -> list[EvidenceFile]:
-    """The records of a destroyed version, as far as they go; raises `ObjectDestroyedError` when its digests were not
-    kept."""
-    formed = batch.formed
-    files = []
-    for line in sorted(formed.lines, key=lambda line: line.line):
-        group = version.groups.get(line.digest)
-        if group is None:
-            raise ObjectDestroyedError(
-                "its digests were destroyed with it: no record can be derived", poid=version.row.poid
-            )
-        siblings = (*formed.trees[line.line].path(leaf), formed.seal_leaf(line.digest))
-        chains = lines[line.line].chains(leaf, group, siblings)
-        der = derive_record(chains, version=formed.statement.derivation_version)
-        files.append(EvidenceFile(line.line, line.digest, der, formed.statement.test_trust))
-    return files
+def covered_until(covered: Coverage) -> Finding:
+    """The sentence about one line's record."""
+    until = f"covered until {utc_text(covered.until)}" if covered.until else "covered; no end is known"
+    if covered.dropped_from:
+        message = f"the record of the line {covered.line} is {until}: it dropped out of {covered.dropped_from}"
+        return Finding("COVERAGE_ENDED", message, covered.line, "RFC 4998 5.2(2)")
+    message = f"the record of the line {covered.line} is {until}, and is renewed with its batch until a new hash tree"
+    return Finding("COVERED_UNTIL", message, covered.line, "RFC 4998 5.2(1)")
