@@ -45,7 +45,7 @@ class Batches(Part):
             raise ValueError(f"batch {batch.number} needs lines and as many different members as leaves")
         if any(line.batch != batch.number for line in lines):
             raise ValueError(f"a line is not of batch {batch.number}")
-        with writing(self._engine) as connection:
+        with writing(self._engine, references_known=True) as connection:  # lines and members refer to this batch
             known = _find(connection, batch.number)
             if known is not None:
                 same = replace(known, evidenced_at=batch.evidenced_at) == batch

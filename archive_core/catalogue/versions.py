@@ -12,10 +12,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, insert, select
 
 from archive_core.catalogue.base import Part, among, chunks, these, to_row, to_rows, to_values
 from archive_core.catalogue.claims import insert_claim
@@ -190,27 +190,14 @@ class Versions(Part):
     ) -> Iterator[tuple[str, int, set[bytes]]]:
         """POID, version and the set of SHA-512 digests (description and files) of versions without a batch,
         in the order of `awaiting_evidence`; read as one transaction while it is iterated."""
-        chosen = select(versions.c.poid, versions.c.version, versions.c.description_digest, versions.c.received).where(
-            versions.c.batch.is_(None), versions.c.profile == profile
-        )
-        if originator is not None:
-            chosen = chosen.where(versions.c.originator == originator)
-        order = (chosen.selected_columns.received, chosen.selected_columns.poid, chosen.selected_columns.version)
-        each = chosen.order_by(*order).limit(limit).subquery()
-        query = select(each.c.poid, each.c.version, each.c.description_digest, files.c.content_digest)
-        query = query.join_from(each, files, (files.c.poid == each.c.poid) & (files.c.version == each.c.version))
-        query = query.order_by(each.c.received, each.c.poid, each.c.version)
+        waiting = versions.c.batch.is_(None) & (versions.c.profile == profile)
         with reading(self._engine) as connection:
-            held: tuple[str, int, set[bytes]] | None = None
+            if originator is None:
+                whose = select(versions.c.originator).where(waiting).distinct().limit(2)
+                originator = _only(connection.execute(whose).scalars().all())
+            query = _all_in_turn(waiting, limit) if originator is None else _of_one_in_turn(waiting, originator)
             found = connection.execution_options(yield_per=10_000).execute(query)
-            for poid, version, described, content in chain.from_iterable(found.partitions()):
-                if held is None or held[0] != poid or held[1] != version:
-                    if held is not None:
-                        yield held
-                    held = poid, version, {bytes.fromhex(described)}
-                held[2].add(bytes.fromhex(content))
-            if held is not None:
-                yield held
+            yield from islice(_grouped(chain.from_iterable(found.partitions())), limit)
 
     def awaiting_groups(self) -> list[AwaitingGroup]:
         """Versions without a batch, counted by (profile, originator)."""
@@ -240,6 +227,43 @@ class Versions(Part):
 _AMONG = select(versions).where(among(versions))
 _END = delete(claims).where(among(claims)).returning(claims.c.poid, claims.c.version, claims.c.description)
 _INSERT, _INSERT_FILES = insert(versions), insert(files)
+
+
+_DIGESTS = (versions.c.poid, versions.c.version, versions.c.description_digest, files.c.content_digest)
+_IN_TURN = (versions.c.received, versions.c.poid, versions.c.version)
+
+
+def _only(found: Sequence[str]) -> str | None:
+    return found[0] if len(found) == 1 else None
+
+
+def _of_one_in_turn(waiting: ColumnElement[bool], originator: str) -> Select[Any]:
+    """Digests of what awaits evidence, read along the index: nothing is sorted."""
+    query = select(*_DIGESTS).join_from(
+        versions, files, (files.c.poid == versions.c.poid) & (files.c.version == versions.c.version)
+    )
+    return query.where(waiting, versions.c.originator == originator).order_by(*_IN_TURN)
+
+
+def _all_in_turn(waiting: ColumnElement[bool], limit: int) -> Select[Any]:
+    """The same over all originators. They stand side by side in the index: what comes first is chosen first."""
+    each = select(*_IN_TURN, versions.c.description_digest).where(waiting).order_by(*_IN_TURN).limit(limit).subquery()
+    query = select(each.c.poid, each.c.version, each.c.description_digest, files.c.content_digest)
+    query = query.join_from(each, files, (files.c.poid == each.c.poid) & (files.c.version == each.c.version))
+    return query.order_by(each.c.received, each.c.poid, each.c.version)
+
+
+def _grouped(rows: Iterable[Any]) -> Iterator[tuple[str, int, set[bytes]]]:
+    """The rows of one version after the other: all digests of each."""
+    held: tuple[str, int, set[bytes]] | None = None
+    for poid, version, described, content in rows:
+        if held is None or held[0] != poid or held[1] != version:
+            if held is not None:
+                yield held
+            held = poid, version, {bytes.fromhex(described)}
+        held[2].add(bytes.fromhex(content))
+    if held is not None:
+        yield held
 
 
 def _existing(connection: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], VersionRow]:

@@ -50,6 +50,39 @@ def test_versions_await_evidence_in_the_order_of_their_receipt(catalogue: Catalo
     ]
 
 
+def test_digests_of_what_awaits_evidence_come_in_the_same_order(catalogue: Catalogue) -> None:
+    """Each version once, with the description's digest and its files'; over one originator and over all."""
+    catalogue.enter_versions([entry(1, received=later(50)), entry(2, received=later(10)), entry(6, received=later(60))])
+
+    def waiting(originator: str | None = None, limit: int = 10) -> list[str]:
+        found = list(catalogue.awaiting_digests("basic-1", originator, limit))
+        for one, version, digests in found:
+            row = catalogue.version(one, version)
+            held = {file.content_digest for file in catalogue.files(one, version)}
+            assert digests == {bytes.fromhex(digest) for digest in held | {row.description_digest}}
+        return [one for one, _, _ in found]
+
+    assert waiting() == waiting(ORG) == [poid(2), poid(1), poid(6)]
+    assert waiting(limit=2) == waiting(ORG, 2) == [poid(2), poid(1)]
+    catalogue.enter_versions(
+        [entry(4, received=later(5), originator=OTHER), entry(5, received=later(40), originator=OTHER)]
+    )
+    assert waiting() == [poid(4), poid(2), poid(5), poid(1), poid(6)]
+    assert waiting(limit=3) == [poid(4), poid(2), poid(5)]
+    assert waiting(OTHER) == [poid(4), poid(5)]
+    catalogue.enter_batch(batch_row(1, 1), line_rows(1), [(poid(2), 1)])
+    assert waiting(ORG) == [poid(1), poid(6)]
+
+
+def test_references_are_looked_up_again_after_a_batch(catalogue: Catalogue) -> None:
+    """Entering a batch looks nothing up; whatever is entered next is refused when it refers to nothing."""
+    catalogue.enter_versions([entry(1)])
+    catalogue.enter_batch(batch_row(1, 1), line_rows(1), [(poid(1), 1)])
+
+    with pytest.raises(ConcurrentChangeError):
+        catalogue.enter_stamps([stamp_row(9)])
+
+
 def test_a_batch_takes_its_members_in_leaf_order(catalogue: Catalogue) -> None:
     """Leaf i is member i; what is in a batch awaits nothing."""
     catalogue.enter_versions([entry(n) for n in range(1, 6)])
