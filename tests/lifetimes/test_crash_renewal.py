@@ -17,7 +17,17 @@ from tests.fakes.database import lost_connection, watch
 from tests.fakes.disk import Loss, io_error
 from tests.fakes.faults import FaultPlan, Moment
 from tests.lifetimes.conftest import Fresh
-from tests.lifetimes.crash_world import STORIES, break_files, cut_power, fail, judge, kill_child, sample, sweep
+from tests.lifetimes.crash_world import (
+    STORIES,
+    break_files,
+    cut_power,
+    fail,
+    judge,
+    judge_once,
+    kill_child,
+    sample,
+    sweep,
+)
 from tests.renewal_world import MortalTsa, RenewalWorld, good
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -46,6 +56,34 @@ def test_a_killed_renewal_is_finished_by_the_same_command(name: str, fresh: Fres
             assert list((trial.archive.copies.scratch / "renewal").glob("forming-*")) == []
 
     sweep(one, [(step, step % 2 == 0) for step in _chosen(steps)], steps)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("name", ["rehash", "renew", "destroy"])
+def test_every_step_may_be_the_last_of_a_process(name: str, fresh: Fresh, steps_of: Steps) -> None:
+    """Every durable step of both renewals and of a destruction, within this process: what SIGKILL leaves behind."""
+    _every(name, fresh, steps_of(name), 1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("name", ["rehash", "renew", "destroy"])
+def test_every_few_steps_may_be_the_last_on_postgresql(name: str, fresh: Fresh, steps_of: Steps) -> None:
+    """Every seventh, and another seventh of the commits."""
+    _every(name, fresh, steps_of(name), 7)
+
+
+def _every(name: str, fresh: Fresh, steps: list[str], stride: int) -> None:
+    def one(step: int) -> None:
+        with fresh() as trial:
+            done = cut_power(trial, STORIES[name], step, None)
+            assert done == (step > len(steps))
+            judge_once(trial, STORIES[name])
+
+    commits = [number for number, step in enumerate(steps, 1) if step == "catalogue commit"]
+    sweep(one, sorted({*range(1, len(steps) + 2, stride), *commits[::stride]}), steps)
 
 
 @pytest.mark.parametrize("name", RENEWALS)
