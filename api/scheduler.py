@@ -120,6 +120,19 @@ def _logged(view: BatchView) -> bool:
     return True
 
 
+COPIES_INTERVAL = 10.0
+"""Seconds between two looks at what stores lack, at least."""
+
+
+def pay_copies(archive: Archive) -> str | None:
+    """Give stores what they lack; what was in the way of the first that still lacks something."""
+    payments = archive.debts.pay(lambda what, done, total: None)
+    for payment in payments:
+        if payment.paid:
+            log("copies made", store=payment.store, objects=payment.paid, owed=payment.owed)
+    return next((payment.error or "owed" for payment in payments if payment.owed), None)
+
+
 RENEWAL_INTERVAL = 300.0
 """Seconds between two looks at what is due for renewal, at least: what falls due does so by the day, and a
 holding of many batches is looked through."""
@@ -186,6 +199,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
         Job("fixity", lambda: check_fixity(archive), max(interval, FIXITY_INTERVAL)),
         Job("flush trail", lambda: _discard(archive.flush_trail()), interval),
         Job("run jobs", lambda: _discard(archive.run_jobs()), interval),
+        Job("pay copies", lambda: pay_copies(archive), max(interval, COPIES_INTERVAL)),
     )
 
 

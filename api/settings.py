@@ -128,7 +128,7 @@ class StoreSettings:
 @dataclass(frozen=True, slots=True)
 class CopiesSettings:
     """How many stores, at how many sites, must hold a deposit before it is acknowledged, besides every required one.
-    0 stores means as many as there are."""
+    0 stores means as many as are required."""
 
     stores: int = 0
     sites: int = 1
@@ -490,7 +490,7 @@ def _verify_copies(settings: ArchiveSettings) -> None:
     sites = {store.site or store.name for store in settings.stores}
     copies = settings.copies
     if not 0 <= copies.stores <= len(settings.stores) or copies.stores == 1:
-        raise SettingsError(f"{SETTINGS_FILE} [copies]: stores is 2 to {len(settings.stores)}, or 0 for all of them")
+        raise SettingsError(f"{SETTINGS_FILE} [copies]: stores is 2 to {len(settings.stores)}, or 0 for the required ones")
     if not 1 <= copies.sites <= len(sites):
         raise SettingsError(f"{SETTINGS_FILE} [copies]: sites is 1 to {len(sites)}, as many as the stores name")
     if not any(store.required for store in settings.stores):

@@ -24,6 +24,7 @@ from api.settings import ArchiveSettings, AuthoritySettings, StoreSettings
 from archive_core.archive import Archive
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
+from archive_core.copy_rule import CopyRule
 from archive_core.errors import CatalogueDamagedError, SettingsError
 from archive_core.fixity.running import Pace
 from archive_core.ocfl.storage_root import StorageRoot
@@ -181,12 +182,25 @@ def build_published(settings: ArchiveSettings) -> Published:
 
 def build_copies(settings: ArchiveSettings, *, create: bool, busy: bool = False) -> Copies:
     """The stores of the settings, each with its storage root."""
-    roots = [StorageRoot(_store(settings.home, one, create, busy)) for one in settings.stores]
+    # The first store decides who claimed a number, so it is a required one.
+    ordered = sorted(settings.stores, key=lambda store: not store.required)
+    roots = [StorageRoot(_store(settings.home, one, create, busy)) for one in ordered]
     settings.staging.mkdir(mode=0o700, parents=True, exist_ok=True)
     if create:
         for root in roots:
             root.initialise()
-    return Copies(roots, settings.staging)
+    return Copies(roots, settings.staging, rule=build_rule(settings))
+
+
+def build_rule(settings: ArchiveSettings) -> CopyRule:
+    """How many copies make a deposit kept."""
+    required = frozenset(store.name for store in settings.stores if store.required)
+    return CopyRule(
+        required,
+        max(settings.copies.stores, len(required)),
+        settings.copies.sites,
+        {store.name: store.site for store in settings.stores if store.site},
+    )
 
 
 def open_catalogue(settings: ArchiveSettings, *, create: bool) -> Catalogue:

@@ -27,6 +27,7 @@ from archive_core.audit_result import AuditResult, brief, damage_events, damaged
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, FileRow, JobRow, KeyRow, VersionRow
 from archive_core.content import Content, require_living
+from archive_core.debts import Debts
 from archive_core.deposit import Deposit
 from archive_core.destruction.destroying import Destruction, DestructionView
 from archive_core.destruction.judging import Gone
@@ -70,6 +71,7 @@ from archive_core.repair.result import RepairResult
 from archive_core.repair.running import Repair
 from archive_core.replication import Copies, about
 from archive_core.sequencer import Sequencer
+from archive_core.stores import Stores
 from archive_core.trail.events import EventType, Outcome
 from policies.profiles import PreservationProfile
 from policies.renewal_values import RenewalPolicy, StatusChange
@@ -120,6 +122,11 @@ class Archive:
         holder = Holder(catalogue, clock)
         damage = self._on_damage
         self._sequencer = Sequencer(clock=clock, catalogue=catalogue, copies=copies, holder=holder)
+        self.debts = Debts(clock=clock, catalogue=catalogue, copies=copies, holder=holder)
+        self.stores = Stores(
+            clock=clock, catalogue=catalogue, copies=copies, debts=self.debts, sequencer=self._sequencer
+        )
+        self.stores.refresh(now=True)
         self._deposit = Deposit(
             clock=clock,
             catalogue=catalogue,
@@ -503,6 +510,7 @@ class Archive:
             for outage in outages
         ]
         warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
+        warnings += self.debts.warnings()
         warnings += self._destruction.warnings()
         warnings += self.renewing.warnings()
         return {

@@ -2,7 +2,7 @@
 
 Rules kept here
  * One way for one and for many: a single deposit is a group of one.
- * Nothing enters the catalogue (commit A) before every required store holds it durably. What stops
+ * Nothing enters the catalogue (commit A) before enough stores hold it durably (`copy_rule`). What stops
    anywhere leaves orphans, never a wrong entry; the claim keeps the description, so that a retry writes
    the same bytes.
  * Same key and same request: the same answer. Same key and another request: a conflict.
@@ -52,6 +52,10 @@ class _Member:
     @property
     def claimed(self) -> tuple[str, int]:
         return self.description.poid, self.description.version
+
+
+_Stored = tuple[_Member, tuple[str, ...]]
+"""A member and the stores that hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,31 +166,30 @@ class Committing:
     def _replayed(self, claim: Claim) -> Acknowledgement:
         row = self._catalogue.version(claim.poid, claim.version)
         require_living(row)  # what was destroyed does not come back with a repeated request
-        return _acknowledge(row, self._copies.names, replayed=True)
+        return _acknowledge(row, self._copies.holders(row.storage_object), replayed=True)
 
     # -- stores -------------------------------------------------------------------------------------
 
-    def _stored(self, group: StartedGroup) -> Sequence[_Member]:
-        """The members that every store holds; the others have got their answers."""
+    def _stored(self, group: StartedGroup) -> Sequence[_Stored]:
+        """The members that enough stores hold; the others have got their answers."""
         if group.writing is None:
             return []
         try:
-            group.writing.finish()
+            held = group.writing.finish()
         except ArchiveError as error:
             if len(group.members) == 1:
                 group.answers[group.members[0].place] = error
                 return []
             return self._stored_one_by_one(group)
-        return group.members
+        return list(zip(group.members, held, strict=True))
 
-    def _stored_one_by_one(self, group: StartedGroup) -> list[_Member]:
+    def _stored_one_by_one(self, group: StartedGroup) -> list[_Stored]:
         """What a joint write could not do: members that are in nobody's way are stored all the same."""
-        stored: list[_Member] = []
+        stored: list[_Stored] = []
         in_a_row = 0
         for number, member in enumerate(group.members):
             try:
-                self._copies.replicate(member.package)
-                stored.append(member)
+                stored.append((member, self._copies.replicate(member.package)))
                 in_a_row = 0
             except ArchiveError as error:
                 group.answers[member.place] = error
@@ -198,29 +201,29 @@ class Committing:
 
     # -- commit A -----------------------------------------------------------------------------------
 
-    def _enter(self, members: Sequence[_Member], answers: list[Answer | None]) -> None:
-        if not members:
+    def _enter(self, stored: Sequence[_Stored], answers: list[Answer | None]) -> None:
+        if not stored:
             return
-        entries = [self._entry(member) for member in members]
+        entries = [self._entry(member, stores) for member, stores in stored]
         try:
             self._catalogue.enter_versions(entries)
         except ArchiveError as error:
-            if len(members) == 1 or isinstance(error, UnavailableError):
-                _answer(members, answers, error)
+            if len(stored) == 1 or isinstance(error, UnavailableError):
+                _answer([member for member, _ in stored], answers, error)
                 return
-            for member in members:
-                self._enter([member], answers)
+            for one in stored:
+                self._enter([one], answers)
             return
-        for member, (row, _, _) in zip(members, entries, strict=True):
-            answers[member.place] = _acknowledge(row, self._copies.names, replayed=False)
+        for (member, stores), (row, _, _) in zip(stored, entries, strict=True):
+            answers[member.place] = _acknowledge(row, stores, replayed=False)
 
-    def _entry(self, member: _Member) -> Entry:
+    def _entry(self, member: _Member, stores: tuple[str, ...]) -> Entry:
         row = version_row(member.description, member.description_bytes, member.prepared.accepted.request_digest)
         actor = member.prepared.actor
         kept, detail = new_event(
             EventType.REPLICATION,
             Outcome.SUCCESS,
-            f"copies-{len(self._copies.names)}",
+            f"copies-{len(stores)}",
             at=member.prepared.at,
             actor=actor.actor_id,
             poid=row.poid,

@@ -49,7 +49,7 @@ class Recovery:
         source = self._most_complete(object_id)
         entries = read_object(source, poid)
         copied = self._copies.spread(object_id, source)
-        for root in self._copies.roots:
+        for root in self._copies.present(object_id):
             root.mend(object_id)  # once it is acknowledged, a sidecar that was not replaced is damage
         self._catalogue.enter_versions(entries)
         return Adopted(poid, tuple(row.version for row, _, _ in entries), tuple(copied))

@@ -1,8 +1,11 @@
 """Puts a package on every required store, and reads from whichever copy is good.
 
 Rules kept here
- * A package is *replicated* when every required store has said that it is durable and read back.
-   Until another issue brings quorum and debts, every store is required.
+ * A package is *replicated* when every required store, and as many others as the rule of copies says, have
+   said that it is durable and read back. What a store lacks then is noted as a debt before anybody is told;
+   a debt that cannot be noted is a failure.
+ * A store that owes an object gets no later version of it: whoever pays the debt brings them in order. A
+   dispensable store that failed is left alone for a while, so that nobody waits for it at each deposit.
  * Stores are written side by side; the first failure is reported after all have finished, so that no
    thread is left writing behind the caller's back.
  * A reader tries the stores in order. Damage in one copy is told to `on_damage` and the next copy is
@@ -12,30 +15,29 @@ Rules kept here
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from archive_core.digests import CHUNK, Digest
+from archive_core.copy_rule import CopyRule
 from archive_core.errors import (
     ArchiveError,
-    ConcurrentChangeError,
     DamageError,
     FixityError,
-    InventoryCorruptError,
     SettingsError,
+    StoreUnavailableError,
     UnavailableError,
     UnknownObjectError,
 )
 from archive_core.identifiers import URN_PREFIX, is_poid
-from archive_core.ocfl.inventory import MAX_INVENTORY_BYTES, Inventory
-from archive_core.ocfl.package import ArchivalPackage, PackageFile
+from archive_core.ocfl.inventory import Inventory
+from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.storage_root import StorageRoot
-from archive_core.ocfl.vocabulary import INVENTORY
+from archive_core.stored_packages import package_of, version_inventory
 
 T = TypeVar("T")
 
@@ -58,16 +60,39 @@ def ignore_damage(store: str, what: str, error: ArchiveError) -> None:
     """For readers that only compare copies and report the damage themselves."""
 
 
+class Owing(Protocol):
+    """Who keeps in mind what stores lack."""
+
+    def note(self, store: str, object_ids: Sequence[str], error: str) -> None:
+        """Note it durably; raises `ArchiveError` when that cannot be done."""
+        ...
+
+    def of(self, object_ids: Sequence[str]) -> AbstractSet[tuple[str, str]]:
+        """Which stores lack which of these objects: pairs of store and object."""
+        ...
+
+
 class Copies:
     """All stores of the archive, as one place to write to and to read from."""
 
-    def __init__(self, roots: Sequence[StorageRoot], scratch: Path) -> None:
-        """`scratch` is a directory for files on their way from one store to another."""
+    def __init__(self, roots: Sequence[StorageRoot], scratch: Path, *, rule: CopyRule | None = None) -> None:
+        """`scratch` is a directory for files on their way from one store to another. Without a rule every store is
+        required; with one, somebody must keep the debts in mind (`owing`)."""
         if not roots:
             raise ValueError("an archive needs at least one store")
-        self.roots = tuple(roots)
+        self.roots = self.written = self.known = tuple(roots)
+        """The stores that get what is new; of those that are only read the archive is about to part."""
+        self.rule = self.given_rule = rule or CopyRule.all_of(self.names)
+        self.owing: Owing | None = None
+        self.before_write: Callable[[], None] = _nothing
+        """Called before stores are chosen for what is new: which take part may have changed."""
+        self.away = Away()
         self._scratch = scratch
         self._pool = ThreadPoolExecutor(len(self.roots), thread_name_prefix="store")
+
+    def take_part(self, roots: Sequence[StorageRoot], written: Sequence[StorageRoot], rule: CopyRule) -> None:
+        """Go on with these of the stores; what is under way ends as it began."""
+        self.roots, self.written, self.rule = tuple(roots), tuple(written), rule
 
     @property
     def scratch(self) -> Path:
@@ -79,25 +104,80 @@ class Copies:
         return tuple(root.store.name for root in self.roots)
 
     def replicate(self, package: ArchivalPackage) -> tuple[str, ...]:
-        """Write the package to every store; returns their names. Raises the first store's error
+        """Write the package to every store; returns the names of those that hold it. Raises the first store's error
         after every store has finished, `ConflictError`s before others: a conflict is an answer,
         unavailability is not."""
-        return self.start([package]).finish()
+        return self.start([package]).finish()[0]
 
     def replicate_in_turn(self, package: ArchivalPackage) -> tuple[str, ...]:
         """As `replicate`, but the first store decides: the others are written when it has taken the package.
 
         For objects that are claimed by writing them. Of two processes that claim one number at once, the
         loser has then written nothing anywhere; side by side, each could win on another store."""
-        self.roots[0].write_version(package)
-        others = [self._pool.submit(root.write_versions, [package]) for root in self.roots[1:]]
-        return Replication(self.names, others).finish()
+        return self._begin([package], first_alone=True).finish()[0]
 
     def start(self, packages: Sequence[ArchivalPackage]) -> Replication:
         """Begin to write packages of different objects to every store, sharing the durable steps."""
+        return self._begin(packages, first_alone=False)
+
+    def _begin(self, packages: Sequence[ArchivalPackage], *, first_alone: bool) -> Replication:
         for package in packages:
             _ = package.inventory  # made once, and not by every store's thread at the same time
-        return Replication(self.names, [self._pool.submit(root.write_versions, packages) for root in self.roots])
+        self.before_write()
+        owed = self.owed([package.object_id for package in packages])
+        replication = Replication(self, packages)
+        for root in self.written:
+            name = root.store.name
+            mine = [package for package in packages if (name, package.object_id) not in owed]
+            if self.rule.tolerates(name) and self.away.waits(name):
+                replication.skip(name, mine)
+            elif first_alone and root is self.written[0]:
+                root.write_versions(mine)
+                replication.add(name, mine, None)
+            elif mine:
+                replication.add(name, mine, self._pool.submit(root.write_versions, mine))
+        return replication
+
+    def owed(self, object_ids: Sequence[str]) -> AbstractSet[tuple[str, str]]:
+        """Which stores lack which of these objects; where every store is required none does."""
+        if self.owing is None or all(not self.rule.tolerates(root.store.name) for root in self.roots):
+            return frozenset()
+        return self.owing.of(object_ids)
+
+    def holders(self, object_id: str) -> tuple[str, ...]:
+        """The stores that hold what was acknowledged of an object."""
+        owed = self.owed([object_id])
+        return tuple(root.store.name for root in self.written if (root.store.name, object_id) not in owed)
+
+    def present(self, object_id: str) -> tuple[StorageRoot, ...]:
+        """The stores to be asked about an object that is brought to one state everywhere: those that get what is new,
+        without the dispensable ones that are away or owe it. Those owe it from now on."""
+        found = []
+        owed = self.owed([object_id])
+        for root in self.written:
+            name = root.store.name
+            if self.rule.tolerates(name):
+                if (name, object_id) in owed:
+                    continue
+                if self.away.waits(name) or not self._answers(root):
+                    self.owe(name, [object_id], "the store was away")
+                    continue
+            found.append(root)
+        return tuple(found)
+
+    def _answers(self, root: StorageRoot) -> bool:
+        try:
+            root.require_declaration()
+        except UnavailableError:
+            self.away.failed(root.store.name)
+            return False
+        return True
+
+    def owe(self, store: str, object_ids: Sequence[str], error: str) -> None:
+        """Note what a store lacks. Raises `ArchiveError` when that cannot be done."""
+        if self.owing is None:
+            raise StoreUnavailableError(f"store {store} lacks a copy and nobody keeps that in mind: {error}")
+        self.owing.note(store, object_ids, error)
 
     def read(self, what: str, reader: Callable[[StorageRoot], T], on_damage: DamageListener) -> T:
         """The first good answer of `reader` over the stores, in order.
@@ -175,39 +255,115 @@ class Copies:
         if head is None:
             raise UnknownObjectError(f"{object_id} is not in the store {source.store.name}")
         written = []
-        for root in self.roots:
-            there = root.read_inventory(object_id)
-            known = there.head_number if there else 0
-            for version in range(known + 1, head.head_number + 1):
-                with TemporaryDirectory(dir=self._scratch) as folder:
-                    root.write_version(package_of(source, object_id, version, Path(folder)))
+        for root in self.present(object_id):
+            if self.bring(root, object_id, source, head.head_number):
                 written.append(root.store.name)
         return sorted(set(written))
 
+    def bring(self, root: StorageRoot, object_id: str, source: StorageRoot, head: int) -> bool:
+        """Write to one store the versions up to `head` that it lacks; True when it lacked any."""
+        there = root.read_inventory(object_id)
+        known = there.head_number if there else 0
+        for version in range(known + 1, head + 1):
+            with TemporaryDirectory(dir=self._scratch) as folder:
+                root.write_version(package_of(source, object_id, version, Path(folder)))
+        return known < head
+
     def close(self) -> None:
         self._pool.shutdown(wait=True)
-        for root in self.roots:
+        for root in self.known:
             root.store.close()
+
+
+def _nothing() -> None:
+    """Nothing is to be done."""
 
 
 class Replication:
     """Packages on their way to every store."""
 
-    def __init__(self, stores: tuple[str, ...], futures: Sequence[Future[list[Inventory]]]) -> None:
-        self._stores = stores
-        self._futures = futures
+    def __init__(self, copies: Copies, packages: Sequence[ArchivalPackage]) -> None:
+        self._copies = copies
+        self._objects = [package.object_id for package in packages]
+        self._parts: list[tuple[str, list[str], Future[list[Inventory]] | None]] = []
+        self._skipped: list[tuple[str, list[str]]] = []
 
-    def finish(self) -> tuple[str, ...]:
-        """The names of the stores, once all of them have everything. Raises as `Copies.replicate`;
-        then some of the packages may be on some of the stores."""
-        errors = [error for future in self._futures if (error := future.exception())]
+    def add(self, store: str, packages: Sequence[ArchivalPackage], written: Future[list[Inventory]] | None) -> None:
+        """A store that takes these packages; `written` is None when it has taken them."""
+        self._parts.append((store, [package.object_id for package in packages], written))
+
+    def skip(self, store: str, packages: Sequence[ArchivalPackage]) -> None:
+        """A store that is left alone for a while and will owe these packages."""
+        self._skipped.append((store, [package.object_id for package in packages]))
+
+    def finish(self) -> list[tuple[str, ...]]:
+        """For each package the names of the stores that hold it, once those are enough and what the others lack is
+        noted. Raises as `Copies.replicate`; then some of the packages may be on some of the stores."""
+        self.wait()
+        held: dict[str, list[str]] = {object_id: [] for object_id in self._objects}
+        failed: list[tuple[str, list[str], BaseException]] = []
+        for store, objects, written in self._parts:
+            error = written.exception() if written else None
+            if error is None:
+                for object_id in objects:
+                    held[object_id].append(store)
+            else:
+                failed.append((store, objects, error))
+        for store, _, error in failed:
+            if self._copies.rule.tolerates(store) and isinstance(error, UnavailableError):
+                self._copies.away.failed(store)
+        self._judge(held, failed)
+        for store, objects, error in failed:
+            self._copies.owe(store, objects, str(error))
+        for store, objects in self._skipped:
+            if objects:
+                self._copies.owe(store, objects, "the store was away")
+        for store in {store for store, _, _ in self._parts} - {store for store, _, _ in failed}:
+            self._copies.away.answered(store)
+        return [tuple(held[object_id]) for object_id in self._objects]
+
+    def _judge(self, held: Mapping[str, Sequence[str]], failed: Sequence[tuple[str, list[str], BaseException]]) -> None:
+        """Raises unless what is held is enough, and the rest can be paid later."""
+        rule = self._copies.rule
+        errors = [
+            error
+            for store, _, error in failed
+            if not (rule.tolerates(store) and isinstance(error, UnavailableError | DamageError))
+        ]
+        short = next((lack for names in held.values() if (lack := rule.shortfall(names))), "")
+        if short and not errors:
+            errors = [error for _, _, error in failed]
         for error in sorted(errors, key=lambda error: isinstance(error, UnavailableError)):
             raise error
-        return self._stores
+        if short:
+            raise StoreUnavailableError(f"too few stores can be written: {short} must hold this")
 
     def wait(self) -> None:
         """No store is writing any more, whatever has become of it."""
-        wait(self._futures)
+        wait([written for _, _, written in self._parts if written is not None])
+
+
+class Away:
+    """Which stores failed a moment ago, for this process: they are left alone, longer each time."""
+
+    FIRST, LONGEST = 2.0, 120.0
+
+    def __init__(self) -> None:
+        self._until: dict[str, tuple[float, float]] = {}
+
+    def waits(self, store: str) -> bool:
+        """Whether the store is left alone now."""
+        return time.monotonic() < self._until.get(store, (0.0, 0.0))[0]
+
+    def failed(self, store: str) -> None:
+        """It did not answer."""
+        _, before = self._until.get(store, (0.0, 0.0))
+        pause = min(self.LONGEST, max(self.FIRST, 2 * before))
+        self._until[store] = (time.monotonic() + pause, pause)
+
+    def answered(self, store: str) -> None:
+        """It is well."""
+        self._until.pop(store, None)
 
 
 def worst_of(problems: Sequence[ArchiveError], what: str) -> ArchiveError:
@@ -221,62 +377,14 @@ def worst_of(problems: Sequence[ArchiveError], what: str) -> ArchiveError:
     return UnknownObjectError(f"{what} is on no store")
 
 
-def version_inventory(root: StorageRoot, object_id: str, version: int) -> Inventory:
-    """The inventory that was the object's head when it had `version` versions.
-
-    Raises `UnknownObjectError` when the store has no such version and `InventoryCorruptError` when
-    that version's inventory and its sidecar differ.
-    """
-    head = root.read_inventory(object_id)
-    if head is None:
-        raise UnknownObjectError(f"{object_id} is not in the store {root.store.name}")
-    if head.head_number == version:
-        return head
-    folder = f"{root.object_path(object_id)}/{head.version_name(version)}"
-    document = _read(root, f"{folder}/{INVENTORY}", MAX_INVENTORY_BYTES)
-    inventory = Inventory.parse(document, f"{root.store.name}:{folder}")
-    if _read(root, f"{folder}/{inventory.sidecar_name}", len(inventory.sidecar)) != inventory.sidecar:
-        raise InventoryCorruptError(f"the inventory in {folder} of the store {root.store.name} is damaged")
-    return inventory
-
-
-def package_of(root: StorageRoot, object_id: str, version: int, scratch: Path) -> ArchivalPackage:
-    """One version of a stored object as a package that writes the very same bytes elsewhere.
-
-    What the version brought is read, verified and kept below `scratch` until the caller is done.
-    Raises `ConcurrentChangeError` for an object that another program wrote in another form.
-    """
-    inventory = version_inventory(root, object_id, version)
-    previous = version_inventory(root, object_id, version - 1) if version > 1 else None
-    known = previous.digests if previous else frozenset()
-    block = inventory.versions[inventory.version_name(version)]
-    files = {}
-    for number, (path, digest) in enumerate(sorted(inventory.state(version).items())):
-        source: bytes | Path = b""  # not read: the version before holds it already
-        size = 0
-        if digest not in known:
-            source = scratch / str(number)
-            with root.open_file(object_id, version, path, inventory=inventory) as stored, source.open("wb") as copy:
-                shutil.copyfileobj(stored, copy, CHUNK)
-            size = source.stat().st_size
-        files[path] = PackageFile(source, Digest.from_hex(inventory.digest_algorithm, digest), size)
-    package = ArchivalPackage(
-        object_id=object_id,
-        version=version,
-        created=datetime.fromisoformat(block.created),
-        message=block.message or "",
-        user_name=block.user_name or "",
-        user_address=block.user_address or "",
-        files=files,
-        previous=previous,
-    )
-    if package.inventory.document != inventory.document:
-        raise ConcurrentChangeError(f"{object_id} v{version} was not written by this program; copy it by hand")
-    return package
-
-
-def _read(root: StorageRoot, key: str, limit: int) -> bytes:
-    data = root.read_optional(key, limit)
-    if data is None:
-        raise UnknownObjectError(f"{key} is not in the store {root.store.name}")
-    return data
+__all__ = [
+    "Copies",
+    "DamageListener",
+    "Owing",
+    "Replication",
+    "about",
+    "ignore_damage",
+    "package_of",
+    "version_inventory",
+    "worst_of",
+]

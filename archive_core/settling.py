@@ -26,7 +26,8 @@ def settle(copies: Copies, object_id: str) -> tuple[StorageRoot | None, list[str
     holds a broken inventory, and `ConcurrentChangeError` when two hold different objects.
     """
     heads: dict[StorageRoot, Inventory] = {}
-    for root in copies.roots:
+    roots = copies.present(object_id)
+    for root in roots:
         leftovers.adopt(root, object_id)
         leftovers.clear_unfinished(root, object_id)
         root.mend(object_id)
@@ -38,7 +39,7 @@ def settle(copies: Copies, object_id: str) -> tuple[StorageRoot | None, list[str
     same = [root for root in heads if heads[root].head_number == heads[source].head_number]
     if any(heads[root].document != heads[source].document for root in same):
         raise ConcurrentChangeError("two stores hold different objects under one id", object_id=object_id)
-    return source, copies.spread(object_id, source) if len(same) < len(copies.roots) else []
+    return source, copies.spread(object_id, source) if len(same) < len(roots) else []
 
 
 def discard(copies: Copies, object_id: str) -> bool:
@@ -46,7 +47,7 @@ def discard(copies: Copies, object_id: str) -> bool:
 
     Its root inventory goes first, so that what an interruption leaves is a leftover again."""
     found = False
-    for root in copies.roots:
+    for root in copies.present(object_id):
         path = root.object_path(object_id)
         keys = sorted((entry.key for entry in root.store.list(path)), key=lambda key: key != f"{path}/{INVENTORY}")
         if keys:

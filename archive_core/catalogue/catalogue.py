@@ -6,8 +6,8 @@ Rules kept here
    open claims.
  * Each method is one transaction, durable when it returns, and safe under several processes.
  * Bytes go to the stores first, then rows come here; reading goes the other way.
- * The methods of a subject are in its module: claims, versions, batches, renewals, tombstones, events,
-   leases, access.
+ * The methods of a subject are in its module: claims, versions, batches, renewals, tombstones, debts of
+   copies, events, leases, access.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 from archive_core.catalogue.access import Access
 from archive_core.catalogue.batches import Batches
 from archive_core.catalogue.claims import Claims
+from archive_core.catalogue.copy_debts import CopyDebts
 from archive_core.catalogue.events import Events
 from archive_core.catalogue.leases import Leases
 from archive_core.catalogue.renewals import Renewals
@@ -30,7 +31,7 @@ from archive_core.catalogue.unfinished import begin, finish, require_whole
 from archive_core.catalogue.versions import Versions
 
 
-class Catalogue(Claims, Versions, Batches, Renewals, Tombstones, Events, Leases, Access):
+class Catalogue(Claims, Versions, Batches, Renewals, Tombstones, CopyDebts, Events, Leases, Access):
     """All methods over one engine, whose schema is taken to be current."""
 
     @property

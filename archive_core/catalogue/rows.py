@@ -74,6 +74,27 @@ class DeletionDebt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyDebt:
+    """A storage object that a store lacks, or lacks the newest version of. Follows from comparing the stores."""
+
+    store: str
+    storage_object: str
+    since: datetime
+    tries: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwedCopies:
+    """What one store lacks: how many objects, since when; `error` is what was last in the way, if anything was."""
+
+    store: str
+    objects: int
+    since: datetime
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileRow:
     """A file of a version: `content_digest` is of the plain bytes (what evidence covers),
     `stored_digest` of the bytes as stored (what OCFL covers); both SHA-512."""

@@ -158,6 +158,24 @@ deletion_debts = Table(
     Column("error", Text),
 )
 
+copy_debts = Table(
+    "copy_debts",
+    metadata,
+    Column("store", code_point_text(), primary_key=True),
+    Column("storage_object", code_point_text(), primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("error", Text),
+)
+
+store_states = Table(
+    "store_states",
+    metadata,
+    Column("store", code_point_text(), primary_key=True),
+    Column("state", code_point_text(), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+)
+
 claims = Table(
     "claims",
     metadata,

@@ -1,0 +1,209 @@
+"""Copies that stores lack, and how they get them.
+
+Rules kept here
+ * A debt is in the catalogue before anybody is told that the object is kept. It is paid by the everyday way: each
+   version read and verified from a store that holds it, and written as any other.
+ * What was destroyed is owed by nobody, and so is what no store holds: it was acknowledged to nobody.
+ * A store that is away keeps no other from being paid, and nothing is lost by being broken off anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import CopyDebt
+from archive_core.errors import ArchiveError, ConflictError, DamageError, UnavailableError
+from archive_core.findings import utc_text
+from archive_core.holding import Holder
+from archive_core.identifiers import is_poid, object_name
+from archive_core.ocfl import leftovers
+from archive_core.ocfl.inventory import Inventory
+from archive_core.ocfl.package import ArchivalPackage
+from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ports import Clock
+from archive_core.replication import Copies
+from archive_core.stored_packages import package_of
+
+Progress = Callable[[str, int, int | None], None]
+
+TOGETHER = 64
+"""Objects that share the durable steps of a store when they are copied."""
+TOGETHER_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What became of the debts of one store: objects `paid` and still `owed`; `error` is what was in the way."""
+
+    store: str
+    paid: int
+    owed: int
+    error: str | None
+
+    def to_json(self) -> dict[str, object]:
+        return {"store": self.store, "paid": self.paid, "owed": self.owed, "error": self.error}
+
+
+class Debts:
+    """What stores lack, in the catalogue (`Owing`), and its payment."""
+
+    def __init__(self, *, clock: Clock, catalogue: Catalogue, copies: Copies, holder: Holder) -> None:
+        self._clock = clock
+        self._catalogue = catalogue
+        self._copies = copies
+        self._holder = holder
+
+    def note(self, store: str, object_ids: Sequence[str], error: str) -> None:
+        """Note that a store lacks objects; raises `UnavailableError` when that cannot be done."""
+        at = self._clock.now()
+        self._catalogue.owe_copies(
+            [CopyDebt(store=store, storage_object=one, since=at, error=error[:2000] or None) for one in object_ids]
+        )
+
+    def of(self, object_ids: Sequence[str]) -> AbstractSet[tuple[str, str]]:
+        """Which stores lack which of these objects."""
+        return self._catalogue.owing_copies(object_ids)
+
+    def warnings(self) -> list[str]:
+        """What people are to know of stores that lack copies."""
+        return [
+            f"store {owed.store} lacks {owed.objects} objects since {utc_text(owed.since)}"
+            + (f": {owed.error}" if owed.error else "")
+            for owed in self._catalogue.owed_copies()
+        ]
+
+    # -- paying -----------------------------------------------------------------------------------
+
+    def pay(self, progress: Progress, store: str | None = None) -> list[Payment]:
+        """Pay the debts of every store, or of one; what cannot be paid now goes on being owed.
+
+        Raises `LeaseHeldError` while another process does it."""
+        payments = []
+        for owed in self._catalogue.owed_copies():
+            root = next((root for root in self._copies.roots if root.store.name == owed.store), None)
+            if root is None or (store is not None and store != owed.store):
+                continue
+            with self._holder.hold(f"copies {owed.store}"):
+                payments.append(self._pay_store(root, owed.objects, progress))
+        return payments
+
+    def _pay_store(self, root: StorageRoot, total: int, progress: Progress) -> Payment:
+        name, after, done, failed = root.store.name, "", 0, 0
+        error: str | None = None
+        while debts := self._catalogue.copy_debts(name, after, TOGETHER):
+            after = debts[-1].storage_object
+            self._holder.renew()
+            try:
+                left = self._pay(root, debts)
+            except UnavailableError as found:
+                if self._is_away(root):
+                    self._copies.away.failed(name)
+                    return Payment(name, done, total - done, str(found))
+                left = dict.fromkeys((debt.storage_object for debt in debts), str(found))
+            for storage_object, reason in left.items():
+                self._catalogue.failed_copy(name, storage_object, reason)
+                error = reason
+            done += len(debts) - len(left)
+            failed += len(left)
+            progress(f"copying to {name}", done + failed, max(total, done + failed))
+        self._copies.away.answered(name)
+        return Payment(name, done, failed, error)
+
+    def _is_away(self, root: StorageRoot) -> bool:
+        try:
+            root.require_declaration()
+        except UnavailableError:
+            return True
+        return False
+
+    def _pay(self, root: StorageRoot, debts: Sequence[CopyDebt]) -> dict[str, str]:
+        """Copy some objects; returns those that could not be copied, with the reason."""
+        left: dict[str, str] = {}
+        fresh: list[ArchivalPackage] = []
+        with TemporaryDirectory(dir=self._copies.scratch) as folder:
+            size = 0
+            for number, debt in enumerate(debts):
+                try:
+                    package = self._bring(root, debt.storage_object, Path(folder) / str(number))
+                except (ConflictError, DamageError, UnavailableError) as error:
+                    if isinstance(error, UnavailableError) and self._is_away(root):
+                        raise
+                    left[debt.storage_object] = str(error)
+                    continue
+                if package is not None:
+                    fresh.append(package)
+                    size += sum(file.size for file in package.new_content.values())
+                if size > TOGETHER_BYTES:
+                    left |= self._write(root, fresh)
+                    fresh, size = [], 0
+            left |= self._write(root, fresh)
+        paid = [debt.storage_object for debt in debts if debt.storage_object not in left]
+        self._catalogue.paid_copies(root.store.name, paid)
+        return left
+
+    def _bring(self, root: StorageRoot, object_id: str, folder: Path) -> ArchivalPackage | None:
+        """A package that is to be written to the store together with others; None when nothing is (any more)."""
+        if self._is_destroyed(object_id):
+            return None
+        held = self._source(object_id, root)
+        if held is None:
+            return None
+        source, head = held
+        there = root.read_inventory(object_id)
+        if there is not None and there.document == head.document:
+            root.mend(object_id)
+            return None
+        if there is None and head.head_number == 1:
+            folder.mkdir()
+            return package_of(source, object_id, 1, folder)
+        leftovers.clear_unfinished(root, object_id)
+        self._copies.bring(root, object_id, source, head.head_number)
+        return None
+
+    def _write(self, root: StorageRoot, packages: Sequence[ArchivalPackage]) -> dict[str, str]:
+        if not packages:
+            return {}
+        try:
+            root.write_versions(packages)
+            return {}
+        except ConflictError:
+            left = {}
+            for package in packages:
+                try:
+                    leftovers.clear_unfinished(root, package.object_id)
+                    root.write_version(package)
+                except (ConflictError, DamageError) as error:
+                    left[package.object_id] = str(error)
+            return left
+
+    def _is_destroyed(self, object_id: str) -> bool:
+        try:
+            name = object_name(object_id)
+        except ValueError:
+            return False
+        return is_poid(name) and self._catalogue.tombstone(name) is not None
+
+    def _source(self, object_id: str, besides: StorageRoot) -> tuple[StorageRoot, Inventory] | None:
+        """The store that holds most versions of an object, and its inventory; None when none holds any.
+
+        Raises the error of a store that may hold it when no other does."""
+        best: tuple[StorageRoot, Inventory] | None = None
+        problem: ArchiveError | None = None
+        for root in self._copies.roots:
+            if root is besides:
+                continue
+            try:
+                found = root.read_inventory(object_id)
+            except (DamageError, UnavailableError) as error:
+                problem = error
+                continue
+            if found is not None and (best is None or found.head_number > best[1].head_number):
+                best = (root, found)
+        if best is None and problem is not None:
+            raise problem
+        return best

@@ -1,0 +1,224 @@
+"""Quorum and debts: what is acknowledged when stores are away, and what they get afterwards."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from api.home import initialise_home
+from api.settings import SETTINGS_FILE
+from archive_core.archive import silent
+from archive_core.errors import ArchiveError, ConflictError, StoreUnavailableError
+from archive_core.ocfl.storage_root import StorageRoot
+from tests.world import OPERATOR, World
+
+THIRD = """
+[[store]]
+name = "three"
+scheme = "filesystem"
+root = "stores/three"
+staging = "staging/three"
+required = false
+"""
+
+
+def world_with(folder: Path, more: str = THIRD) -> World:
+    """An archive with more stores than a new home has."""
+    home = folder / "home"
+    initialise_home(home, at=datetime.now(UTC))
+    settings = home / SETTINGS_FILE
+    settings.write_text(settings.read_text() + more)
+    return World(folder)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Two required stores and one that may be away."""
+    made = world_with(tmp_path)
+    yield made
+    made.archive.close()
+
+
+def unplug(world: World, name: str) -> None:
+    world.store(name).rename(world.store(name).with_suffix(".gone"))
+
+
+def plug(world: World, name: str) -> None:
+    world.store(name).with_suffix(".gone").rename(world.store(name))
+    world.archive.copies.away.answered(name)
+
+
+def ids(world: World, name: str) -> set[str]:
+    (root,) = [root for root in world.archive.copies.known if root.store.name == name]
+    return set(root.object_ids())
+
+
+def pay(world: World) -> None:
+    assert all(payment.owed == 0 for payment in world.archive.debts.pay(silent))
+    assert world.archive.catalogue.owed_copies() == []
+
+
+def test_a_dispensable_store_that_is_away_gets_later_what_it_missed(world: World) -> None:
+    """Deposits, updates, batches and the trail go on without it; each missing copy is a debt; when it is back the
+    copies are made, and it holds byte for byte what the others hold."""
+    first = world.deposit({"a.txt": b"before"})
+    assert first.stores == ("one", "two", "three")
+    unplug(world, "three")
+    told = world.deposit({"a.txt": b"first"})
+    world.update(told.poid, {"a.txt": b"second"})
+    world.update(first.poid, {"a.txt": b"after"})
+    world.preserve()
+
+    assert told.stores == ("one", "two")
+    (owed,) = world.archive.catalogue.owed_copies()
+    assert (owed.store, owed.objects > 3) == ("three", True)
+    assert any("three lacks" in warning for warning in world.archive.status(actor=OPERATOR)["warnings"])  # type: ignore[attr-defined]
+    (left,) = world.archive.debts.pay(silent)
+    assert (left.paid, left.owed > 3) == (0, True)
+    plug(world, "three")
+    pay(world)
+    assert {path.relative_to(world.store("one")): path.read_bytes() for path in world.files("one", "")} == {
+        path.relative_to(world.store("three")): path.read_bytes() for path in world.files("three", "")
+    }
+    assert world.audit().findings == []
+
+
+def test_a_required_store_that_is_away_refuses_the_deposit(world: World) -> None:
+    """However many others took it."""
+    unplug(world, "two")
+    with pytest.raises(StoreUnavailableError):
+        world.deposit({"a.txt": b"1"})
+    assert world.archive.catalogue.owed_copies() == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "needed"),
+    [("[copies]\nstores = 3\n", "1 more of the stores"), ("[copies]\nsites = 2\n", "1 more of the sites")],
+)
+def test_too_few_stores_or_sites_refuse_the_deposit(tmp_path: Path, rule: str, needed: str) -> None:
+    """The settings say how many must hold it before anybody is told that it is kept."""
+    home = tmp_path / "home"
+    initialise_home(home, at=datetime.now(UTC))
+    text = (home / SETTINGS_FILE).read_text().replace('staging = "staging/', 'site = "here"\nstaging = "staging/')
+    (home / SETTINGS_FILE).write_text(text)
+    world = world_with(tmp_path, THIRD + rule)
+    world.deposit({"a.txt": b"0"})
+    unplug(world, "three")
+    with pytest.raises(StoreUnavailableError) as caught:
+        world.deposit({"a.txt": b"1"})
+    with pytest.raises(StoreUnavailableError, match=needed):
+        world.deposit({"a.txt": b"2"})  # the store is left alone now
+    assert caught.value
+    assert world.archive.catalogue.owed_copies() == []
+    world.archive.close()
+
+
+def test_a_debt_that_cannot_be_noted_is_no_success(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody would remember is not acknowledged."""
+
+    def broken(*_: object) -> None:
+        raise StoreUnavailableError("the catalogue is away")
+
+    unplug(world, "three")
+    monkeypatch.setattr(world.archive.debts._catalogue, "owe_copies", broken)
+    with pytest.raises(ArchiveError):
+        world.deposit({"a.txt": b"1"})
+
+
+def test_nobody_waits_for_a_store_that_failed_a_moment_ago(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not even asked, until its time is over."""
+    unplug(world, "three")
+    world.deposit({"a.txt": b"1"})
+    asked = []
+    monkeypatch.setattr(
+        world.archive.copies.roots[2], "write_versions", lambda packages: asked.append(packages), raising=True
+    )
+    assert world.deposit({"a.txt": b"2"}).stores == ("one", "two")
+    assert asked == []
+
+
+def test_a_store_that_answers_wrongly_but_took_it_is_found_out_when_the_debt_is_paid(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error whose write arrived leaves a debt that costs nothing."""
+    root: StorageRoot = world.archive.copies.roots[2]
+    real = root.write_versions
+
+    def lost(packages: object) -> object:
+        real(packages)  # type: ignore[arg-type]
+        raise StoreUnavailableError("the answer was lost")
+
+    monkeypatch.setattr(root, "write_versions", lost)
+    told = world.deposit({"a.txt": b"1"})
+    assert told.stores == ("one", "two")
+    monkeypatch.setattr(root, "write_versions", real)
+    world.archive.copies.away.answered("three")
+    pay(world)
+    assert ids(world, "three") == ids(world, "one")
+
+
+def test_a_copy_that_only_damaged_stores_hold_stays_owed(world: World) -> None:
+    """Wrong bytes are not copied, and the debt says why it is still there."""
+    unplug(world, "three")
+    told = world.deposit({"a.txt": b"as it was"})
+    plug(world, "three")
+    for store in ("one", "two"):
+        (file,) = [path for path in world.files(store, "data/a.txt") if told.poid in str(path)]
+        file.write_bytes(b"as it is!")
+    payments = world.archive.debts.pay(silent)
+
+    assert [(payment.store, payment.owed) for payment in payments] == [("three", 1)]
+    assert payments[0].error is not None
+    assert not any(told.poid in name for name in ids(world, "three"))
+
+
+def test_a_new_store_is_filled_and_an_old_one_leaves(tmp_path: Path) -> None:
+    """A store that nobody added gets nothing; added, it gets everything; drained and retired, the old one is neither
+    written nor read, and what it held is proven from the others."""
+    world = World(tmp_path)
+    told = world.deposit({"a.txt": b"1"})
+    world.preserve()
+    settings = world.home / SETTINGS_FILE
+    settings.write_text(settings.read_text() + THIRD.replace("required = false\n", ""))
+    world.settings = type(world.settings).load(world.home)
+    world.restart()
+    archive = world.archive
+    assert [view.state for view in archive.stores.views()] == ["member", "member", "new"]
+    assert world.deposit({"b.txt": b"2"}).stores == ("one", "two")
+
+    payment = archive.stores.add("three", actor=OPERATOR, progress=silent)
+    assert (payment.owed, payment.error) == (0, None)
+    assert ids(world, "three") == ids(world, "one")
+    assert world.deposit({"c.txt": b"3"}).stores == ("one", "two", "three")
+    with pytest.raises(ConflictError, match="drain"):
+        archive.stores.retire("one", lost=False, actor=OPERATOR, progress=silent)
+    archive.stores.drain("one", actor=OPERATOR, progress=silent)
+    assert world.deposit({"d.txt": b"4"}).stores == ("two", "three")
+    archive.stores.retire("one", lost=False, actor=OPERATOR, progress=silent)
+    world.store("one").rename(tmp_path / "gone")
+    world.preserve()
+    assert world.read(told.poid, "a.txt") == b"1"
+    assert world.audit().findings == []
+    with pytest.raises(ConflictError, match="another name"):
+        archive.stores.add("one", actor=OPERATOR, progress=silent)
+    archive.close()
+
+
+def test_comparing_names_what_is_missing_and_what_differs(world: World) -> None:
+    """An object that one store lost, a version that another lacks."""
+    told = world.deposit({"a.txt": b"1"})
+    other = world.deposit({"b.txt": b"2"})
+    world.preserve()
+    assert world.archive.stores.compare(silent).same
+    (root,) = [root for root in world.archive.copies.roots if root.store.name == "two"]
+    root.store.purge_object(root.object_path(f"urn:trusted-archive:{told.poid}"))
+    unplug(world, "three")
+    world.update(other.poid, {"b.txt": b"3"})
+    plug(world, "three")
+    found = world.archive.stores.compare(silent)
+
+    assert not found.same
+    assert found.missing["one"] == []
+    assert found.missing["two"] == [f"urn:trusted-archive:{told.poid}"]
+    assert f"urn:trusted-archive:{other.poid}" in found.missing["three"]
