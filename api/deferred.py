@@ -51,6 +51,9 @@ class DeferredSealer:
     def test_trust(self) -> bool:
         return self._test_trust
 
+    def in_force(self, at: datetime) -> Sealer:
+        return self
+
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         return self._sealer.get().seal(content, at=at)
 

@@ -126,6 +126,9 @@ class NoSealer:
 
     test_trust = True
 
+    def in_force(self, at: datetime) -> NoSealer:
+        return self
+
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         raise SealKeyUnavailableError("nothing is sealed in a drill")
 

@@ -371,7 +371,13 @@ class Seal:
 
 class Sealer(Protocol):
     @property
-    def test_trust(self) -> bool: ...
+    def test_trust(self) -> bool:
+        """Whether what it seals now is test trust."""
+        ...
+
+    def in_force(self, at: datetime) -> Sealer:
+        """The sealer whose key is in force at an instant; keys take over from each other."""
+        ...
 
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         """A detached CAdES seal over the bytes, its signer certificate inside. Raises

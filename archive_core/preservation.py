@@ -6,6 +6,7 @@ The rules preservation follows
    found again (in the catalogue, or in the stores under the number it claimed) and stamped.
  * A batch number is claimed by writing the batch object: put-if-absent decides between two processes.
    While one waits for an authority that is away, no further batch is formed that needs it.
+ * While the seal key gives no seal, what awaits evidence waits, and the key is asked again after a while.
  * One process at a time forms and stamps (a lease); a lost lease stops it before the next durable step.
 """
 
@@ -32,10 +33,11 @@ from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, system_object
 from archive_core.leaves import READ_BACK, Leaves, from_catalogue, from_stores, may_come_from_catalogue
 from archive_core.lifecycle import Actor, BatchView
-from archive_core.ports import Clock, Sealer, TimestampAuthority, TimestampValidator
+from archive_core.ports import Clock, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
 from archive_core.receipts import Named, Root, Statement
 from archive_core.replication import Copies, DamageListener
+from archive_core.sealing import Sealing
 from archive_core.sequencer import Sequencer
 from archive_core.settling import settle
 from archive_core.stamping import Round, Stamping
@@ -64,7 +66,7 @@ class Preservation:
         authorities: Mapping[str, TimestampAuthority],
         trust_classes: Mapping[str, str],
         validator: TimestampValidator,
-        sealer: Sealer,
+        sealer: Sealing,
         sequencer: Sequencer,
         holder: Holder,
         published: Published,
@@ -108,7 +110,7 @@ class Preservation:
             done: set[tuple[str, str | None]] = set()
             while waiting := [one for one in self._open_batches(only_due) if (one[0].id, one[1]) not in done]:
                 profile, originator = waiting[0]
-                if self._is_held_back(profile, round_):
+                if self._is_held_back(profile, round_) or (only_due and self._sealer.waits(self._clock.now())):
                     done.add((profile.id, originator))
                     continue
                 try:
@@ -262,7 +264,8 @@ class Preservation:
             ),
             derivation_version=DERIVATION_VERSION,
             time=at,
-            test_trust=self._sealer.test_trust or any(self._authorities[line.tsa].test_trust for line in lines),
+            test_trust=self._sealer.in_force(at).test_trust
+            or any(self._authorities[line.tsa].test_trust for line in lines),
         )
 
     def _enter(self, batch: FormedBatch, originator: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Chain and revocation data for a token, fetched from where its certificates say that they are.
+"""Chain and revocation data for a token or a seal, fetched from where its certificates say that they are.
 
 Rules kept here (RFC 4998 4.2; RFC 5280 4.2.1.13, 4.2.2.1; RFC 6960)
  * Only addresses that the settings allow (`http_fetch`); a bounded number of them for a token.
@@ -6,6 +6,7 @@ Rules kept here (RFC 4998 4.2; RFC 5280 4.2.1.13, 4.2.2.1; RFC 6960)
    signed by that issuer (a response also by whom it delegated that to), about that certificate, and is current.
    Whether a certificate is revoked is not asked here: what says so is kept like what says that it is not.
  * A response is asked for only where no list can be had: OpenSSL's `ts` cannot read tokens with responses inside.
+   Seals have no such readers: for them it is the other way round.
  * Where data is missing for a certificate and an address of its gave none, that is an error that says which and why,
    so that it is tried again; where the certificate names no address, the validator has the word.
 """
@@ -24,7 +25,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp as pyca_ocsp
 
-from archive_core.errors import ArchiveError, TimestampAuthorityUnavailableError
+from archive_core.errors import ArchiveError, TimestampAuthorityUnavailableError, UnavailableError
 from archive_core.evidence.material import merged
 from archive_core.ports import Clock, ValidationData
 from signing.certificates import load_certificate, name_of, same_name
@@ -47,32 +48,45 @@ _OCSP_REQUEST = "application/ocsp-request"
 Fetch = Callable[[str, bytes | None], bytes]
 
 
-def over_http(timeout: float) -> Fetch:
+def over_http(timeout: float, *, proxy: str | None = None, proxy_credentials: tuple[str, str] | None = None) -> Fetch:
     """Gets an address, or posts an OCSP request to it."""
 
     def fetch(url: str, request: bytes | None) -> bytes:
-        return HttpFetch(url, timeout=timeout, content_type=_OCSP_REQUEST if request else None)(request or b"")
+        kind = _OCSP_REQUEST if request else None
+        ask = HttpFetch(url, timeout=timeout, content_type=kind, proxy=proxy, proxy_credentials=proxy_credentials)
+        return ask(request or b"")
 
     return fetch
 
 
 class FetchedData:
-    """A validation source of a `TsaClient`.
+    """A validation source of a `TsaClient` or a sealer.
 
     `known` are certificates (DER) that are trusted anyway; they are no issuers to look for and need no revocation data.
-    Calling it raises `TimestampAuthorityUnavailableError` when something that is missing cannot be had now.
+    Calling it raises `refuse` when something that is missing cannot be had now.
     """
 
-    def __init__(self, allowed: Allowed, fetch: Fetch, clock: Clock, *, known: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self,
+        allowed: Allowed,
+        fetch: Fetch,
+        clock: Clock,
+        *,
+        known: Iterable[bytes] = (),
+        refuse: type[UnavailableError] = TimestampAuthorityUnavailableError,
+        responses_first: bool = False,
+    ) -> None:
         self._allowed = allowed
         self._fetch = fetch
         self._clock = clock
         self._known = tuple(known)
+        self._refuse = refuse
+        self._responses_first = responses_first
 
     def __call__(self, token: bytes) -> ValidationData:
         inside = certificates_inside(token)
         anchors = [load_certificate(der) for der in self._known]
-        asking = _Asking(self._allowed, self._fetch, self._clock.now())
+        asking = _Asking(self._allowed, self._fetch, self._clock.now(), self._responses_first)
         chain = self._chain(parse_signed_message(token).certificates, anchors, asking)
         found: list[ValidationData] = [ValidationData(tuple(one.dump() for one, _ in chain))]
         missing: list[str] = []
@@ -85,9 +99,7 @@ class FetchedData:
                 missing.append(name_of(certificate))
         if asking.problems and (missing or any(issuer is None for _, issuer in chain)):
             whose = ", ".join(missing) or "the chain"
-            raise TimestampAuthorityUnavailableError(
-                f"validation data for {whose} cannot be had now: {'; '.join(asking.problems)}"[:2000]
-            )
+            raise self._refuse(f"validation data for {whose} cannot be had now: {'; '.join(asking.problems)}"[:2000])
         return merged([inside, *found])
 
     def _chain(
@@ -116,6 +128,7 @@ class _Asking:
     allowed: Allowed
     fetch: Fetch
     at: datetime
+    responses_first: bool = False
     problems: list[str] = field(default_factory=list)
     count: int = 0
 
@@ -131,19 +144,29 @@ class _Asking:
         return None
 
     def revocation_data(self, certificate: x509.Certificate, issuer: x509.Certificate) -> ValidationData:
-        """The first good list, or else the first good response."""
+        """The first that is good: of the lists, and else of the responses, or the other way round."""
+        ways = (self._list, self._response)
+        for way in reversed(ways) if self.responses_first else ways:
+            if (found := way(certificate, issuer)) is not None:
+                return found
+        return ValidationData()
+
+    def _list(self, certificate: x509.Certificate, issuer: x509.Certificate) -> ValidationData | None:
         for url in _lists(certificate):
             for answer in self._got(url, None):
                 if (why := _flaw_of_list(answer, issuer, self.at)) is None:
                     return ValidationData(crls=(answer,))
                 self.problems.append(f"{url}: {why}")
+        return None
+
+    def _response(self, certificate: x509.Certificate, issuer: x509.Certificate) -> ValidationData | None:
         for url in _access(certificate, "ocsp"):
             request = _request(certificate, issuer)
             for answer in self._got(url, request):
                 if (why := _flaw_of_response(answer, request, issuer, self.at)) is None:
                     return ValidationData(ocsps=(answer,))
                 self.problems.append(f"{url}: {why}")
-        return ValidationData()
+        return None
 
     def _got(self, url: str, request: bytes | None) -> Iterator[bytes]:
         """What an address gives: once or not at all."""

@@ -2,7 +2,8 @@
 
 Rules kept here
  * Only addresses that the settings allow are contacted (`Allowed`): of the same scheme, host and port as an allowed
-   one, and below its path. No redirect is followed, no proxy is taken from the environment.
+   one, and below its path. No redirect is followed, no proxy is taken from the environment, and no password of
+   anybody is sent there.
  * Time and size of an answer are bounded, as for a time-stamp authority (`http_transport`). What type it says to be
    of decides nothing: what came is judged by its signature.
 """
@@ -28,8 +29,16 @@ class HttpFetch(HttpTransport):
 
     _expected = None
 
-    def __init__(self, url: str, *, timeout: float, content_type: str | None = None) -> None:
-        super().__init__(url, timeout=timeout, max_answer=MAX_FETCHED)
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        content_type: str | None = None,
+        proxy: str | None = None,
+        proxy_credentials: tuple[str, str] | None = None,
+    ) -> None:
+        super().__init__(url, timeout=timeout, max_answer=MAX_FETCHED, proxy=proxy, proxy_credentials=proxy_credentials)
         self._method = "POST" if content_type else "GET"
         self._headers = {"Accept": "*/*", "Connection": "close"}
         if content_type is not None:

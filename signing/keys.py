@@ -1,4 +1,4 @@
-"""Signing keys by address: `file:PATH` today; hardware and remote keys have their addresses reserved.
+"""Signing keys in files: `file:PATH`. Those in hardware and at services are in `pkcs11_key` and `csc_key`.
 
 Rules kept here
  * A key belongs to its certificate or is not used.
@@ -16,8 +16,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from archive_core.errors import SettingsError
-
-_RESERVED = {"pkcs11": "a key in a hardware security module", "csc": "a remote signing service"}
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,8 @@ def load_key(
     Raises `SettingsError` saying what is wrong.
     """
     scheme, separator, rest = address.partition(":")
-    if scheme in _RESERVED:
-        raise SettingsError(f"{scheme}: addresses ({_RESERVED[scheme]}) are not built yet; use file:PATH")
     if not separator or scheme != "file" or not rest:
-        raise SettingsError(f"{address!r} is not a key address; use file:PATH")
+        raise SettingsError(f"{address!r} is not a key address; use file:PATH, pkcs11:… or csc:…")
     path = (base or Path()) / rest
     try:
         octets = path.read_bytes()

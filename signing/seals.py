@@ -1,8 +1,10 @@
-"""Seals with a key that this process can use: detached CAdES-B-B through pyHanko (EN 319 122-1).
+"""Seals: detached CAdES-B-B through pyHanko (EN 319 122-1), with a key in memory or one that is somewhere else.
 
 Rules kept here
  * The seal holds the signer's certificate and its chain; it is detached and has no time-stamp of its
    own, because statement and seal lie under the batch's stamped root.
+ * Chain and revocation data are collected when the seal is made and put inside it, where only lists and responses
+   up to `MAX_INSIDE` bytes go: every receipt holds its batch's seal. All of it is kept beside the seal as well.
  * The claimed signing time is the caller's `at`, never the machine's clock; as UTCTime until 2049 and as
    GeneralizedTime from 2050 on (RFC 5652 11.3), which pyHanko alone would not do.
  * pyHanko is imported here and nowhere else; its event loop never leaves this module.
@@ -15,6 +17,8 @@ from datetime import datetime
 from threading import Lock
 
 from asn1crypto import cms, core, keys, x509
+from asn1crypto.crl import CertificateList
+from asn1crypto.ocsp import OCSPResponse
 from pyhanko.sign import signers
 from pyhanko.sign.attributes import (
     CMSAttributeProvider,
@@ -24,20 +28,59 @@ from pyhanko.sign.attributes import (
 from pyhanko.sign.general import SigningError
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from archive_core.digests import hash_bytes
 from archive_core.errors import SealKeyUnavailableError
-from archive_core.ports import Seal, ValidationData
+from archive_core.ports import Seal, Sealer, ValidationData
+from signing.key_devices import KeyDevice, Mechanism, mechanism_for
 from signing.keys import SigningKey
 from signing.waiting import completed
 
 DIGEST = "sha512"
 """What a seal digests with, unless it is told otherwise."""
 
+MAX_INSIDE = 64 * 1024
+"""Bytes of a revocation list or response that is put into the seal itself."""
 
-class SoftwareSealer:
+ValidationSource = Callable[[bytes, datetime], ValidationData]
+"""Collects chain and revocation data for a seal (DER) that was made at an instant."""
+
+
+class _CadesSealer:
+    """What all sealers share; how the signature comes about is the signer's."""
+
+    def __init__(self, *, test_trust: bool, source: ValidationSource, digest: str) -> None:
+        self._digest = digest.replace("-", "_")
+        self._test_trust = test_trust
+        self._lock = Lock()  # asn1crypto objects are not for several threads
+        self._source = source
+
+    @property
+    def test_trust(self) -> bool:
+        return self._test_trust
+
+    def in_force(self, at: datetime) -> Sealer:
+        return self
+
+    def seal(self, content: bytes, *, at: datetime) -> Seal:
+        try:
+            with self._lock:
+                signer = self._signer()
+                signer.signed_attr_prov_spec = _Attributes(signer.signing_cert, at)
+                signed = completed(signer.async_sign_general_data(content, self._digest, detached=True, use_cades=True))
+        except (SigningError, ValueError, TypeError, OSError) as error:
+            raise SealKeyUnavailableError(f"the seal could not be made: {error}") from error
+        data = self._source(bytes(signed.dump()), at)
+        return Seal(_with_inside(signed, _small(data)), data, self._test_trust)
+
+    def _signer(self) -> signers.Signer:
+        raise NotImplementedError
+
+
+class SoftwareSealer(_CadesSealer):
     """A `Sealer` over a key held in memory.
 
-    `validation_source` gives chain and revocation data as of an instant; without one, validation data
-    is the chain alone. `digest` is what seals digest with.
+    `validation_source` gives chain and revocation data as of an instant, `source` for a seal; without either,
+    validation data is the chain alone. `digest` is what seals digest with.
     """
 
     def __init__(
@@ -46,37 +89,96 @@ class SoftwareSealer:
         *,
         test_trust: bool = False,
         validation_source: Callable[[datetime], ValidationData] | None = None,
+        source: ValidationSource | None = None,
         digest: str = DIGEST,
     ) -> None:
-        self._digest = digest.replace("-", "_")
-        self._test_trust = test_trust
-        self._lock = Lock()  # asn1crypto objects are not for several threads
-        self._validation_source = validation_source or (lambda _at: ValidationData((key.certificate, *key.chain)))
-        certificates = SimpleCertificateStore()  # type: ignore[no-untyped-call]
-        certificates.register_multiple([x509.Certificate.load(der) for der in key.chain])
-        self._certificate = certificate = x509.Certificate.load(key.certificate)
-        self._signer = signers.SimpleSigner(
+        def known(_seal: bytes, at: datetime) -> ValidationData:
+            return validation_source(at) if validation_source else ValidationData((key.certificate, *key.chain))
+
+        super().__init__(test_trust=test_trust, source=source or known, digest=digest)
+        certificate = x509.Certificate.load(key.certificate)
+        self._made = signers.SimpleSigner(
             signing_cert=certificate,
             signing_key=keys.PrivateKeyInfo.load(key.private_key),
-            cert_registry=certificates,
+            cert_registry=_registry(key.chain),
             prefer_pss=certificate.public_key.algorithm == "rsa",
         )
 
-    @property
-    def test_trust(self) -> bool:
-        return self._test_trust
+    def _signer(self) -> signers.Signer:
+        return self._made
 
-    def seal(self, content: bytes, *, at: datetime) -> Seal:
-        try:
-            with self._lock:
-                self._signer.signed_attr_prov_spec = _Attributes(self._certificate, at)
-                signed = bytes(completed(self._signed(content)).dump())
-        except (SigningError, ValueError, TypeError, OSError) as error:
-            raise SealKeyUnavailableError(f"the seal could not be made: {error}") from error
-        return Seal(signed, self._validation_source(at), self._test_trust)
 
-    async def _signed(self, content: bytes) -> cms.ContentInfo:
-        return await self._signer.async_sign_general_data(content, self._digest, detached=True, use_cades=True)
+class DeviceSealer(_CadesSealer):
+    """A `Sealer` over a key in hardware or at a service. What the device says of itself is asked at the first seal,
+    and again after a failure, because it may be another by then."""
+
+    def __init__(
+        self,
+        device: KeyDevice,
+        *,
+        test_trust: bool = False,
+        source: ValidationSource | None = None,
+        digest: str = DIGEST,
+    ) -> None:
+        def known(_seal: bytes, _at: datetime) -> ValidationData:
+            return ValidationData(device.certificates())
+
+        super().__init__(test_trust=test_trust, source=source or known, digest=digest)
+        self._device = device
+        self._name = digest
+
+    def _signer(self) -> signers.Signer:
+        certificate, *chain = self._device.certificates()
+        mechanism = mechanism_for(certificate, self._device.schemes(), self._name)
+        return _DeviceSigner(self._device, certificate, tuple(chain), mechanism)
+
+
+class _DeviceSigner(signers.Signer):
+    """pyHanko's signer, whose signatures a device makes over digests."""
+
+    def __init__(self, device: KeyDevice, certificate: bytes, chain: tuple[bytes, ...], mechanism: Mechanism) -> None:
+        super().__init__(
+            signing_cert=x509.Certificate.load(certificate),
+            cert_registry=_registry(chain),
+            signature_mechanism=mechanism.identifier,
+        )
+        self._device = device
+        self._scheme = mechanism.scheme
+
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
+        name = digest_algorithm.replace("_", "-")
+        return self._device.sign(hash_bytes(name, data), name, self._scheme)
+
+
+def _registry(chain: tuple[bytes, ...]) -> SimpleCertificateStore:
+    certificates = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+    certificates.register_multiple([x509.Certificate.load(der) for der in chain])
+    return certificates
+
+
+def _with_inside(signed: cms.ContentInfo, data: ValidationData) -> bytes:
+    """The seal with these in `certificates` and `crls` (RFC 5652 5.1), which no signature is over; responses as
+    RFC 5940 has them."""
+    body = signed["content"]
+    held = {choice.chosen.dump() for choice in body["certificates"]}
+    for der in data.certificates:
+        if der not in held:
+            body["certificates"].append(cms.CertificateChoices("certificate", x509.Certificate.load(der)))
+    choices = [cms.RevocationInfoChoice("crl", CertificateList.load(der)) for der in data.crls]
+    for der in data.ocsps:
+        other = {"other_rev_info_format": "ocsp_response", "other_rev_info": OCSPResponse.load(der)}
+        choices.append(cms.RevocationInfoChoice("other", cms.OtherRevocationInfoFormat(other)))
+    if choices:
+        body["crls"] = cms.RevocationInfoChoices(choices)
+    if data.ocsps:
+        body["version"] = "v5"
+    return bytes(signed.dump())
+
+
+def _small(data: ValidationData) -> ValidationData:
+    """What goes inside the seal."""
+    crls, ocsps = ([one for one in kind if len(one) <= MAX_INSIDE] for kind in (data.crls, data.ocsps))
+    return ValidationData(data.certificates, tuple(crls), tuple(ocsps))
 
 
 class _Attributes(SignedAttributeProviderSpec):

@@ -4,7 +4,8 @@ Rules kept here (RFC 3161 2.2, 2.4.2; standards.md TSP-01)
  * Every request has a fresh random nonce of 128 bits, asks for the certificate, and names the policy
    when one is configured.
  * A token is handed out only when status, imprint (algorithm and value), nonce and policy are those
-   asked for, the signer's certificate is inside and the signature is mathematically good.
+   asked for, the signer's certificate is inside, named by more than SHA-1 (ESSCertIDv2, RFC 5816) and the
+   signature is mathematically good; where an accuracy is asked for, it is stated and no worse (EN 319 421).
    Anything else is `TimestampRefusedError`, saying which rule it broke.
  * The token's octets are sliced out of the answer and never re-encoded.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NoReturn
 
 from asn1crypto import core, tsp
@@ -46,7 +48,7 @@ class TsaClient:
     `transport` takes a DER TimeStampReq and returns a DER TimeStampResp; it raises
     `TimestampAuthorityUnavailableError` (or an OSError, which becomes one).
     `policy` is the dotted identifier of the policy that tokens must state, or None for any.
-    `validation_source` collects chain and revocation data for a token.
+    `validation_source` collects chain and revocation data for a token. `accuracy` is the worst that tokens may state.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class TsaClient:
         policy: str | None = None,
         test_trust: bool = False,
         validation_source: Callable[[bytes], ValidationData] | None = None,
+        accuracy: timedelta | None = None,
     ) -> None:
         self._name = name
+        self._accuracy = accuracy
         self._transport = transport
         self._policy = policy
         self._test_trust = test_trust
@@ -122,16 +126,28 @@ class TsaClient:
             self._refuse("nonce", "the token has no nonce" if info.nonce is None else "the token has another nonce")
         if self._policy is not None and info.policy != self._policy:
             self._refuse("policy", f"the token is under policy {info.policy}, not {self._policy}")
+        self._check_accuracy(info)
         self._check_signer(message)
         return info
+
+    def _check_accuracy(self, info: TstInfo) -> None:
+        if self._accuracy is None:
+            return
+        if info.accuracy is None:
+            self._refuse("accuracy", "the token states no accuracy")
+        if info.accuracy > self._accuracy:
+            stated, asked = info.accuracy.total_seconds(), self._accuracy.total_seconds()
+            self._refuse("accuracy", f"the token is accurate to {stated:g} s, not to {asked:g} s")
 
     def _check_signer(self, message: SignedMessage) -> None:
         if not message.certificates:
             self._refuse("certificate", "the token has no certificate inside, although it was asked for")
         try:
-            check_signed_message(message, message.content or b"")
+            signature = check_signed_message(message, message.content or b"")
         except Judgement as judgement:
             self._refuse("signer", judgement.message, judgement)
+        if any(finding.code == "ESS_CERT_ID_V1" for finding in signature.findings):
+            self._refuse("signer", "the token names its signer by SHA-1 only (RFC 5816 2.2.1 has ESSCertIDv2)")
 
     def _refuse(self, rule: str, message: str, cause: Exception | None = None) -> NoReturn:
         raise TimestampRefusedError(

@@ -52,7 +52,7 @@ def test_an_import_that_points_outward_is_found(tmp_path: Path, module: str, lin
     for name in TOP_LEVEL:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
-    for name in ("api/wiring.py", "api/home.py", "api/offline.py", "api/drill_world.py"):
+    for name in ("api/wiring.py", "api/wiring_signing.py", "api/home.py", "api/offline.py", "api/drill_world.py"):
         (tmp_path / name).touch()
     (tmp_path / module).write_text(f"{line}\n", encoding="utf-8")
 

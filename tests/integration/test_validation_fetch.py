@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from api.settings import AuthoritySettings, parse_settings
-from api.wiring import _validation_source
+from api.wiring_signing import http_authority
 from archive_core.errors import SettingsError, TimestampAuthorityUnavailableError
 from archive_core.findings import SubIndication, Verdict
 from archive_core.ports import ValidationData
@@ -373,7 +373,7 @@ def test_an_address_is_below_a_prefix_or_it_is_not(prefix: str, url: str, allowe
 def test_a_prefix_that_is_none_is_refused(prefix: str) -> None:
     """When the settings are read, not when it is needed."""
     with pytest.raises(SettingsError):
-        _validation_source(AuthoritySettings("a", "http", fetch=(prefix,)), Clock(), ())
+        http_authority(Path(), AuthoritySettings("a", "http", "http://tsa.example/", fetch=(prefix,)), Clock(), ())
 
 
 def test_the_settings_say_what_may_be_fetched(site: Site) -> None:
@@ -381,11 +381,11 @@ def test_the_settings_say_what_may_be_fetched(site: Site) -> None:
     token = Recipe(unit(site)).token()
     site.answers["/ca.crl"] = lambda: forge.crl(root())
     anchor = root().certificate.public_bytes(DER)
-    source = _validation_source(AuthoritySettings("a", "http", fetch=(site.url,)), Clock(), [anchor])
+    one = AuthoritySettings("a", "http", "http://tsa.example/")
 
-    assert _validation_source(AuthoritySettings("a", "http"), Clock(), [anchor]) is None
-    assert source is not None
-    assert len(source(token).crls) == 1
+    assert http_authority(Path(), one, Clock(), [anchor]).validation_data(token).crls == ()
+    allowed = http_authority(Path(), replace(one, fetch=(site.url,)), Clock(), [anchor])
+    assert len(allowed.validation_data(token).crls) == 1
 
 
 def test_a_renewal_waits_for_revocation_data_says_so_and_goes_on_with_it(

@@ -21,7 +21,7 @@ from signing.keys import SigningKey, load_key
 from signing.local_keys import ML_DSA_65
 from signing.local_trust import LocalTrust, Making, create_local_trust
 from signing.seal_validation import SealVerifier
-from signing.seals import SoftwareSealer
+from signing.seals import MAX_INSIDE, SoftwareSealer
 from tests.unit.signing import forge
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -89,8 +89,27 @@ def test_a_seal_without_trust_or_revocation_data_is_indeterminate(trust: LocalTr
     nobody = SealVerifier([], algorithms=current_algorithms())
     found = nobody.assess_seal(seal.der, CONTENT, at=NOW, data=seal.validation_data)
     assert (found.verdict, found.sub_indication) == (Verdict.INDETERMINATE, SubIndication.NO_CERTIFICATE_CHAIN_FOUND)
-    found = verifier(trust).assess_seal(seal.der, CONTENT, at=NOW)
+    key = load_key(trust.seal_key_address, certificates=trust.seal_certificate_file)
+    bare = SoftwareSealer(key, test_trust=True).seal(CONTENT, at=NOW)
+    found = verifier(trust).assess_seal(bare.der, CONTENT, at=NOW)
     assert (found.verdict, found.sub_indication) == (Verdict.INDETERMINATE, SubIndication.TRY_LATER)
+
+
+def test_a_seal_carries_what_proves_its_certificate(trust: LocalTrust, seal: Seal) -> None:
+    """Chain and revocation list are inside: whoever has the seal needs nothing else but trust in the root."""
+    inside = parse_signed_message(seal.der)
+    assert inside.crls == seal.validation_data.crls
+    assert verifier(trust).assess_seal(seal.der, CONTENT, at=NOW).verdict is Verdict.PASSED
+
+
+def test_a_long_revocation_list_stays_beside_the_seal(trust: LocalTrust) -> None:
+    """Every receipt holds its batch's seal: megabytes in it would be megabytes in each."""
+    key = load_key(trust.seal_key_address, certificates=trust.seal_certificate_file)
+    crl = trust.crl(NOW)
+    long = crl + bytes(MAX_INSIDE)
+    made = SoftwareSealer(key, validation_source=lambda at: ValidationData((), (crl, long))).seal(CONTENT, at=NOW)
+    assert parse_signed_message(made.der).crls == (crl,)
+    assert made.validation_data.crls == (crl, long)
 
 
 def test_a_seal_after_the_end_of_its_certificate_needs_a_proof_of_existence(trust: LocalTrust, seal: Seal) -> None:
@@ -182,8 +201,6 @@ def test_a_key_from_pkcs12_is_the_same_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("pkcs11:token=archive", "not built yet"),
-        ("csc:https://example.invalid", "not built yet"),
         ("seal.pem", "not a key address"),
         ("file:", "not a key address"),
         ("file:absent.pem", "cannot be read"),

@@ -1,0 +1,156 @@
+"""The settings of trust services: time-stamp authorities, seal keys, and how each is reached.
+
+Rules kept here
+ * What cannot be is refused when the settings are read, and not when the first seal is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+
+from api.settings_table import SETTINGS_FILE, Secret, Table
+from archive_core.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """How a service is reached. `timeout` is seconds for connecting, and again for an exchange. `user` and `password`
+    say who asks; `client_key` is a file (PKCS#12, or PEM with key and certificates) that TLS presents, under
+    `client_password`; `ca` a PEM file that stands for the system's roots; `proxy` is `http://HOST:PORT`."""
+
+    timeout: float = 30.0
+    user: str = ""
+    password: Secret | None = None
+    client_key: str = ""
+    client_password: Secret | None = None
+    ca: str = ""
+    proxy: str = ""
+    proxy_user: str = ""
+    proxy_password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthoritySettings:
+    """A time-stamp authority. `scheme` is `local` (the labelled test TSA) or `http`; for `http`
+    `url` is asked; `policy` is an OID or empty. `fetch` are beginnings of
+    the addresses from which chain and revocation data may be fetched, as its certificates name them. `accuracy` is how
+    many seconds its tokens may state, 0 for any; one that is `qualified` states one at most (EN 319 421). `budget` is
+    how many time-stamps of a calendar month are paid for, 0 for no such number. `instead` names the authorities that
+    are asked in its place, in this order, while it gives nothing."""
+
+    name: str
+    scheme: str
+    url: str = ""
+    policy: str = ""
+    trust_class: str = "test"
+    fetch: tuple[str, ...] = ()
+    connection: ConnectionSettings = ConnectionSettings()
+    accuracy: float = 0.0
+    budget: int = 0
+    instead: tuple[str, ...] = ()
+
+
+SEAL_DIGESTS = ("sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")
+
+
+LOGINS = ("none", "basic", "oauth")
+
+
+@dataclass(frozen=True, slots=True)
+class SealSettings:
+    """`key` is the address of the seal key: `local:` for the labelled software key of the home, `file:`, `pkcs11:` or
+    `csc:`. `digest` is what new seals digest with, one of `SEAL_DIGESTS`. `certificates` is a PEM file, the signer's
+    first, where the key's place has none. `pin` opens a token or a credential, the connection's password a file or an
+    account, at which `login` is one of `LOGINS` and `credential` the key. `fetch` as for authorities. `since` is the
+    instant from which the key is in force, None for the first one, whose `next` are in the order of their dates."""
+
+    key: str = "local:"
+    digest: str = "sha512"
+    certificates: str = ""
+    pin: Secret | None = None
+    login: str = "none"
+    credential: str = ""
+    fetch: tuple[str, ...] = ()
+    connection: ConnectionSettings = ConnectionSettings()
+    since: datetime | None = None
+    next: tuple[SealSettings, ...] = ()
+
+
+def read_authority(table: Table) -> AuthoritySettings:
+    settings = AuthoritySettings(
+        name=table.take("name", str),
+        scheme=table.take("scheme", str),
+        url=table.take("url", str, ""),
+        policy=table.take("policy", str, ""),
+        trust_class=table.take("trust_class", str, "test"),
+        fetch=tuple(str(prefix) for prefix in table.take("fetch", list, [])),
+        connection=_connection(table),
+        accuracy=table.take("accuracy", float, 0.0),
+        budget=table.take("budget", int, 0),
+        instead=tuple(str(name) for name in table.take("instead", list, [])),
+    )
+    table.done()
+    if settings.accuracy < 0 or settings.budget < 0:
+        raise SettingsError(f"{SETTINGS_FILE}: accuracy and budget of {settings.name} are 0 or more")
+    return settings
+
+
+def _connection(table: Table) -> ConnectionSettings:
+    settings = ConnectionSettings(
+        timeout=table.take("timeout", float, 30.0),
+        user=table.take("user", str, ""),
+        password=_secret(table, "password"),
+        client_key=table.take("client_key", str, ""),
+        client_password=_secret(table, "client_password"),
+        ca=table.take("ca", str, ""),
+        proxy=table.take("proxy", str, ""),
+        proxy_user=table.take("proxy_user", str, ""),
+        proxy_password=_secret(table, "proxy_password"),
+    )
+    if not 0.01 <= settings.timeout <= 3600:
+        raise SettingsError(f"{SETTINGS_FILE}: a timeout is 0.01 to 3600 seconds")
+    if bool(settings.proxy_user) != bool(settings.proxy_password):
+        raise SettingsError(f"{SETTINGS_FILE}: proxy_user and proxy_password are written together")
+    return settings
+
+
+def _secret(table: Table, key: str) -> Secret | None:
+    """The address of a secret; what is none is refused without being shown: it may be the secret itself."""
+    address = table.take(key, str, "")
+    if address and not address.startswith(("env:", "file:")):
+        raise SettingsError(f"{SETTINGS_FILE}: `{key}` is the address of a secret, env:NAME or file:PATH, never itself")
+    return Secret(address) if address else None
+
+
+def read_seal(table: Table) -> SealSettings:
+    return _seal_key(table, table.take_tables("next", _later_seal))
+
+
+def _later_seal(table: Table) -> SealSettings:
+    since: date | datetime = table.take("since", date)
+    if not isinstance(since, datetime):
+        since = datetime(since.year, since.month, since.day, tzinfo=UTC)
+    if since.tzinfo is None:
+        raise SettingsError(f"{SETTINGS_FILE}: `since` is a day (UTC), or a time with its offset, such as 07:30:00Z")
+    return replace(_seal_key(table, ()), since=since.astimezone(UTC))
+
+
+def _seal_key(table: Table, later: tuple[SealSettings, ...]) -> SealSettings:
+    settings = SealSettings(
+        key=table.take("key", str, "local:"),
+        digest=table.take("digest", str, "sha512"),
+        certificates=table.take("certificates", str, ""),
+        pin=_secret(table, "pin"),
+        login=table.take("login", str, "none"),
+        credential=table.take("credential", str, ""),
+        fetch=tuple(str(prefix) for prefix in table.take("fetch", list, [])),
+        connection=_connection(table),
+        next=later,
+    )
+    table.done()
+    if settings.digest not in SEAL_DIGESTS:
+        raise SettingsError(f"{SETTINGS_FILE} [seal]: digest is one of {', '.join(SEAL_DIGESTS)}")
+    if settings.login not in LOGINS:
+        raise SettingsError(f"{SETTINGS_FILE} [seal]: login is one of {', '.join(LOGINS)}")
+    return settings

@@ -1,0 +1,90 @@
+"""Reading a table of the settings, and the addresses of secrets that stand in it.
+
+Rules kept here
+ * A table must be used up: what nobody asked for is unknown and refused by name.
+ * A wrong type is refused with the place and what was expected.
+ * A secret never stands in the settings, only its address (`env:NAME`, `file:PATH`), and what is no address is
+   refused without being shown: it may be the secret.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from archive_core.errors import SettingsError
+
+SETTINGS_FILE = "trusted-archive.toml"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The address of a secret; the secret itself is fetched when used and never printed."""
+
+    address: str
+
+    def reveal(self, home: Path) -> str:
+        """The secret's text; raises `SettingsError` naming the address when it cannot be had."""
+        scheme, _, rest = self.address.partition(":")
+        if scheme == "env":
+            value = os.environ.get(rest)
+            if value is None:
+                raise SettingsError(f"the environment variable {rest} is not set")
+            return value
+        if scheme == "file":
+            try:
+                return (home / rest).read_text("utf-8").rstrip("\n")
+            except (OSError, UnicodeDecodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+                raise SettingsError(f"cannot read the secret at {self.address}: {why}") from None
+        raise SettingsError("a secret is written env:NAME or file:PATH")
+
+    def __repr__(self) -> str:
+        return f"Secret({self.address.partition(':')[0]}:…)"
+
+
+class Table:
+    """A TOML table that must be used up: what nobody asked for is unknown and refused."""
+
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        self._values = dict(values)
+        self._where = where
+
+    def take(self, key: str, kind: type[T], default: T | None = None) -> T:
+        if key not in self._values:
+            if default is None:
+                raise SettingsError(f"{self._where}: `{key}` is missing")
+            return default
+        value = self._values.pop(key)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value) if abs(value) < 2**53 else math.inf
+        if kind is float and isinstance(value, float) and not math.isfinite(value):
+            raise SettingsError(f"{self._where}: `{key}` must be a number of ordinary size")
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise SettingsError(f"{self._where}: `{key}` must be a {kind.__name__}, not {type(value).__name__}")
+        return value
+
+    def take_tables(self, key: str, build: Callable[[Table], T]) -> tuple[T, ...]:
+        return tuple(
+            build(Table(_mapping(item, self._where), f"{self._where} [[{key}]] number {number}"))
+            for number, item in enumerate(self.take(key, list, []), 1)
+        )
+
+    def take_table(self, key: str, build: Callable[[Table], T]) -> T:
+        return build(Table(self.take(key, dict, {}), f"{self._where} [{key}]"))
+
+    def done(self) -> None:
+        if self._values:
+            raise SettingsError(f"{self._where}: unknown key `{sorted(self._values)[0]}`")
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{where}: a table is needed")
+    return value
