@@ -8,20 +8,19 @@ Rules kept here
 
 from __future__ import annotations
 
-import math
-import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
 
 from api.settings_fixity import FixitySettings, read_fixity
+from api.settings_services import AuthoritySettings as AuthoritySettings
+from api.settings_services import SealSettings, read_authority, read_seal
+from api.settings_table import SETTINGS_FILE as SETTINGS_FILE
+from api.settings_table import Secret, Table
 from archive_core.errors import SettingsError
 
-SETTINGS_FILE = "trusted-archive.toml"
 FORMAT = 1
 """Version of the home's layout and settings; a newer one is refused, an older one upgraded."""
 
@@ -30,33 +29,6 @@ MAX_CHARACTERS = 256 * 1024
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,5}")
 _ADDRESS = re.compile(r"https?://[^\s/@]+(:[0-9]+)?(/\S*)?")
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """The address of a secret; the secret itself is fetched when used and never printed."""
-
-    address: str
-
-    def reveal(self, home: Path) -> str:
-        """The secret's text; raises `SettingsError` naming the address when it cannot be had."""
-        scheme, _, rest = self.address.partition(":")
-        if scheme == "env":
-            value = os.environ.get(rest)
-            if value is None:
-                raise SettingsError(f"the environment variable {rest} is not set")
-            return value
-        if scheme == "file":
-            try:
-                return (home / rest).read_text("utf-8").rstrip("\n")
-            except OSError as error:
-                raise SettingsError(f"cannot read the secret at {self.address}: {error.strerror}") from error
-        raise SettingsError(f"a secret is written env:NAME or file:PATH, not {scheme!r}")
-
-    def __repr__(self) -> str:
-        return f"Secret({self.address.partition(':')[0]}:…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,33 +107,6 @@ class CopiesSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthoritySettings:
-    """A time-stamp authority. `scheme` is `local` (the labelled test TSA) or `http`; for `http`
-    `url` is asked and `anchors` (PEM files) say whom to trust; `policy` is an OID or empty. `fetch` are beginnings of
-    the addresses from which chain and revocation data may be fetched, as its certificates name them."""
-
-    name: str
-    scheme: str
-    url: str = ""
-    policy: str = ""
-    timeout: float = 30.0
-    trust_class: str = "test"
-    fetch: tuple[str, ...] = ()
-
-
-SEAL_DIGESTS = ("sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")
-
-
-@dataclass(frozen=True, slots=True)
-class SealSettings:
-    """`key` is the address of the seal key: `local:` for the labelled software key of the home. `digest` is what new
-    seals digest with, one of `SEAL_DIGESTS`."""
-
-    key: str = "local:"
-    digest: str = "sha512"
-
-
-@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """`threads` request threads; `interval` seconds between rounds of the embedded scheduler."""
 
@@ -234,53 +179,12 @@ class ArchiveSettings:
         return parse_settings(text, home)
 
 
-class _Table:
-    """A TOML table that must be used up: what nobody asked for is unknown and refused."""
-
-    def __init__(self, values: Mapping[str, Any], where: str) -> None:
-        self._values = dict(values)
-        self._where = where
-
-    def take(self, key: str, kind: type[T], default: T | None = None) -> T:
-        if key not in self._values:
-            if default is None:
-                raise SettingsError(f"{self._where}: `{key}` is missing")
-            return default
-        value = self._values.pop(key)
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value) if abs(value) < 2**53 else math.inf
-        if kind is float and isinstance(value, float) and not math.isfinite(value):
-            raise SettingsError(f"{self._where}: `{key}` must be a number of ordinary size")
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise SettingsError(f"{self._where}: `{key}` must be a {kind.__name__}, not {type(value).__name__}")
-        return value
-
-    def take_tables(self, key: str, build: Callable[[_Table], T]) -> tuple[T, ...]:
-        return tuple(
-            build(_Table(_mapping(item, self._where), f"{self._where} [[{key}]] number {number}"))
-            for number, item in enumerate(self.take(key, list, []), 1)
-        )
-
-    def take_table(self, key: str, build: Callable[[_Table], T]) -> T:
-        return build(_Table(self.take(key, dict, {}), f"{self._where} [{key}]"))
-
-    def done(self) -> None:
-        if self._values:
-            raise SettingsError(f"{self._where}: unknown key `{sorted(self._values)[0]}`")
-
-
-def _mapping(value: object, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise SettingsError(f"{where}: a table is needed")
-    return value
-
-
 def parse_settings(text: str, home: Path) -> ArchiveSettings:
     """Parse the text of a settings file; see `ArchiveSettings`."""
     if len(text) > MAX_CHARACTERS:
         raise SettingsError(f"{SETTINGS_FILE} has more than {MAX_CHARACTERS} characters")
     try:
-        top = _Table(tomllib.loads(text), SETTINGS_FILE)
+        top = Table(tomllib.loads(text), SETTINGS_FILE)
     except (ValueError, RecursionError) as error:  # not TOML, a number too long, too deep
         raise SettingsError(f"{SETTINGS_FILE} is not TOML: {error}") from error
     found = top.take("format", int)
@@ -294,8 +198,8 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         default_originator=top.take("default_originator", str, "default"),
         catalogue=top.take_table("catalogue", _catalogue),
         stores=top.take_tables("store", _store),
-        authorities=top.take_tables("timestamp_authority", _authority),
-        seal=top.take_table("seal", _seal),
+        authorities=top.take_tables("timestamp_authority", read_authority),
+        seal=top.take_table("seal", read_seal),
         anchors=tuple(str(name) for name in top.take("trust_anchors", list, [])),
         server=top.take_table("server", _server),
         staging=home / top.take("staging", str, "staging/deposits"),
@@ -310,14 +214,14 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
     return settings
 
 
-def _catalogue(table: _Table) -> CatalogueSettings:
+def _catalogue(table: Table) -> CatalogueSettings:
     password = table.take("password", str, "")
     settings = CatalogueSettings(table.take("url", str), Secret(password) if password else None)
     table.done()
     return settings
 
 
-def _store(table: _Table) -> StoreSettings:
+def _store(table: Table) -> StoreSettings:
     name, scheme = table.take("name", str), table.take("scheme", str)
     bucket = _bucket(table) if scheme == "s3" else None
     root = table.take("root", str) if bucket is None else ""
@@ -335,7 +239,7 @@ def _store(table: _Table) -> StoreSettings:
     return settings
 
 
-def _bucket(table: _Table) -> BucketSettings:
+def _bucket(table: Table) -> BucketSettings:
     settings = BucketSettings(
         bucket=table.take("bucket", str),
         prefix=table.take("prefix", str, "trusted-archive"),
@@ -367,7 +271,7 @@ def _bucket(table: _Table) -> BucketSettings:
     return settings
 
 
-def _lock(table: _Table, name: str, scheme: str) -> LockSettings | None:
+def _lock(table: Table, name: str, scheme: str) -> LockSettings | None:
     mode = table.take("lock", str, "")
     if not mode:
         return None
@@ -389,35 +293,13 @@ def _lock(table: _Table, name: str, scheme: str) -> LockSettings | None:
     return lock
 
 
-def _copies(table: _Table) -> CopiesSettings:
+def _copies(table: Table) -> CopiesSettings:
     settings = CopiesSettings(table.take("stores", int, 0), table.take("sites", int, 1))
     table.done()
     return settings
 
 
-def _authority(table: _Table) -> AuthoritySettings:
-    settings = AuthoritySettings(
-        name=table.take("name", str),
-        scheme=table.take("scheme", str),
-        url=table.take("url", str, ""),
-        policy=table.take("policy", str, ""),
-        timeout=table.take("timeout", float, 30.0),
-        trust_class=table.take("trust_class", str, "test"),
-        fetch=tuple(str(prefix) for prefix in table.take("fetch", list, [])),
-    )
-    table.done()
-    return settings
-
-
-def _seal(table: _Table) -> SealSettings:
-    settings = SealSettings(table.take("key", str, "local:"), table.take("digest", str, "sha512"))
-    table.done()
-    if settings.digest not in SEAL_DIGESTS:
-        raise SettingsError(f"{SETTINGS_FILE} [seal]: digest is one of {', '.join(SEAL_DIGESTS)}")
-    return settings
-
-
-def _algorithms(table: _Table) -> AlgorithmSettings:
+def _algorithms(table: Table) -> AlgorithmSettings:
     settings = AlgorithmSettings(
         table=table.take("table", str, ""),
         signers=tuple(str(name) for name in table.take("signers", list, [])),
@@ -427,7 +309,7 @@ def _algorithms(table: _Table) -> AlgorithmSettings:
     return settings
 
 
-def _renewal(table: _Table) -> RenewalSettings:
+def _renewal(table: Table) -> RenewalSettings:
     defaults = RenewalSettings()
     settings = RenewalSettings(
         timestamp_margin_days=table.take("timestamp_margin_days", int, defaults.timestamp_margin_days),
@@ -444,7 +326,7 @@ def _renewal(table: _Table) -> RenewalSettings:
     return settings
 
 
-def _reported(table: _Table) -> ReportedSettings:
+def _reported(table: Table) -> ReportedSettings:
     settings = ReportedSettings(
         authority=table.take("authority", str),
         on=table.take("on", date),
@@ -456,7 +338,7 @@ def _reported(table: _Table) -> ReportedSettings:
     return settings
 
 
-def _server(table: _Table) -> ServerSettings:
+def _server(table: Table) -> ServerSettings:
     defaults = ServerSettings()
     settings = ServerSettings(
         threads=table.take("threads", int, defaults.threads),
@@ -490,7 +372,9 @@ def _verify_copies(settings: ArchiveSettings) -> None:
     sites = {store.site or store.name for store in settings.stores}
     copies = settings.copies
     if not 0 <= copies.stores <= len(settings.stores) or copies.stores == 1:
-        raise SettingsError(f"{SETTINGS_FILE} [copies]: stores is 2 to {len(settings.stores)}, or 0 for the required ones")
+        raise SettingsError(
+            f"{SETTINGS_FILE} [copies]: stores is 2 to {len(settings.stores)}, or 0 for the required ones"
+        )
     if not 1 <= copies.sites <= len(sites):
         raise SettingsError(f"{SETTINGS_FILE} [copies]: sites is 1 to {len(sites)}, as many as the stores name")
     if not any(store.required for store in settings.stores):

@@ -1,4 +1,5 @@
-"""The composition root: settings to adapters to an `Archive`. Only this module names adapters.
+"""The composition root: settings to adapters to an `Archive`. Only this module and `wiring_signing` name
+adapters.
 
 Rules kept here
  * What a setting asks for is built or refused with the key to change; nothing is guessed.
@@ -8,19 +9,17 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.engine import make_url
 
-from api.algorithm_lists import algorithms_in_force
-from api.deferred import DeferredSealer, DeferredSealValidator, DeferredTimestampValidator
-from api.home import open_local_trust
-from api.settings import ArchiveSettings, AuthoritySettings, StoreSettings
+from api.settings import ArchiveSettings, StoreSettings
+from api.wiring_signing import Signing as Signing
+from api.wiring_signing import build_algorithms as build_algorithms
+from api.wiring_signing import build_signing as build_signing
+from api.wiring_signing import trust_anchors as trust_anchors
 from archive_core.archive import Archive
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
@@ -31,28 +30,15 @@ from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import (
     Clock,
     ObjectStore,
-    Sealer,
-    SealValidator,
-    TimestampAuthority,
-    TimestampValidator,
-    ValidationData,
 )
 from archive_core.publishing import Published
 from archive_core.replication import Copies
-from policies.algorithms import AlgorithmTable
 from policies.profiles import published_profiles
 from policies.renewal_values import RenewalPolicy, StatusChange
-from signing.http_fetch import Allowed
-from signing.http_transport import HttpTransport
-from signing.keys import load_key
-from signing.local_trust import LocalTrust
-from signing.tsa import TsaClient
 from storage_backends.filesystem import FilesystemStore
 from storage_backends.s3 import S3Store
 from storage_backends.s3_client import S3Place
 from storage_backends.writer import SideBySideStore
-
-LOCAL = "local"
 
 
 def build_archive(
@@ -87,6 +73,7 @@ def build_archive(
         news=build_news(settings),
         renewal_policy=build_renewal_policy(settings),
         renewal_bytes_per_second=int(settings.renewal.read_mib_per_second * 2**20) or None,
+        cautions=signing.cautions,
         fixity_paces=build_fixity_paces(settings),
     )
 
@@ -126,54 +113,6 @@ def build_renewal_policy(settings: ArchiveSettings) -> RenewalPolicy:
         hash_tree_margin=timedelta(days=settings.renewal.hash_tree_margin_days),
         share=settings.renewal.share,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Signing:
-    """Who seals and stamps, and who judges that."""
-
-    authorities: dict[str, TimestampAuthority]
-    validator: TimestampValidator
-    sealer: Sealer
-    seal_validator: SealValidator
-
-
-def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
-    """Keys, certificates and trust anchors are read now, and `SettingsError` says which are wrong; the
-    libraries that work with them load when they are first used."""
-    trust = _local_trust(settings)
-    anchors, test_anchors = _anchors(settings, trust)
-    algorithms = build_algorithms(settings)
-
-    def validator() -> TimestampValidator:
-        from signing.timestamp_validation import TokenValidator
-
-        return TokenValidator(anchors, algorithms=algorithms, test_anchors=test_anchors)
-
-    def seal_validator() -> SealValidator:
-        from signing.seal_validation import SealVerifier
-
-        return SealVerifier(anchors, algorithms=algorithms, test_anchors=test_anchors)
-
-    return Signing(
-        authorities={
-            one.name: _authority(one, trust, clock, [*anchors, *test_anchors]) for one in settings.authorities
-        },
-        validator=DeferredTimestampValidator(validator),
-        sealer=_sealer(settings, trust),
-        seal_validator=DeferredSealValidator(seal_validator),
-    )
-
-
-def build_algorithms(settings: ArchiveSettings) -> AlgorithmTable:
-    """The list of algorithms in force; raises `SettingsError`."""
-
-    def verify(source: bytes, signers: Sequence[bytes]) -> None:
-        from signing.list_signature import verify_list_signature  # loads lxml
-
-        verify_list_signature(source, signers)
-
-    return algorithms_in_force(settings, certificates=read_certificates, verify=verify)
 
 
 def build_published(settings: ArchiveSettings) -> Published:
@@ -280,81 +219,3 @@ _STORES: dict[str, Callable[[Path, StoreSettings, bool, bool], ObjectStore]] = {
     "filesystem": _filesystem,
     "s3": _bucket,
 }
-
-
-def _local_trust(settings: ArchiveSettings) -> LocalTrust | None:
-    """The home's test trust, when anything in the settings asks for it."""
-    wanted = settings.seal.key == f"{LOCAL}:" or any(one.scheme == LOCAL for one in settings.authorities)
-    return open_local_trust(settings.home) if wanted else None
-
-
-def trust_anchors(settings: ArchiveSettings) -> tuple[list[bytes], list[bytes]]:
-    """Trust anchors (DER) of the settings and, apart from them, those that are only for tests."""
-    return _anchors(settings, _local_trust(settings))
-
-
-def _anchors(settings: ArchiveSettings, trust: LocalTrust | None) -> tuple[list[bytes], list[bytes]]:
-    """Trust anchors and, apart from them, those that are only for tests."""
-    found = [der for name in settings.anchors for der in read_certificates(settings.home / name)]
-    test = [trust.anchor] if trust else []
-    return [der for der in found if der not in test], test
-
-
-def read_certificates(path: Path) -> Sequence[bytes]:
-    """The certificates (DER) of a PEM file; raises `SettingsError` naming it."""
-    try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"cannot read trust anchors from {path}: {error}") from error
-    return [certificate.public_bytes(Encoding.DER) for certificate in found]
-
-
-def _authority(
-    settings: AuthoritySettings, trust: LocalTrust | None, clock: Clock, anchors: Sequence[bytes]
-) -> TimestampAuthority:
-    if settings.scheme == LOCAL:
-        if trust is None or settings.trust_class != "test":
-            raise SettingsError(f"the local TSA {settings.name} gives test time-stamps: trust_class must be `test`")
-        return trust.authority(settings.name, clock)
-    if settings.scheme == "http":
-        transport = HttpTransport(settings.url, timeout=settings.timeout)
-        return TsaClient(
-            settings.name,
-            transport,
-            policy=settings.policy or None,
-            test_trust=settings.trust_class == "test",
-            validation_source=_validation_source(settings, clock, anchors),
-        )
-    raise SettingsError(f"the TSA {settings.name} has the scheme {settings.scheme!r}; built are: local, http")
-
-
-def _validation_source(
-    settings: AuthoritySettings, clock: Clock, anchors: Sequence[bytes]
-) -> Callable[[bytes], ValidationData] | None:
-    """Where chain and revocation data of an authority's tokens come from; None: only from inside them."""
-    allowed = Allowed(settings.fetch)
-    if not allowed:
-        return None
-
-    def source(token: bytes) -> ValidationData:
-        from signing.fetching import FetchedData, over_http  # loads what reads lists and responses
-
-        return FetchedData(allowed, over_http(settings.timeout), clock, known=anchors)(token)
-
-    return source
-
-
-def _sealer(settings: ArchiveSettings, trust: LocalTrust | None) -> Sealer:
-    test_trust = trust is not None and settings.seal.key == f"{LOCAL}:"
-    if trust is not None and test_trust:
-        key = load_key(trust.seal_key_address, certificates=trust.seal_certificate_file)
-        source = trust.seal_validation_data
-    else:
-        key, source = load_key(settings.seal.key, base=settings.home), None
-
-    def build() -> Sealer:
-        from signing.seals import SoftwareSealer  # loads pyHanko
-
-        return SoftwareSealer(key, test_trust=test_trust, validation_source=source, digest=settings.seal.digest)
-
-    return DeferredSealer(build, test_trust=test_trust)

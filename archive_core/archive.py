@@ -70,6 +70,7 @@ from archive_core.repair.proving import Proving
 from archive_core.repair.result import RepairResult
 from archive_core.repair.running import Repair
 from archive_core.replication import Copies, about
+from archive_core.sealing import Sealing
 from archive_core.sequencer import Sequencer
 from archive_core.stores import Stores
 from archive_core.trail.events import EventType, Outcome
@@ -103,10 +104,12 @@ class Archive:
         news: Mapping[str, StatusChange] | None = None,
         renewal_policy: RenewalPolicy | None = None,
         renewal_bytes_per_second: int | None = None,
+        cautions: Sequence[str] = (),
         fixity_paces: Mapping[str, Pace] | None = None,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
-        documents may be read for a hash-tree renewal, None for as fast as possible."""
+        documents may be read for a hash-tree renewal, None for as fast as possible; `cautions` are warnings about the
+        settings themselves, which `status` shows."""
         self.name = name
         self.clock = clock
         self.catalogue = catalogue
@@ -115,6 +118,8 @@ class Archive:
         self.validator = validator
         self.authorities = authorities
         self._sealer = sealer
+        self._sealing = Sealing(sealer, seal_validator, catalogue, clock)
+        self._cautions = tuple(cautions)
         self._seal_validator = seal_validator
         self._trust_classes = trust_classes
         self._news = dict(news or {})
@@ -142,7 +147,7 @@ class Archive:
             authorities=authorities,
             trust_classes=trust_classes,
             validator=validator,
-            sealer=sealer,
+            sealer=self._sealing,
             sequencer=self._sequencer,
             holder=holder,
             published=published,
@@ -168,7 +173,7 @@ class Archive:
             authorities=authorities,
             trust_classes=trust_classes,
             validator=validator,
-            sealer=sealer,
+            sealer=self._sealing,
             seal_validator=seal_validator,
             sequencer=self._sequencer,
             holder=holder,
@@ -275,6 +280,7 @@ class Archive:
             news=self._news,
             renewal_policy=self.renewing.policy,
             renewal_bytes_per_second=self.renewing.means.bytes_per_second,
+            cautions=self._cautions,
             fixity_paces=self._fixity_paces,
         )
 
@@ -509,6 +515,7 @@ class Archive:
             f"({outage.failures} tries): {outage.message}"
             for outage in outages
         ]
+        warnings += [*self._sealing.warnings(), *self._cautions]
         warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
         warnings += self.debts.warnings()
         warnings += self._destruction.warnings()
@@ -525,6 +532,7 @@ class Archive:
             "batches": {"last": last.number if last else 0, "unfinished": [row.number for row in unfinished]},
             "trail": {"size": segment.size if segment else 0, "pending": len(self.catalogue.pending_events(1000))},
             "stores": stores,
+            "seal_key": self._sealing.status(),
             "timestamp_authorities": _authority_status(self.authorities, outages),
             "default_profile": self.published.for_submission(None, self.clock.now()).id,
             "test_trust": self._test_trust,
