@@ -74,6 +74,7 @@ from archive_core.sealing import Sealing
 from archive_core.sequencer import Sequencer
 from archive_core.stores import Stores
 from archive_core.trail.events import EventType, Outcome
+from archive_core.trail_verification import TrailVerification
 from policies.profiles import PreservationProfile
 from policies.renewal_values import RenewalPolicy, StatusChange
 
@@ -460,6 +461,20 @@ class Archive:
     def verify_all(self, *, actor: Actor, progress: Progress = silent) -> Iterator[tuple[str, int, Report | None]]:
         """Prove every evidenced version; None stands for one that is not evidenced yet."""
         return self._mass_verification.run(actor=actor, at=self.clock.now(), progress=progress)
+
+    def verify_trail(self, *, actor: Actor, progress: Progress = silent) -> AuditResult:
+        """The whole trail proven anew, in every store and in the catalogue; see `TrailVerification`."""
+        result = TrailVerification(catalogue=self.catalogue, copies=self.copies, on_damage=self._on_damage).run(
+            progress=progress
+        )
+        self._sequencer.record(
+            EventType.AUDIT,
+            Outcome.FAILURE if result.findings else Outcome.SUCCESS,
+            f"trail-findings-{len(result.findings)}",
+            actor=actor,
+            detail={"checked": result.checked, "findings": brief(result.findings)},
+        )
+        return result
 
     def audit(self, *, actor: Actor, reconcile: bool = False, progress: Progress = silent) -> AuditResult:
         """Every byte of every copy and all evidence. With `reconcile` the catalogue is first put right by what the

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from api.cli.answers import GOOD, TEST_TRUST, table
+from api.cli.answers import BAD, GOOD, TEST_TRUST, table
 from api.cli.console import Console, shown
 from api.cli.opening import actor, opened
+from api.cli.words import VERIFY
 from api.texts import marked, spoken, text
 from archive_core.findings import utc_text
 from archive_core.lifecycle import VersionView
@@ -93,7 +94,10 @@ def _show_lines(view: VersionView) -> Iterable[str]:
 
 
 def trace(arguments: argparse.Namespace, console: Console) -> int:
-    """Every event of an object, in its order."""
+    """Every event of an object, in its order; or, for the word `verify`, the whole trail proven anew: exit 1 when
+    there are findings."""
+    if arguments.poid == VERIFY:
+        return _verify_trail(arguments, console)
     with opened(arguments, console) as archive:
         events = archive.trace(arguments.poid, actor=actor())
     rows = [
@@ -105,6 +109,16 @@ def trace(arguments: argparse.Namespace, console: Console) -> int:
     ]
     console.result({"poid": arguments.poid, "events": events}, table(_TRACE, rows, right=(0,)))
     return GOOD
+
+
+def _verify_trail(arguments: argparse.Namespace, console: Console) -> int:
+    with opened(arguments, console) as archive:
+        found = archive.verify_trail(actor=actor(), progress=console.progress)
+    lines = [f"{entry.store}  {shown(entry.path)}  {entry.code}  {shown(entry.message)}" for entry in found.findings]
+    checked = ", ".join(f"{count} {text(what)}" for what, count in found.checked.items())
+    lines.append(text("{count} findings; checked: {checked}", count=len(found.findings), checked=checked))
+    console.result(found.to_json(), lines)
+    return BAD if found.findings else GOOD
 
 
 def profiles(arguments: argparse.Namespace, console: Console) -> int:

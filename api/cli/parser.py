@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from api.cli import destroying_options, examine_options, fixity_options, plan_options, renewal_options
-from api.cli.words import mistake
+from api.cli.words import VERIFY, mistake
 from api.texts import marked, text
 from archive_core import __version__
 from archive_core.errors import UnknownObjectError, UsageError
@@ -160,6 +160,15 @@ def _number(word: str) -> int:
 
 def _one(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("poid", type=_poid, metavar="POID", help=text("the preservation object"))
+
+
+def _traced(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "poid",
+        type=lambda word: word if word == VERIFY else _poid(word),
+        metavar="POID|verify",
+        help=text("the preservation object, or the word `verify`"),
+    )
 
 
 def _one_version(parser: argparse.ArgumentParser) -> None:
@@ -350,7 +359,12 @@ COMMANDS = (
         "trusted-archive repair --dry-run",
         _repair,
     ),
-    Command("trace", marked("What happened to an object"), f"trusted-archive trace {_POID_EXAMPLE}", _one),
+    Command(
+        "trace",
+        marked("What happened to an object; `trace verify` proves the whole trail anew"),
+        f"trusted-archive trace {_POID_EXAMPLE}",
+        _traced,
+    ),
     Command(
         "rebuild-catalogue",
         marked("Make the catalogue again from one store"),

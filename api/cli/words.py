@@ -14,6 +14,9 @@ import re
 from api.texts import marked, spoken, text
 from archive_core.errors import ArchiveError, UsageError
 
+VERIFY = "verify"
+"""What `trace` takes in a POID's place."""
+
 STATES = (marked("replicated"), marked("evidenced"), marked("destroyed"))
 
 PROGRESS = (
@@ -31,10 +34,22 @@ PROGRESS = (
     marked("renewals"),
     marked("covering"),
     marked("hashing"),
+    marked("statements"),
+    marked("rows"),
 )
 """What long work says it is doing; `reading STORE` and `comparing STORE` come beside these."""
 
-CHECKED = (marked("stores"), marked("files"), marked("bytes"), marked("versions"), marked("events"))
+CHECKED = (
+    marked("stores"),
+    marked("files"),
+    marked("bytes"),
+    marked("versions"),
+    marked("events"),
+    marked("segments"),
+    marked("rows"),
+    marked("pending"),
+    marked("anchors"),
+)
 
 WARNINGS = (marked("test trust: time-stamps and seals of this archive prove nothing to anybody else"),)
 

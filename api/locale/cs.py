@@ -79,7 +79,10 @@ _HELP = {
     "A new version; the PATHs are its complete content": "Nová verze; cesty PATH jsou její úplný obsah",
     "Write a bundle that proves itself without us": "Zapsat balíček, který obstojí i bez nás",
     "Read every byte of every copy and all evidence": "Přečíst každý bajt každé kopie a všechny důkazy",
-    "What happened to an object": "Co se s objektem dělo",
+    "What happened to an object; `trace verify` proves the whole trail anew": (
+        "Co se s objektem dělo; `trace verify` znovu prokáže celou stopu"
+    ),
+    "the preservation object, or the word `verify`": "uchovávaný objekt, nebo slovo `verify`",
     "Make the catalogue again from one store": "Vytvořit katalog znovu z jednoho úložiště kopií",
     "The published preservation profiles": "Vyhlášené profily uchovávání",
     "Bring an older home to this version": "Převést starší domovskou složku na tuto verzi",
@@ -161,6 +164,11 @@ _HEADS = {
     "bytes": "bajtů",
     "stores": "úložišť kopií",
     "events": "událostí",
+    "segments": "segmentů stopy",
+    "rows": "řádků katalogu",
+    "pending": "čekajících na zařazení",
+    "anchors": "zapečetěných hlav",
+    "statements": "prohlášení dávek",
     "organisation": "organizace",
     "key": "klíč",
     "number": "číslo",

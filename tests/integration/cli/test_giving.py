@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -392,3 +394,21 @@ def test_what_is_no_file_is_never_replaced(
 
     assert (said.code, said.error["code"]) == (12, "already-exists")
     assert kind != "link" or (tmp_path / "target").read_bytes() == b"mine"
+
+
+def test_trace_verify_proves_the_whole_trail(updated: tuple[CommandLine, str]) -> None:
+    """Exit 0 over every store and every row; 1 when a row says something else than what was chained."""
+    line, _ = updated
+    good = line.json("trace", "verify")
+    with closing(sqlite3.connect(line.home / "catalogue.sqlite3")) as connection:
+        connection.execute("UPDATE events SET actor = 'somebody else' WHERE seq = 1")
+        connection.commit()
+    bad = line.json("trace", "verify", code=1)
+
+    assert good["findings"] == []
+    assert good["checked"]["stores"] == 2
+    assert 0 < 2 * good["checked"]["rows"] == good["checked"]["events"]
+    assert [(one["store"], one["path"], one["code"]) for one in bad["findings"]] == [
+        ("catalogue", "event 1", "ROW_EDITED")
+    ]
+    assert "event 1  ROW_EDITED" in line.run("trace", "verify").out
