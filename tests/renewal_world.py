@@ -40,8 +40,9 @@ YEAR = forge.YEAR
 @dataclass
 class MortalTsa:
     """A time-stamp authority with a unit's certificate that ends. `inside` puts a revocation list into its
-    tokens, `offers` gives one beside them; `digest` is what it signs with; `away` makes it silent; `revoked` are
-    units with the instant of their revocation; `ahead` is how wrong its clock goes."""
+    tokens, `offers` gives one beside them; `digest` is what it signs with; `away` makes it silent, `out_of_reach`
+    only what it offers beside tokens; `revoked` are units with the instant of their revocation; `ahead` is how wrong
+    its clock goes."""
 
     name: str
     clock: Clock
@@ -50,6 +51,7 @@ class MortalTsa:
     inside: bool = True
     offers: bool = True
     away: bool = False
+    out_of_reach: bool = False
     asked: int = 0
     revoked: list[tuple[forge.Identity, datetime, Any]] = field(default_factory=list)
     ahead: timedelta = timedelta(0)
@@ -102,7 +104,7 @@ class MortalTsa:
         return TsaClient(self.name, tsa).timestamp(imprint)
 
     def validation_data(self, token: bytes) -> ValidationData:
-        if self.away:
+        if self.away or self.out_of_reach:
             raise UnavailableError(f"{self.name} is away")
         if not self.offers:
             return ValidationData()
