@@ -9,6 +9,7 @@ import pytest
 from tests import completeness, room
 from tests.postgres import PostgreSQL, running_server
 from tests.s3.ceph import S3Server, shared_server
+from tests.s3.versitygw import running_versitygw
 from tests.vectors import in_ci
 
 room.settle()
@@ -41,6 +42,13 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """One real S3 server for the session, shared by all xdist workers."""
     base = tmp_path_factory.getbasetemp()
     with shared_server(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def second_s3_server() -> Iterator[S3Server]:
+    """A real S3 server of another make, for soak runs."""
+    with running_versitygw() as server:
         yield server
 
 

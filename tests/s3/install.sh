@@ -3,6 +3,8 @@
 #
 # May be run again and again: does only what is still to be done. As root, or through a sudo that does not ask; where
 # that is not possible it says what to install, and fails. No service is started: the tests start their own.
+#
+# With --second it builds VersityGW as well (Go fetches it; some minutes), for soak runs: build/s3/versitygw.
 set -euo pipefail
 
 packages=()
@@ -35,3 +37,10 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 
 echo "s3: $(radosgw --version)"
+
+if [ "${1:-}" = --second ]; then
+  built=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/s3
+  command -v go >/dev/null || { echo "s3: building VersityGW takes Go" >&2; exit 1; }
+  [ -x "$built/versitygw" ] || GOBIN=$built go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+  echo "s3: VersityGW 1.8.0"
+fi
