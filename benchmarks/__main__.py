@@ -1,4 +1,4 @@
-"""python -m benchmarks [a b c d e f g h i j] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
+"""python -m benchmarks [a b c d e f g h i j k l] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pathlib import Path
 from benchmarks import (
     big_batch,
     fixity,
+    fixity_memory,
+    fixity_run,
     http_load,
     large_file,
     machine,
@@ -41,6 +43,8 @@ LINES = {
         renewals,
         rehashing,
         very_many,
+        fixity_run,
+        fixity_memory,
     )
 }
 ONLY_ASKED = (very_many.LETTER,)

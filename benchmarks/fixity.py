@@ -24,13 +24,13 @@ def measure(space: Workspace) -> LineResult:
     }
     figures, goals = [], []
     for kind, (count, size, least) in kinds.items():
-        home = _filled(space, count, size)
+        home = filled(space, count, size)
         content = count * size
         rivals: dict[str, Callable[[], Outcome]] = {
             "audit": partial(_audit, home, count, size),
             "verify --all": partial(_verify, home, count),
-            "sha512sum of both stores": partial(_sum, home / "stores"),
-            "sha512sum of one store": partial(_sum, home / "stores" / "one"),
+            "sha512sum of both stores": partial(sum_of, home / "stores"),
+            "sha512sum of one store": partial(sum_of, home / "stores" / "one"),
         }
         found = {}
         for name, runs in space.compare(rivals).items():
@@ -56,7 +56,7 @@ def measure(space: Workspace) -> LineResult:
     )
 
 
-def _filled(space: Workspace, count: int, size: int) -> Path:
+def filled(space: Workspace, count: int, size: int) -> Path:
     """A home with everything deposited and evidenced; not timed."""
     folder = space.documents(count, size)
     names = sorted(path.name for path in folder.iterdir())
@@ -84,6 +84,6 @@ def _verify(home: Path, count: int) -> Outcome:
     return outcome
 
 
-def _sum(folder: Path) -> Outcome:
+def sum_of(folder: Path) -> Outcome:
     pipe = "find . -type f -print0 | sort -z | xargs -0 sha512sum > /dev/null"
     return run(["bash", "-o", "pipefail", "-c", pipe], cwd=folder)[0]

@@ -39,6 +39,7 @@ class Scale:
     http_clients: tuple[int, ...] = (1, 4, 16, 64)
     fixity_documents: int = 20_000
     fixity_large: tuple[int, int] = (4, 512 * 2**20)
+    fixity_objects: tuple[int, int] = (10_000, 100_000)
     rebuild_objects: int = 100_000
     renewed_batches: int = 100
     renewed_holding: tuple[int, int] = (1_000, 100_000)
@@ -61,6 +62,7 @@ class Scale:
             http_clients=(1, 3),
             fixity_documents=12,
             fixity_large=(2, 6 * 2**20),
+            fixity_objects=(10, 20),
             rebuild_objects=20,
             renewed_batches=1,
             renewed_holding=(7, 1_000),

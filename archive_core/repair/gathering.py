@@ -41,7 +41,7 @@ class NoGoodCopyError(FixityError):
 
     code = "fixity"
 
-    def __init__(self, message: str, *, lost: int, places: tuple[tuple[int, int], ...] = ()) -> None:
+    def __init__(self, message: str = "", *, lost: int = 0, places: tuple[tuple[int, int], ...] = ()) -> None:
         super().__init__(message)
         self.lost = lost
         self.places = places
