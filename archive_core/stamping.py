@@ -24,6 +24,7 @@ from archive_core.catalogue.rows import StampRow
 from archive_core.digests import Digest
 from archive_core.errors import (
     ArchiveError,
+    CatalogueUnavailableError,
     ConcurrentChangeError,
     EvidenceBrokenError,
     SettingsError,
@@ -167,6 +168,8 @@ class Stamping:
             raise TimestampAuthorityUnavailableError(f"{line.tsa} is not asked again yet{why}", tsa=line.tsa)
         try:
             obtained = self._obtain(batch, line)
+        except CatalogueUnavailableError:
+            raise  # no fault of the authority
         except UnavailableError as error:
             round_.failed.add(line.tsa)
             self._outages.failed(line.tsa, error, self._clock.now())

@@ -12,6 +12,8 @@ from __future__ import annotations
 from archive_core import canonical, reading
 from archive_core.errors import (
     ArchiveError,
+    CatalogueDamagedError,
+    CatalogueUnavailableError,
     SettingsError,
     TimestampAuthorityUnavailableError,
     TimestampPendingError,
@@ -56,6 +58,8 @@ class Asking:
                 # A token that was paid for is not lost with this process: it waits until the stores have it.
                 keep=lambda token: self._waiting.keep(_waiting_name(stored), token),
             )
+        except (CatalogueUnavailableError, CatalogueDamagedError):
+            raise  # the answer could not be kept: the note of the question says so to whoever comes next
         except TimestampPendingError:
             self._means.catalogue.meta_set(_asked_name(stored), "")  # it was answered, and the answer is kept
             raise
