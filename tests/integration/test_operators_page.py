@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.parser import build_parser
+from api.cli.parser import _POID_EXAMPLE, build_parser
 from tests.command_line import CommandLine, run
 from tests.vectors import REPOSITORY
 
@@ -52,16 +52,19 @@ def test_the_page_is_walked_from_top_to_bottom(tmp_path: Path, monkeypatch: pyte
     assert run("--home", str(home), "init").code == 0
     for name in ("smlouva.pdf", "faktura.xml"):
         line.deposit(REPOSITORY / "examples" / "documents" / name)
+    (tmp_path / "disposed.txt").write_bytes(b"what is disposed of")
+    disposed = line.deposit(tmp_path / "disposed.txt")
     line.preserve()
     (tmp_path / "list.xml").write_bytes(_list(line, tmp_path))
     done = 0
     for words in commands():
         if words[1] == "upgrade":
             _follow_the_settings(home, tmp_path)
-        said = line.run(*words[1:])
+        said = line.run(*(disposed if word == _POID_EXAMPLE else word for word in words[1:]))
         assert said.code == 0, (words, said)
         done += 1
     assert done == len(commands())
+    assert line.json("show", disposed)["status"] == "destroyed"
     shown = line.json("renewal", "status")
     assert (shown["renewals"], shown["blocked"], shown["unfinished"]) == (2, [], [])
 
