@@ -386,12 +386,14 @@ class Archive:
         actor: Actor,
         start: int = 0,
         stop: int | None = None,
+        met: Callable[[str], None] | None = None,
     ) -> Iterator[bytes]:
-        """A file or a range of it, each piece verified before it is handed out."""
+        """A file or a range of it, each piece verified before it is handed out. `met` is told each store whose copy
+        is found damaged on the way; the bytes then come from another."""
         row = self._living(poid, version, actor)
         file = self._content.find(row, path)
         self._disseminated(row, "file", actor)
-        return self._content.stream_file(row, file, start=start, stop=stop)
+        return self._content.stream_file(row, file, start=start, stop=stop, met=met)
 
     def retrieve(
         self,

@@ -8,13 +8,13 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from archive_core.admission import CHUNKS, CONTENT_DIGEST, DATA
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import FileRow, VersionRow
 from archive_core.digests import Digest
-from archive_core.errors import FixityError, ObjectDestroyedError, UnknownObjectError
+from archive_core.errors import ArchiveError, FixityError, ObjectDestroyedError, UnknownObjectError
 from archive_core.measure import CHUNK_SIZE, MAX_CHUNK_LIST_BYTES, ChunkList
 from archive_core.ocfl.inventory import Inventory
 from archive_core.ocfl.storage_root import StorageRoot
@@ -54,14 +54,27 @@ class Content:
         return self.stream_file(row, self.find(row, path), start=start, stop=stop)
 
     def stream_file(
-        self, row: VersionRow, file: FileRow, *, start: int = 0, stop: int | None = None
+        self,
+        row: VersionRow,
+        file: FileRow,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        met: Callable[[str], None] | None = None,
     ) -> Iterator[bytes]:
-        """As `stream`, for a file that was found already. Raises `ObjectDestroyedError` for one that is gone."""
+        """As `stream`, for a file that was found already. Raises `ObjectDestroyedError` for one that is gone. `met` is
+        told the name of each store whose copy was found damaged on the way, when that is met."""
         require_living(row)
+
+        def damaged(store: str, what: str, error: ArchiveError) -> None:
+            if met is not None:
+                met(store)
+            self._on_damage(store, what, error)
+
         plan = self._copies.read_acknowledged(
-            f"{row.poid} v{row.version} {file.path}", lambda root: self._plan(root, row, file), self._on_damage
+            f"{row.poid} v{row.version} {file.path}", lambda root: self._plan(root, row, file), damaged
         )
-        return stream(plan, self._copies, self._on_damage, start=start, stop=stop)
+        return stream(plan, self._copies, damaged, start=start, stop=stop)
 
     def _plan(self, root: StorageRoot, row: VersionRow, file: FileRow) -> ReadPlan:
         inventory = root.read_inventory(row.storage_object)

@@ -61,9 +61,12 @@ def read_file(poid: str, path: str) -> Response:
         return Response(status=304, headers={"ETag": quote_etag(etag)})
     wanted = select(request, etag, file.size)
     content: Iterator[bytes] = iter(())
+    damaged: list[str] = []
     if request.method == "GET":
         content = primed(
-            archive().stream_file(poid, version, path, actor=actor(), start=wanted.start, stop=wanted.stop)
+            archive().stream_file(
+                poid, version, path, actor=actor(), start=wanted.start, stop=wanted.stop, met=damaged.append
+            )
         )
     response = download(
         content, file.path.rpartition("/")[2], "application/octet-stream", 206 if wanted.partial else 200
@@ -71,6 +74,8 @@ def read_file(poid: str, path: str) -> Response:
     digest = write_digest_field(Digest.from_hex("sha512", file.sha512))
     response.headers["ETag"] = quote_etag(etag)
     response.headers["Accept-Ranges"] = "bytes"
+    if damaged:  # of what is met later in the stream only the trace tells
+        response.headers["Copies-Damaged"] = ", ".join(dict.fromkeys(damaged))
     response.headers["Repr-Digest"] = digest
     response.content_length = wanted.stop - wanted.start
     if wanted.partial:

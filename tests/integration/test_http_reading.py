@@ -279,11 +279,16 @@ def damage(world: HttpWorld, *stores: str, name: str = "small.txt") -> None:
 
 
 def test_damage_of_one_copy_is_not_seen_by_the_reader(world: HttpWorld, poid: str) -> None:
-    """The other copy is served, and the trace says so."""
-    damage(world, "one")
+    """The other copy is served; a header tells, and the trace. A sound file has no such header."""
     address = f"/v1/preservation-objects/{poid}/files/small.txt"
+    assert "Copies-Damaged" not in world.get(address).headers
+    damage(world, "one")
+    answer = world.get(address)
 
-    assert world.get(address).data == b"0123456789"
+    assert answer.data == b"0123456789"
+    assert answer.headers["Copies-Damaged"] == "one"
+    ranged = world.get(address, Range="bytes=2-3")
+    assert (ranged.data, ranged.headers["Copies-Damaged"]) == (b"23", "one")
 
 
 def test_damage_of_every_copy_is_an_error_and_never_wrong_bytes(world: HttpWorld, poid: str) -> None:
