@@ -6,7 +6,7 @@ Rules kept here
  * In a container a name means the entry of that name and nothing else.
  * Time-stamps over archive manifests are looked at first: they prove when the signatures under them existed.
  * A data object under no signature and no time-stamp is named as uncovered.
- * A container without any data object is broken, and so is an ASiC-E with XAdES without META-INF/manifest.xml.
+ * A container without any data object is broken, and so is an ASiC-E with XAdES without any manifest.
 """
 
 from __future__ import annotations
@@ -233,8 +233,9 @@ class _Examining:
         """What makes a container no container (EN 319 162-1 4.3, 4.4)."""
         if not self.contents.data_objects:
             return malformed("the container holds no data object")
-        if role is Role.XADES and not self.simple and "META-INF/manifest.xml" not in self.contents.entries:
-            return malformed("the container lacks META-INF/manifest.xml")
+        listed = "META-INF/manifest.xml" in self.contents.entries or self.manifests
+        if role is Role.XADES and not self.simple and not listed:
+            return malformed("the container has neither META-INF/manifest.xml nor another manifest")
         return None
 
     # -- what is covered ------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 # Installs and builds the programs that judge what the archive writes, and says which versions they are.
 #
 #   BouncyCastle   apt: libbcprov-java, libbcpkix-java, libbcutil-java; the judge in bc/
-#   EU DSS         Maven Central, as pinned in dss/pom.xml; the judge in dss/
+#   EU DSS         Maven Central, as pinned in dss/pom.xml; the judges in dss/ and dss_signatures/
 #   OpenSSL        apt: openssl
 #   OCFL           ocfl_env.sh, in an environment of its own
 #   Ceph           ../s3/install.sh: the S3 server that the store's tests talk to
@@ -69,6 +69,14 @@ if ! is_current "$built/dss/.built" "$here/dss/pom.xml" "$here"/dss/src/main/jav
   rm -rf "$built/dss"
   mvn --quiet --batch-mode --file "$here/dss/pom.xml" package
   touch "$built/dss/.built"
+fi
+
+if ! is_current "$built/dss-signatures/.built" "$here/dss_signatures/pom.xml" \
+  "$here"/dss_signatures/src/main/java/*.java; then
+  say "building the judge of signatures on EU DSS (Maven fetches it)"
+  rm -rf "$built/dss-signatures"
+  mvn --quiet --batch-mode --file "$here/dss_signatures/pom.xml" package
+  touch "$built/dss-signatures/.built"
 fi
 
 if [ -e "$here/ocfl_env.sh" ]; then
