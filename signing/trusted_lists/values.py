@@ -13,7 +13,6 @@ from datetime import datetime
 
 from lxml import etree
 
-from archive_core.errors import SettingsError
 
 SVC = "http://uri.etsi.org/TrstSvc/Svctype/"
 STATUS = "http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/"
@@ -26,7 +25,7 @@ BEFORE_EIDAS = frozenset(f"{STATUS}{name}" for name in ("undersupervision", "sup
 """Statuses that stood for "qualified" until 1 July 2016 (TS 119 612 5.5.4, annex J)."""
 
 
-class TrustedListRefusedError(SettingsError, ValueError):
+class TrustedListRefusedError(ValueError):
     """A list that is not used: malformed, not signed, or signed by nobody who was named."""
 
 
