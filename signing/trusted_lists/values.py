@@ -13,7 +13,6 @@ from datetime import datetime
 
 from lxml import etree
 
-
 SVC = "http://uri.etsi.org/TrstSvc/Svctype/"
 STATUS = "http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/"
 EXTENSION = "http://uri.etsi.org/TrstSvc/TrustedList/SvcInfoExt/"
