@@ -72,6 +72,7 @@ def targets() -> Mapping[str, Target]:
         targets_http,
         targets_policies,
         targets_renewals,
+        targets_signatures,
         targets_storage,
     )
 
