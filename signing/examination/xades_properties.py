@@ -1,8 +1,7 @@
 """What XAdES puts into an XML signature (ETSI EN 319 132-1; TS 101 903 1.1.1 to 1.4.1), found and read.
 
 Rules kept here
- * Only the QualifyingProperties in a ds:Object of the signature itself are its own; those whose Target names
-   another signature are not.
+ * Only the QualifyingProperties in a ds:Object of the signature itself are its own.
  * Signed properties count only when a reference of the signature leads to this very element; whoever puts a
    look-alike somewhere else gains nothing.
  * Values are read liberally, and what cannot be read is left out with a finding: never guessed.
@@ -74,15 +73,16 @@ class Properties:
 
 
 def properties_of(signature: XmlSignature) -> Properties | None:
-    """The signature's own properties, or None for plain XMLDSig."""
-    for holder in signature.objects:
-        for namespace in XADES_VERSIONS:
-            for qualifying in elements(holder, namespace, "QualifyingProperties"):
-                target = qualifying.get("Target", "")
-                if target and signature.identifier and target.removeprefix("#") != signature.identifier:
-                    continue
-                return _properties(qualifying, namespace)
-    return None
+    """The signature's own properties, or None for plain XMLDSig. Of several in it, those whose Target names it;
+    Target alone, which is not signed, excludes none."""
+    found = [
+        (qualifying, namespace)
+        for holder in signature.objects
+        for namespace in XADES_VERSIONS
+        for qualifying in elements(holder, namespace, "QualifyingProperties")
+    ]
+    named = [one for one in found if one[0].get("Target", "") == f"#{signature.identifier}"]
+    return _properties(*(named or found)[0]) if found else None
 
 
 def _properties(qualifying: etree._Element, namespace: str) -> Properties:
