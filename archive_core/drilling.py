@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from archive_core.archive import Archive
+from archive_core.catalogue.rows import VersionRow
 from archive_core.catalogue.sizes import batch_sizes
 from archive_core.errors import ArchiveError
 from archive_core.findings import Verdict
@@ -208,9 +209,9 @@ class Drill:
         batches = sorted({chain.batch for chain in chains})
         step = max(1, len(batches) // self.samples)
         passed, said = 0, []
-        chosen = batches[::step][: self.samples]
-        for batch in chosen:
-            (row,) = archive.catalogue.members(batch, limit=1)
+        found = (_living(archive, batch) for batch in batches[::step][: self.samples])
+        chosen = [row for row in found if row is not None]
+        for row in chosen:
             try:
                 report = archive.verify(row.poid, row.version, actor=self.actor)
             except ArchiveError as error:
@@ -226,3 +227,13 @@ class Drill:
         """In a drill nobody needs to be asked."""
         archive.renewing.policy = replace(self.policy, share=1.0, least=10**9)
         return archive
+
+
+def _living(archive: Archive, batch: int) -> VersionRow | None:
+    """The first version of a batch that was not destroyed, if there is one."""
+    after = -1
+    while page := archive.catalogue.members(batch, after, 100):
+        if (row := next((row for row in page if not row.destroyed), None)) is not None:
+            return row
+        after += len(page)
+    return None

@@ -90,6 +90,6 @@ class Forecasting:
     def _some(self) -> Iterator[tuple[VersionRow, FileRow]]:
         """Files of the first objects: renewals read all, so any will do, and the oldest are least likely to be in
         the machine's memory."""
-        for row in self._means.catalogue.objects(limit=1000):
+        for row in self._means.catalogue.objects(limit=1000, living=True):
             for file in self._means.catalogue.files(row.poid, row.version):
                 yield row, file

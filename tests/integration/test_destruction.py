@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from api.cli import main
+from archive_core.catalogue.sizes import batch_sizes
 from archive_core.destruction.destroying import DestructionView
 from archive_core.errors import (
     ConcurrentChangeError,
@@ -408,3 +409,16 @@ def test_the_command_destroys_only_when_told_so(world: World, capsys: pytest.Cap
     assert main(["--home", str(world.home), "show", poid]) == 0
     assert WHY in capsys.readouterr().out
     assert main(["--home", str(world.home), "verify", poid]) == 3
+
+
+def test_plans_and_drills_do_without_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """The oldest object of the only batch is gone: what is read and tried is the living one."""
+    destroy(world)
+    assert batch_sizes(world.archive.catalogue) == {1: len(b"the neighbour")}
+    at = f"{world.clock.now().year + 3}-06-01"
+    code = main(["--home", str(world.home), "--json", "renewal", "drill", "--break", "sha512", "--at", at])
+    drilled = json.loads(capsys.readouterr().out)
+    assert code in (0, 1), drilled
+    assert drilled["with_renewal"]["samples"]["passed"] == drilled["with_renewal"]["samples"]["checked"] == 1
+    assert main(["--home", str(world.home), "renewal", "plan", "--until", "2060"]) == 0
+    assert main(["--home", str(world.home), "verify", "--all"]) == 0
