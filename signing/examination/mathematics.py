@@ -273,7 +273,8 @@ def _naming(
     """Whether the signing-certificate attribute names the certificate found (EN 319 102-1 5.2.3.4)."""
     findings = candidates.findings
     if candidates.fault:
-        return False, [malformed(candidates.fault)], findings
+        problem = Judgement(Verdict.INDETERMINATE, SubIndication.SIG_CONSTRAINTS_FAILURE, candidates.fault[:300])
+        return False, [problem], findings
     if certificate is None:
         return False, [], findings
     if certificate in candidates.others:
