@@ -37,7 +37,13 @@ def make_ready(home: Path, *, at: datetime) -> tuple[ArchiveSettings, Archive]:
         return settings, archive
     if holds_objects(settings):
         raise CatalogueDamagedError
-    return settings, build_archive(settings, create=True)
+    archive = build_archive(settings, create=True)
+    try:
+        archive.stores.require_locks()
+    except ArchiveError:
+        archive.close()
+        raise
+    return settings, archive
 
 
 def has_catalogue(settings: ArchiveSettings) -> bool:

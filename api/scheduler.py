@@ -133,6 +133,21 @@ def pay_copies(archive: Archive) -> str | None:
     return next((payment.error or "owed" for payment in payments if payment.owed), None)
 
 
+LOCKS_INTERVAL = 60.0
+"""Seconds between two looks at locks, at least."""
+
+
+def keep_locks(archive: Archive) -> str | None:
+    """Probe the locks of stores when it is time, lock what is new, extend what ends soon."""
+    found = archive.locks.probe(actor=SCHEDULER, only_due=True)
+    for name, judged in found.items():
+        log("locks probed", store=name, holds=judged.holds, broken=list(judged.broken))
+    locked = archive.locks.roll()
+    if locked:
+        log("locked", objects=locked)
+    return next(("locks do not hold" for judged in found.values() if not judged.holds), None)
+
+
 RENEWAL_INTERVAL = 300.0
 """Seconds between two looks at what is due for renewal, at least: what falls due does so by the day, and a
 holding of many batches is looked through."""
@@ -199,6 +214,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
         Job("fixity", lambda: check_fixity(archive), max(interval, FIXITY_INTERVAL)),
         Job("flush trail", lambda: _discard(archive.flush_trail()), interval),
         Job("run jobs", lambda: _discard(archive.run_jobs()), interval),
+        Job("keep locks", lambda: keep_locks(archive), max(interval, LOCKS_INTERVAL)),
         Job("pay copies", lambda: pay_copies(archive), max(interval, COPIES_INTERVAL)),
     )
 

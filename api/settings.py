@@ -61,8 +61,8 @@ class BucketSettings:
     connections: int = 16
 
 
-LOCK_MODES = ("compliance", "governance", "immutable")
-"""`immutable` is the attribute of files on a file system, the others are modes of S3 object lock."""
+LOCK_MODES = ("compliance", "governance")
+"""The modes of S3 object lock."""
 LOCK_FAILURES = ("refuse", "warn")
 
 
@@ -281,10 +281,8 @@ def _lock(table: Table, name: str, scheme: str) -> LockSettings | None:
         table.take("lock_renew_days", int, 60),
         table.take("lock_failing", str, "refuse"),
     )
-    if mode not in LOCK_MODES or (mode == "immutable") != (scheme == "filesystem"):
-        raise SettingsError(
-            f"{SETTINGS_FILE} [[store]] {name}: lock is compliance or governance for s3, immutable for a filesystem"
-        )
+    if mode not in LOCK_MODES or scheme != "s3":
+        raise SettingsError(f"{SETTINGS_FILE} [[store]] {name}: lock is compliance or governance, and for s3 only")
     if not 1 <= lock.renew_days < lock.days <= 36500 or lock.failing not in LOCK_FAILURES:
         raise SettingsError(
             f"{SETTINGS_FILE} [[store]] {name}: lock_days is up to 36500 and above lock_renew_days (1 or more);"

@@ -33,11 +33,13 @@ from archive_core.ports import (
 )
 from archive_core.publishing import Published
 from archive_core.replication import Copies
+from archive_core.worm import LockPolicy
 from policies.profiles import published_profiles
 from policies.renewal_values import RenewalPolicy, StatusChange
 from storage_backends.filesystem import FilesystemStore
 from storage_backends.s3 import S3Store
 from storage_backends.s3_client import S3Place
+from storage_backends.s3_locks import LockingS3Store
 from storage_backends.writer import SideBySideStore
 
 
@@ -74,6 +76,7 @@ def build_archive(
         renewal_policy=build_renewal_policy(settings),
         renewal_bytes_per_second=int(settings.renewal.read_mib_per_second * 2**20) or None,
         cautions=signing.cautions,
+        locks=build_locks(settings),
         fixity_paces=build_fixity_paces(settings),
     )
 
@@ -140,6 +143,17 @@ def build_rule(settings: ArchiveSettings) -> CopyRule:
         settings.copies.sites,
         {store.name: store.site for store in settings.stores if store.site},
     )
+
+
+def build_locks(settings: ArchiveSettings) -> dict[str, LockPolicy]:
+    """The stores that are to lock what they keep."""
+    return {
+        store.name: LockPolicy(
+            timedelta(days=store.lock.days), timedelta(days=store.lock.renew_days), store.lock.failing == "refuse"
+        )
+        for store in settings.stores
+        if store.lock is not None
+    }
 
 
 def open_catalogue(settings: ArchiveSettings, *, create: bool) -> Catalogue:
@@ -212,6 +226,8 @@ def _bucket(home: Path, settings: StoreSettings, create: bool, busy: bool) -> Ob
         attempts=one.attempts,
         connections=one.connections,
     )
+    if settings.lock is not None:
+        return LockingS3Store(settings.name, place, settings.lock.mode.upper())
     return S3Store(settings.name, place)
 
 

@@ -75,6 +75,7 @@ from archive_core.sequencer import Sequencer
 from archive_core.stores import Stores
 from archive_core.trail.events import EventType, Outcome
 from archive_core.trail_verification import TrailVerification
+from archive_core.worm import LockPolicy, Locks
 from policies.profiles import PreservationProfile
 from policies.renewal_values import RenewalPolicy, StatusChange
 
@@ -106,6 +107,7 @@ class Archive:
         renewal_policy: RenewalPolicy | None = None,
         renewal_bytes_per_second: int | None = None,
         cautions: Sequence[str] = (),
+        locks: Mapping[str, LockPolicy] | None = None,
         fixity_paces: Mapping[str, Pace] | None = None,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
@@ -129,8 +131,21 @@ class Archive:
         damage = self._on_damage
         self._sequencer = Sequencer(clock=clock, catalogue=catalogue, copies=copies, holder=holder)
         self.debts = Debts(clock=clock, catalogue=catalogue, copies=copies, holder=holder)
+        self.locks = Locks(
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            holder=holder,
+            sequencer=self._sequencer,
+            policies=locks or {},
+        )
         self.stores = Stores(
-            clock=clock, catalogue=catalogue, copies=copies, debts=self.debts, sequencer=self._sequencer
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            debts=self.debts,
+            locks=self.locks,
+            sequencer=self._sequencer,
         )
         self.stores.refresh(now=True)
         self._deposit = Deposit(
@@ -282,6 +297,7 @@ class Archive:
             renewal_policy=self.renewing.policy,
             renewal_bytes_per_second=self.renewing.means.bytes_per_second,
             cautions=self._cautions,
+            locks=self.locks.policies,
             fixity_paces=self._fixity_paces,
         )
 
@@ -534,7 +550,7 @@ class Archive:
         ]
         warnings += [*self._sealing.warnings(), *self._cautions]
         warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
-        warnings += self.debts.warnings()
+        warnings += [*self.debts.warnings(), *self.locks.warnings()]
         warnings += self._destruction.warnings()
         warnings += self.renewing.warnings()
         return {

@@ -143,6 +143,7 @@ class Debts:
                     fresh, size = [], 0
             left |= self._write(root, fresh)
         paid = [debt.storage_object for debt in debts if debt.storage_object not in left]
+        self._copies.after_write({root.store.name: paid})
         self._catalogue.paid_copies(root.store.name, paid)
         return left
 

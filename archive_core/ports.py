@@ -247,6 +247,57 @@ class Remakes(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LockAttack:
+    """One way to get at locked bytes, and whether the store held; `detail` is what it answered."""
+
+    name: str
+    held: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockProbe:
+    """What became of a locked canary that was attacked in every way that matters."""
+
+    mode: str
+    attacks: tuple[LockAttack, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every attack was tried and none got through."""
+        return bool(self.attacks) and all(attack.held for attack in self.attacks)
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The attacks that got through."""
+        return tuple(attack.name for attack in self.attacks if not attack.held)
+
+
+@runtime_checkable
+class LocksObjects(Protocol):
+    """What a store may offer besides: bytes that nobody can change or delete before an instant."""
+
+    @property
+    def lock_mode(self) -> str:
+        """How strict its locks are, for people."""
+        ...
+
+    def lock_object(self, object_path: str, until: datetime) -> int:
+        """Lock every byte of the OCFL object at a path at least until an instant; locks are never shortened.
+        Returns how many files (and versions of them) that are. Raises `StoreUnavailableError`."""
+        ...
+
+    def locked_until(self, object_path: str) -> datetime | None:
+        """Until when all of an object is locked; None when anything of it is not."""
+        ...
+
+    def probe_locks(self) -> LockProbe:
+        """Lock a canary beside the root and try everything to get at it. Raises `StoreUnavailableError` when the
+        store did not answer, and `SettingsError` when it cannot lock at all."""
+        ...
+
+
 WantedObject = tuple[str, str, tuple[str, ...]]
 """An object's path in the store, its id, and digest algorithms besides sha512."""
 
@@ -357,6 +408,15 @@ class TimestampValidator(Protocol):
         FAILED: malformed or forged. INDETERMINATE: intact, but trust, time, revocation or algorithm
         is missing. PASSED: all good at `at`.
         """
+        ...
+
+
+@runtime_checkable
+class JudgesMany(Protocol):
+    """What a validator may offer besides: judging that goes on on every core."""
+
+    def assess_many(self, tokens: Sequence[bytes], *, at: datetime) -> Sequence[TokenAssessment]:
+        """What `assess` says of each token by itself, as of `at`. Worth its price for thousands."""
         ...
 
 

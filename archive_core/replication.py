@@ -86,6 +86,8 @@ class Copies:
         self.owing: Owing | None = None
         self.before_write: Callable[[], None] = _nothing
         """Called before stores are chosen for what is new: which take part may have changed."""
+        self.after_write: Callable[[Mapping[str, Sequence[str]]], None] = _nothing_of
+        """Told which stores hold which objects anew, before anybody else is; raises when that cannot be kept."""
         self.away = Away()
         self._scratch = scratch
         self._pool = ThreadPoolExecutor(len(self.roots), thread_name_prefix="store")
@@ -267,6 +269,8 @@ class Copies:
         for version in range(known + 1, head + 1):
             with TemporaryDirectory(dir=self._scratch) as folder:
                 root.write_version(package_of(source, object_id, version, Path(folder)))
+        if known < head:
+            self.after_write({root.store.name: [object_id]})
         return known < head
 
     def close(self) -> None:
@@ -276,6 +280,10 @@ class Copies:
 
 
 def _nothing() -> None:
+    """Nothing is to be done."""
+
+
+def _nothing_of(written: Mapping[str, Sequence[str]]) -> None:
     """Nothing is to be done."""
 
 
@@ -318,8 +326,11 @@ class Replication:
         for store, objects in self._skipped:
             if objects:
                 self._copies.owe(store, objects, "the store was away")
-        for store in {store for store, _, _ in self._parts} - {store for store, _, _ in failed}:
+        without = {store for store, _, _ in failed}
+        anew = {store: objects for store, objects, _ in self._parts if store not in without}
+        for store in anew:
             self._copies.away.answered(store)
+        self._copies.after_write(anew)
         return [tuple(held[object_id]) for object_id in self._objects]
 
     def _judge(self, held: Mapping[str, Sequence[str]], failed: Sequence[tuple[str, list[str], BaseException]]) -> None:

@@ -21,7 +21,14 @@ from operator import itemgetter
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import OwedCopies
 from archive_core.debts import Debts, Payment, Progress
-from archive_core.errors import ConflictError, NotFoundError, StoreUnavailableError, UnavailableError, UsageError
+from archive_core.errors import (
+    ConflictError,
+    NotFoundError,
+    SettingsError,
+    StoreUnavailableError,
+    UnavailableError,
+    UsageError,
+)
 from archive_core.findings import utc_text
 from archive_core.identifiers import is_poid, object_name
 from archive_core.lifecycle import Actor
@@ -30,8 +37,10 @@ from archive_core.ports import Clock, Remakes
 from archive_core.replication import Copies
 from archive_core.sequencer import Sequencer
 from archive_core.trail.events import EventType, Outcome
+from archive_core.worm import Locks
 
 MEMBER, FILLING, DRAINING, RETIRED, NEW = "member", "filling", "draining", "retired", "new"
+_SCHEDULE = Actor("scheduler", "operator")
 REFRESH = 2.0
 """Seconds after which a process looks again which stores take part."""
 
@@ -87,12 +96,14 @@ class Stores:
     """Which stores take part, and how that changes."""
 
     def __init__(
-        self, *, clock: Clock, catalogue: Catalogue, copies: Copies, debts: Debts, sequencer: Sequencer
+        self, *, clock: Clock, catalogue: Catalogue, copies: Copies, debts: Debts, locks: Locks, sequencer: Sequencer
     ) -> None:
         self._clock = clock
         self._catalogue = catalogue
         self._copies = copies
         self._debts = debts
+        self._locks = locks
+        self._refused: dict[str, str] = {}
         self._sequencer = sequencer
         self._all = copies.known
         self._rule = copies.given_rule
@@ -120,14 +131,15 @@ class Stores:
         def those(*wanted: str) -> list[StorageRoot]:
             return [root for state in wanted for root in self._all if states[root.store.name] == state]
 
-        written = those(MEMBER, FILLING)
+        self._refused = self._locks.refused(actor=_SCHEDULE)
+        written = [root for root in those(MEMBER, FILLING) if root.store.name not in self._refused]
         if not those(MEMBER):
             raise StoreUnavailableError("no store of the settings is a member: see `trusted-archive stores list`")
         members = {root.store.name for root in those(MEMBER)}
         rule = self._rule
         whole = len(self._all) == len(members)
         self._copies.take_part(
-            [*written, *those(DRAINING)],
+            those(MEMBER, FILLING, DRAINING),
             written,
             rule
             if whole
@@ -163,7 +175,7 @@ class Stores:
             self._rule.site_of.get(name) or name,
             owed.objects if owed else 0,
             owed.since if owed else None,
-            error or (owed.error if owed else None),
+            error or self._refused.get(name) or (owed.error if owed else None),
         )
 
     # -- joining and leaving ----------------------------------------------------------------------
@@ -249,6 +261,11 @@ class Stores:
         self._catalogue.set_store_state(name, state, self._clock.now())
         self._sequencer.record(EventType.STORE_CHANGE, Outcome.SUCCESS, state, actor=actor, subject=f"store-{name}")
         self.refresh(now=True)
+
+    def require_locks(self) -> None:
+        """Raises `SettingsError` when a store is refused because of its locks."""
+        for name, reason in self._refused.items():
+            raise SettingsError(f"the store {name} is to lock what it keeps, and {reason}", store=name)
 
     # -- comparing --------------------------------------------------------------------------------
 

@@ -46,11 +46,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long a version is locked: `mode` is COMPLIANCE or GOVERNANCE, None for not at all; and its legal hold."""
+    """How long a version is locked: `mode` is COMPLIANCE or GOVERNANCE, None for not at all."""
 
     mode: str | None
     until: datetime | None
-    hold: bool = False
 
 
 class Bucket:
@@ -223,13 +222,15 @@ class Bucket:
 
     def retention(self, key: str, version: str) -> Retention:
         """The lock of one version."""
-        with self._asking("look at", key) as client:
-            told = client.head_object(Bucket=self.place.bucket, Key=key, VersionId=version)
-        return Retention(
-            told.get("ObjectLockMode"),
-            told.get("ObjectLockRetainUntilDate"),
-            told.get("ObjectLockLegalHoldStatus") == "ON",
-        )
+        try:
+            with self._asking("look at", key) as client:
+                told = client.get_object_retention(Bucket=self.place.bucket, Key=key, VersionId=version)
+        except NotThereError as error:
+            if error.facts.get("error") == "NoSuchVersion":
+                raise
+            return Retention(None, None)
+        found = told.get("Retention", {})
+        return Retention(found.get("Mode"), found.get("RetainUntilDate"))
 
     def retain(self, key: str, version: str, mode: str, until: datetime, *, bypass: bool = False) -> None:
         """Lock one version until an instant. Raises `RefusedError` when the server would have to weaken a lock."""
@@ -243,6 +244,13 @@ class Bucket:
                 **more,
             )
 
+    def remove_retention(self, key: str, version: str) -> None:
+        """Ask the server to forget a lock: of one that is in force it must refuse that."""
+        with self._asking("unlock", key) as client:
+            client.put_object_retention(
+                Bucket=self.place.bucket, Key=key, VersionId=version, Retention={}, BypassGovernanceRetention=False
+            )
+
     def hold(self, key: str, version: str, on: bool) -> None:
         """Set or lift the legal hold of one version."""
         with self._asking("hold", key) as client:
@@ -254,6 +262,11 @@ class Bucket:
         """Ask the server to keep no versions any more: of a locked bucket it must refuse that."""
         with self._asking("change", "") as client:
             client.put_bucket_versioning(Bucket=self.place.bucket, VersioningConfiguration={"Status": "Suspended"})
+
+    def keep_versions(self) -> None:
+        """Ask the server to keep versions."""
+        with self._asking("change", "") as client:
+            client.put_bucket_versioning(Bucket=self.place.bucket, VersioningConfiguration={"Status": "Enabled"})
 
     # -- common -----------------------------------------------------------------------------------
 

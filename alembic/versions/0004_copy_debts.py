@@ -1,4 +1,4 @@
-"""Copies: what stores lack of what was acknowledged, and which stores take part.
+"""Copies: what stores lack of what was acknowledged, what they have yet to lock, and which stores take part.
 
 Revision: 0004, after 0003
 """
@@ -28,6 +28,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("store", "storage_object", name=op.f("pk_copy_debts")),
     )
     op.create_table(
+        "lock_debts",
+        sa.Column("store", text(), nullable=False),
+        sa.Column("storage_object", text(), nullable=False),
+        sa.Column("since", instant(), nullable=False),
+        sa.PrimaryKeyConstraint("store", "storage_object", name=op.f("pk_lock_debts")),
+    )
+    op.create_table(
         "store_states",
         sa.Column("store", text(), nullable=False),
         sa.Column("state", text(), nullable=False),
@@ -38,6 +45,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("store_states")
+    op.drop_table("lock_debts")
     op.drop_table("copy_debts")
 
 

@@ -1,9 +1,9 @@
-"""What stores lack of what was acknowledged, and which stores take part.
+"""What stores lack of what was acknowledged, what they have yet to lock, and which stores take part.
 
 Rules kept here
  * A debt is noted before anybody is told that the object is kept; it is forgotten when the store holds what the others
    hold. Noting it again changes nothing.
- * Both tables follow from the stores: in a rebuilt catalogue every store of the settings takes part, and comparing the
+ * All of it follows from the stores: in a rebuilt catalogue every store of the settings takes part, and comparing the
    stores finds the debts anew.
 """
 
@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, select, update
 from archive_core.catalogue.base import Part, chunks, to_rows, to_values, upsert
 from archive_core.catalogue.rows import CopyDebt, OwedCopies
 from archive_core.catalogue.session import reading, writing
-from archive_core.catalogue.tables import copy_debts, store_states
+from archive_core.catalogue.tables import copy_debts, lock_debts, store_states
 
 
 class CopyDebts(Part):
@@ -85,6 +85,40 @@ class CopyDebts(Part):
         """A store that takes no part any more lacks nothing."""
         with writing(self._engine) as connection:
             connection.execute(delete(copy_debts).where(copy_debts.c.store == store))
+
+    # -- locks --------------------------------------------------------------------------------
+
+    def owe_locks(self, store: str, objects: Iterable[str], at: datetime) -> None:
+        """Note that a store holds something new that is to be locked."""
+        values = [{"store": store, "storage_object": name, "since": at} for name in objects]
+        if values:
+            with writing(self._engine) as connection:
+                connection.execute(upsert(connection, lock_debts).on_conflict_do_nothing(), values)
+
+    def lock_debts(self, store: str, after: str = "", limit: int = 1000) -> list[tuple[str, datetime]]:
+        """What a store is to lock behind a storage object, in order of the objects, and since when."""
+        query = (
+            select(lock_debts.c.storage_object, lock_debts.c.since)
+            .where(lock_debts.c.store == store, lock_debts.c.storage_object > after)
+            .order_by(lock_debts.c.storage_object)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [(name, since) for name, since in connection.execute(query)]
+
+    def count_lock_debts(self, store: str) -> int:
+        """How many objects a store is to lock."""
+        with reading(self._engine) as connection:
+            count = connection.scalar(select(func.count()).select_from(lock_debts).where(lock_debts.c.store == store))
+        return int(count or 0)
+
+    def paid_locks(self, store: str, objects: Iterable[str]) -> None:
+        """These are locked, or need no lock."""
+        with writing(self._engine) as connection:
+            for chunk in chunks(objects):
+                connection.execute(
+                    delete(lock_debts).where(lock_debts.c.store == store, lock_debts.c.storage_object.in_(chunk))
+                )
 
     # -- who takes part -----------------------------------------------------------------------
 

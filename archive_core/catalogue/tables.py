@@ -168,6 +168,14 @@ copy_debts = Table(
     Column("error", Text),
 )
 
+lock_debts = Table(
+    "lock_debts",
+    metadata,
+    Column("store", code_point_text(), primary_key=True),
+    Column("storage_object", code_point_text(), primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+)
+
 store_states = Table(
     "store_states",
     metadata,
