@@ -4,6 +4,7 @@ Rules kept here
  * A lease ends by itself, so that a killed process blocks nobody for longer than `TERM`.
  * Holding is not enough: before each durable step the holder renews, and `renew` raises when the
    lease was lost, so that a process that slept does not go on beside its successor.
+ * Where the one that holds a lease can be seen to be dead (a process of this machine that is gone), nobody waits.
  * What a lease protects is safe without it too (put-if-absent, compare-and-swap); the lease only
    keeps two processes from doing the same work twice.
 """
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from archive_core import processes
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.errors import LeaseHeldError
 from archive_core.identifiers import new_token
@@ -40,8 +42,12 @@ class Holder:
     def hold(self, name: str, *, patience: float = 0.0) -> Iterator[None]:
         """Hold a lease for the block; raises `LeaseHeldError` when another still has it after
         `patience` seconds."""
-        holder, until = new_token(), time.monotonic() + patience
+        holder, until = f"{processes.this_process()}{new_token()}", time.monotonic() + patience
         while not self._acquired(name, holder):
+            other = self._catalogue.lease_holder(name)
+            if other is not None and processes.is_gone(other[: -len(new_token())]):
+                self._catalogue.release_lease(name, other)
+                continue
             if time.monotonic() >= until:
                 raise LeaseHeldError(f"another process holds the lease {name!r} just now; try again in a while")
             time.sleep(PAUSE)

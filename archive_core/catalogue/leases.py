@@ -43,6 +43,11 @@ class Leases(Part):
         with writing(self._engine) as connection:
             return bool(connection.execute(statement).rowcount)
 
+    def lease_holder(self, name: str) -> str | None:
+        """Who holds a lease, or held it last and did not give it back."""
+        with reading(self._engine) as connection:
+            return connection.execute(select(leases.c.holder).where(leases.c.name == name)).scalar_one_or_none()
+
     def meta_get(self, name: str) -> str | None:
         """A small fact by its name."""
         with reading(self._engine) as connection:

@@ -411,7 +411,7 @@ class Repair:
         run.result.repaired += [(one, rests) for one in mended]
         for one in unmended:
             run.result.findings.append(AuditEntry(one.store, one.path, str(one.code), one.message))
-            if one.lost:
+            if one.code == NO_GOOD_COPY:  # its size may be unknown
                 key = one.path.partition("/v")[2] if "/v" in one.path else one.path
                 run.result.lost_files[f"{name} v{key}"] = one.lost
         rows = []
