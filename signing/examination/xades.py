@@ -47,7 +47,9 @@ from signing.examination.xades_properties import (
     properties_of,
 )
 from signing.examination.xades_stamps import stamps_of
-from signing.judgement import Judgement, malformed
+from signing.judgement import PARSER_ERRORS, Judgement, malformed
+from signing.signature_math import UnsupportedAlgorithmError
+from signing.suitability import algorithms_of
 from signing.xml_signatures.names import DS, SIGNATURE, local_name
 from signing.xml_signatures.reading import MAX_SIZE, XmlRefusedError, looks_like_xml, parse_xml
 from signing.xml_signatures.references import CheckedReference, Outside, Resolver
@@ -214,6 +216,7 @@ class _One:
             missing=conclusion.missing,
             findings=(
                 *_remarks(properties, checked),
+                *_weak(facts, self.trust, self.at),
                 *notes,
                 *mathematics.findings,
                 *conclusion.findings,
@@ -267,6 +270,21 @@ def _remarks(properties: Properties | None, checked: Checked) -> tuple[Finding, 
         elif one.problem and not one.intact:
             found.append(Finding("REFERENCE", one.problem, where=(one.uri or "")[:200], clause="XMLDSig 3.2.1"))
     return tuple(found)
+
+
+def _weak(facts: Facts, trust: ExaminationTrust, at: datetime) -> tuple[Finding, ...]:
+    """Digests and signature schemes that are not suitable at the instant of judgement, trusted or not."""
+    try:
+        digests, schemes = algorithms_of([facts.used] if facts.used is not None else [], facts.digests)
+    except (UnsupportedAlgorithmError, *PARSER_ERRORS):
+        return ()  # told as the failure of the signature
+    said = [(name, trust.algorithms.digest(name, at=at)) for name in digests]
+    said += [(f"{name} with {bits} bits", trust.algorithms.signature(name, bits, at=at)) for name, bits in schemes]
+    return tuple(
+        Finding("WEAK_ALGORITHM", f"{what}: {one.reason}", clause="EN 319 102-1 5.2.8")
+        for what, one in said
+        if not one.good
+    )
 
 
 # -- what is covered ----------------------------------------------------------------------------

@@ -119,6 +119,15 @@ def test_of_two_data_each_is_found_by_name_or_digest() -> None:
     assert only(document, ("a", b"one"), ("c", b"?"))[3] is SubIndication.SIGNED_DATA_NOT_FOUND
 
 
+def test_weak_algorithms_are_named_whether_anybody_is_trusted_or_not() -> None:
+    """SHA-1 is intact mathematically, and said to be unsuitable."""
+    signer = forge.issued("Old", ROOT, key=forge.new_key("rsa2048"), extensions=[(forge.key_usage(), True)])
+    (found,) = examined(RECIPE.but(signer=signer, digest="sha1").document()).signatures
+    assert found.signature_intact
+    assert any(one.code == "WEAK_ALGORITHM" and one.message.startswith("sha1: ") for one in found.findings)
+    assert not [one for one in examined(RECIPE.document()).signatures[0].findings if one.code == "WEAK_ALGORITHM"]
+
+
 # -- wrapping -----------------------------------------------------------------------------------
 
 
