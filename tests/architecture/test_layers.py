@@ -52,8 +52,9 @@ def test_an_import_that_points_outward_is_found(tmp_path: Path, module: str, lin
     for name in TOP_LEVEL:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
-    for name in ("api/wiring.py", "api/wiring_signing.py", "api/home.py", "api/offline.py", "api/drill_world.py"):
-        (tmp_path / name).touch()
+    (tmp_path / "api" / "cli").mkdir()
+    for name in ("wiring", "wiring_signing", "home", "offline", "drill_world", "cli/__init__", "cli/examining"):
+        (tmp_path / "api" / f"{name}.py").touch()
     (tmp_path / module).write_text(f"{line}\n", encoding="utf-8")
 
     result = lint_imports(tmp_path)
