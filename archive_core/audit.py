@@ -21,7 +21,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from archive_core.assessment import Assessment
-from archive_core.audit_comparing import code_of, compare_object, compare_system_object, entry_of, versions_of
+from archive_core.audit_comparing import (
+    code_of,
+    compare_object,
+    compare_system_object,
+    entry_of,
+    versions_of,
+    without_debts,
+)
 from archive_core.audit_destroyed import DestroyedObjects
 from archive_core.audit_plain import PassedPaths, first_pass
 from archive_core.audit_result import AuditEntry, AuditResult
@@ -311,9 +318,15 @@ class Audit:
     def _compare(self, root: StorageRoot, poids: Sequence[str], result: AuditResult, progress: Progress) -> None:
         for done, poid in enumerate(poids):
             progress(f"comparing {root.store.name}", done, len(poids))
-            result.findings += compare_object(root, versions_of(self._catalogue, poid))
+            versions = versions_of(self._catalogue, poid)
+            self._enter(versions[0].object_id, compare_object(root, versions), result)
         for expected in expected_objects(self._catalogue, self._published):
-            result.findings += compare_system_object(root, expected)
+            self._enter(expected.object_id, compare_system_object(root, expected), result)
+
+    def _enter(self, object_id: str, entries: Sequence[AuditEntry], result: AuditResult) -> None:
+        findings, notes = without_debts(self._catalogue, object_id, entries)
+        result.findings += findings
+        result.notes += notes
 
     # -- trail and evidence -------------------------------------------------------------------
 

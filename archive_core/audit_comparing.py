@@ -9,7 +9,7 @@ Rules kept here
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive_core.audit_result import AuditEntry
 from archive_core.catalogue.catalogue import Catalogue
@@ -18,6 +18,8 @@ from archive_core.findings import Finding
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
 from archive_core.system_objects import Expected
+
+_MISSING = frozenset({"OBJECT_MISSING", "VERSION_MISSING"})
 
 ROOT = "."
 """The path of a finding that is about a store as a whole."""
@@ -87,6 +89,23 @@ def compare_system_object(root: StorageRoot, expected: Expected) -> list[AuditEn
         for name, digest in expected.files.items()
         if state.get(name) != digest
     ]
+
+
+def without_debts(
+    catalogue: Catalogue, object_id: str, findings: Sequence[AuditEntry]
+) -> tuple[list[AuditEntry], list[AuditEntry]]:
+    """Findings, and notes for what is no finding: a store that owes a copy lacks it, and that is known and will be
+    paid."""
+    if not any(entry.code in _MISSING for entry in findings):
+        return list(findings), []
+    owed = catalogue.owing_copies([object_id])
+    wrong, notes = [], []
+    for entry in findings:
+        if entry.code in _MISSING and (entry.store, object_id) in owed:
+            notes.append(replace(entry, code="COPY_OWED"))
+        else:
+            wrong.append(entry)
+    return wrong, notes
 
 
 def entry_of(store: str, finding: Finding) -> AuditEntry:

@@ -20,7 +20,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from archive_core.audit_comparing import ExpectedVersion, code_of, entry_of, versions_of
+from archive_core.audit_comparing import ExpectedVersion, code_of, entry_of, versions_of, without_debts
 from archive_core.audit_result import AuditEntry
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
@@ -78,7 +78,7 @@ class Walker:
         counts.objects += checked.objects
         counts.files += checked.files
         counts.bytes += checked.size
-        counts.read_again += sum(1 for entry in checked.notes)
+        counts.read_again += len(checked.notes)
         for entry in checked.findings:
             self.cycle.find(entry)
         for entry in checked.notes:
@@ -181,9 +181,15 @@ class CycleWalk:
         for row, checked in zip(rows, found, strict=True):
             if checked.findings and self._under_way(row.poid):
                 continue
-            walker.enter(checked)
+            self._enter(walker, row.storage_object, checked)
         walker.cycle.cursor = rows[-1].poid
         return walker.cycle.counts.bytes - before
+
+    def _enter(self, walker: Walker, object_id: str, checked: Checked) -> None:
+        checked.findings, owed = without_debts(self._catalogue, object_id, checked.findings)
+        walker.enter(checked)
+        for entry in owed:
+            walker.cycle.note(entry)
 
     def _versions(self, poid: str) -> list[ExpectedVersion]:
         return versions_of(self._catalogue, poid)
@@ -217,7 +223,7 @@ class CycleWalk:
                     if walker.cycle.cursor is not None and place <= walker.cycle.cursor:
                         continue
                     checked = walker.while_kept(partial(check.system_object, expected))
-                    walker.enter(checked)
+                    self._enter(walker, expected.object_id, checked)
                     walker.cycle.cursor = place
                     walker.beat(checked.size)
                 moment = time.monotonic()
@@ -284,7 +290,7 @@ class CycleWalk:
             if self._catalogue.version(poid).destroyed:
                 continue  # since it was drawn
             path = walker.root.object_path(self._catalogue.version(poid).storage_object)
-            if any(finding["path"].startswith(path) for finding in walker.cycle.findings):
+            if any(told["path"].startswith(path) for told in (*walker.cycle.findings, *walker.cycle.notes)):
                 continue  # it is known what is wrong there
             wrong = spot_check(walker.root, self._catalogue, self._content, poid)
             walker.cycle.counts.spots += 1

@@ -151,6 +151,23 @@ def test_a_store_that_is_away_is_a_finding_and_the_other_is_read(world: World) -
     assert found.audit.checked["bytes"] == content_bytes(world, "two")
 
 
+def test_a_copy_that_is_owed_is_a_note(world: World) -> None:
+    """The store lacks it, and that is known: the debt is paid when the store is there again."""
+    poid = world.archive.objects(actor=OPERATOR)[0].poid
+    row = world.archive.catalogue.version(poid)
+    folder = world.files("two", f"{poid}/inventory.json")[0].parent
+    shutil.rmtree(folder)
+    if not list(folder.parent.iterdir()):
+        folder.parent.rmdir()
+    assert {entry.code for entry in run(world, store="two").audit.findings} == {"OBJECT_MISSING"}
+    world.archive.debts.note("two", [row.storage_object], "it was away")
+    found = run(world)
+
+    assert (found.audit.findings, [note.code for note in found.audit.notes]) == ([], ["COPY_OWED"])
+    audited = world.audit()
+    assert (audited.findings, [note.code for note in audited.notes]) == ([], ["COPY_OWED"])
+
+
 # -- the controls -----------------------------------------------------------------------------
 
 
