@@ -10,6 +10,7 @@ Rules kept here
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +51,7 @@ from signing.examination.xades_stamps import stamps_of
 from signing.judgement import PARSER_ERRORS, Judgement, malformed
 from signing.signature_math import UnsupportedAlgorithmError
 from signing.suitability import algorithms_of
-from signing.xml_signatures.names import DS, SIGNATURE, local_name
+from signing.xml_signatures.names import DS, FILTER2, SIGNATURE, XPATH, local_name, text_of
 from signing.xml_signatures.reading import MAX_SIZE, XmlRefusedError, looks_like_xml, parse_xml
 from signing.xml_signatures.references import CheckedReference, Outside, Resolver
 from signing.xml_signatures.signature import MalformedSignatureError, XmlSignature, find_signatures, take_apart
@@ -321,5 +322,20 @@ def _covers_whole(one: CheckedReference, signature: XmlSignature) -> bool:
     root = signature.node.getroottree().getroot()
     if not (one.whole_document or one.node is root):
         return False
-    filters = [step.get("Algorithm", "") for step in one.element.iter(f"{{{DS}}}Transform")]
-    return all("xpath" not in identifier and "xmldsig-filter" not in identifier for identifier in filters)
+    steps = list(one.element.iter(f"{{{DS}}}Transform"))
+    return all(step.get("Algorithm") not in (XPATH, FILTER2) or _hides_signatures(step) for step in steps)
+
+
+_NOT_SIGNATURES = re.compile(r"not\(\s*ancestor-or-self::(?P<prefix>[\w.-]+):Signature\s*\)")
+_SIGNATURES = re.compile(r"(/descendant::|//)(?P<prefix>[\w.-]+):Signature")
+
+
+def _hides_signatures(step: etree._Element) -> bool:
+    """Whether a filter is one of the two usual ones that take away signatures and nothing else."""
+    expressions = [node for node in step if local_name(node) == "XPath"]
+    if len(expressions) != 1:
+        return False
+    (node,) = expressions
+    kind = node.get("Filter")
+    match = (_NOT_SIGNATURES if kind is None else _SIGNATURES).fullmatch(text_of(node))
+    return match is not None and kind in (None, "subtract") and node.nsmap.get(match["prefix"]) == DS

@@ -15,6 +15,7 @@ XADES_141 = "http://uri.etsi.org/01903/v1.4.1#"
 XADES_EN = "http://uri.etsi.org/19132/v1.1.1#"
 """ETSI TS 119 132-3: evidence records in signatures."""
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 FILTER2 = "http://www.w3.org/2002/06/xmldsig-filter2"
 
 SIGNATURE = f"{{{DS}}}Signature"

@@ -16,7 +16,7 @@ from typing import Any
 from lxml import etree
 
 from signing.xml_signatures.canonical import DEFAULT, METHODS, canonical, method_of
-from signing.xml_signatures.names import DS, FILTER2, SIGNATURE, elements, text_of
+from signing.xml_signatures.names import DS, FILTER2, SIGNATURE, XPATH, elements, text_of
 from signing.xml_signatures.node_sets import Chosen, NodeSet
 from signing.xml_signatures.reading import decode_base64, parse_xml
 
@@ -26,7 +26,6 @@ MAX_XPATH_NODES = 50_000
 
 _BASE64 = f"{DS}base64"
 _ENVELOPED = f"{DS}enveloped-signature"
-_XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 _XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 
 Data = bytes | NodeSet
@@ -75,7 +74,7 @@ def _applied(data: Data, step: _Step) -> Data:
         return _decoded(data)
     if step.identifier == _ENVELOPED:
         return _without_signature(_as_nodes(data), step)
-    if step.identifier == _XPATH:
+    if step.identifier == XPATH:
         return _filtered(_as_nodes(data), step)
     if step.identifier == FILTER2:
         return _filtered_by_sets(_as_nodes(data), step)

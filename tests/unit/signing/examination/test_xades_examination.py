@@ -263,6 +263,50 @@ def test_a_filter_that_leaves_out_a_part_does_not_cover_the_whole() -> None:
     assert found.coverage is Coverage.PART
 
 
+@pytest.mark.parametrize(
+    ("identifier", "expression", "coverage"),
+    [
+        ("REC-xpath-19991116", "<ds:XPath>not(ancestor-or-self::ds:Signature)</ds:XPath>", Coverage.WHOLE),
+        (
+            "filter2",
+            '<x:XPath xmlns:x="http://www.w3.org/2002/06/xmldsig-filter2" Filter="subtract">'
+            "/descendant::ds:Signature</x:XPath>",
+            Coverage.WHOLE,
+        ),
+        ("REC-xpath-19991116", "<ds:XPath>not(ancestor-or-self::Signature)</ds:XPath>", Coverage.PART),
+        (
+            "filter2",
+            '<x:XPath xmlns:x="http://www.w3.org/2002/06/xmldsig-filter2" Filter="intersect">/doc/good</x:XPath>',
+            Coverage.PART,
+        ),
+    ],
+)
+def test_the_usual_filters_leave_the_whole_document(identifier: str, expression: str, coverage: Coverage) -> None:
+    """Filters that take away signatures alone, and others that look like them; each digests what it should."""
+    spaces = {"filter2": "http://www.w3.org/2002/06/xmldsig-filter2"}
+    algorithm = spaces.get(identifier, f"http://www.w3.org/TR/1999/{identifier}")
+    whole = identifier != "filter2" or coverage is Coverage.WHOLE
+    inside = etree.fromstring(b"<doc><good>Good day</good></doc>")
+    signature = RECIPE.but(mode="detached").sign(inside)
+    octets = canonical(inside) if whole else canonical(inside[0])
+    if coverage is Coverage.PART and whole:
+        octets = b"what was never signed"
+    digest = base64.b64encode(hashed("sha256", octets)).decode()
+    reference = etree.fromstring(
+        f'<ds:Reference xmlns:ds="{DS}" URI=""><ds:Transforms><ds:Transform Algorithm="{algorithm}">{expression}'
+        f'</ds:Transform><ds:Transform Algorithm="{EXCLUSIVE}"/></ds:Transforms>'
+        f'<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>'
+        f"<ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>"
+    )
+    next(signature.iter(f"{{{DS}}}SignedInfo")).append(reference)
+    inside.append(signature)
+    (found,) = examined(etree.tostring(inside)).signatures
+    checked = {one.name: one.intact for one in found.references}
+    assert checked["(the document)"] is (octets != b"what was never signed")
+    if checked["(the document)"]:
+        assert found.coverage is coverage
+
+
 # -- what cannot be read ------------------------------------------------------------------------
 
 
