@@ -31,6 +31,7 @@ from archive_core.findings import Verdict, utc_text
 from archive_core.identifiers import BATCH, TRAIL, system_object
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.replication import Copies
+from archive_core.worm import read_judged
 
 PACKAGES = ("api", "signing", "storage_backends", "archive_core", "policies")
 DISTRIBUTION = "trusted-archive"
@@ -187,12 +188,37 @@ def _with_catalogue(settings: ArchiveSettings, copies: Copies, at: datetime) -> 
         message = f"{counts.objects} objects, {counts.awaiting + counts.in_batch} versions wait for evidence"
         checks = [Check(marked("catalogue"), True, message), _durability(catalogue)]
         checks += [_agreement(catalogue, root) for root in copies.roots]
+        checks += [*_owed(catalogue), *_locks(settings, catalogue)]
         checks.append(_clock(catalogue, at))
     except ArchiveError as error:
         checks = [Check(marked("catalogue"), False, str(error), "run `trusted-archive rebuild-catalogue`")]
     finally:
         catalogue.close()
     yield from checks
+
+
+def _owed(catalogue: Catalogue) -> Iterator[Check]:
+    """What stores lack of what was acknowledged."""
+    for owed in catalogue.owed_copies():
+        message = f"{owed.store} lacks {owed.objects} objects since {utc_text(owed.since)}"
+        yield Check(marked("copies"), False, message, "bring the store back; then `trusted-archive stores pay`")
+
+
+def _locks(settings: ArchiveSettings, catalogue: Catalogue) -> Iterator[Check]:
+    """What the last probe of each store found that is to lock what it keeps."""
+    for store in settings.stores:
+        if store.lock is None:
+            continue
+        judged = read_judged(catalogue, store.name)
+        if judged is None:
+            yield Check(marked("locks"), False, f"{store.name}: never probed", "run `trusted-archive stores probe`")
+        elif judged.holds:
+            message = f"{store.name}: {judged.mode} locks held against every attack on {utc_text(judged.at)}"
+            yield Check(marked("locks"), True, message)
+        else:
+            mend = "use a bucket that enforces object lock; `trusted-archive stores probe` says what got through"
+            message = f"{store.name}: {judged.error or ', '.join(judged.broken)}"
+            yield Check(marked("locks"), False, message, mend)
 
 
 def _durability(catalogue: Catalogue) -> Check:

@@ -66,6 +66,16 @@ class Judged:
         }
 
 
+def read_judged(catalogue: Catalogue, store: str) -> Judged | None:
+    """What the last probe of a store found; None when there was none."""
+    noted = catalogue.meta_get(f"locks {store}")
+    if not noted:
+        return None
+    value = json.loads(noted)
+    at = datetime.fromisoformat(value["at"])
+    return Judged(at, value["mode"], value["holds"], tuple(value["broken"]), value["error"])
+
+
 class Locks:
     """The locks of all stores whose settings ask for them (`policies`, by name)."""
 
@@ -92,12 +102,7 @@ class Locks:
 
     def judged(self, store: str) -> Judged | None:
         """What the last probe found; None when there was none."""
-        noted = self._catalogue.meta_get(f"locks {store}")
-        if not noted:
-            return None
-        value = json.loads(noted)
-        at = datetime.fromisoformat(value["at"])
-        return Judged(at, value["mode"], value["holds"], tuple(value["broken"]), value["error"])
+        return read_judged(self._catalogue, store)
 
     def probe(self, *, actor: Actor, only_due: bool = False) -> dict[str, Judged]:
         """Attack a canary in each store that is to lock. Of a store that does not answer nothing new is known."""

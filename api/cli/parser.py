@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from api.cli import destroying_options, examine_options, fixity_options, plan_options, renewal_options
+from api.cli import destroying_options, examine_options, fixity_options, plan_options, renewal_options, storing_options
 from api.cli.words import VERIFY, mistake
 from api.texts import marked, text
 from archive_core import __version__
@@ -72,7 +72,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar=text("COMMAND"), required=True, parser_class=Parser)
     for command in COMMANDS:
         _add(commands, command)
-    for group, members in ((KEYS, KEY_COMMANDS), (FIXITY, FIXITY_COMMANDS), (RENEWAL, RENEWAL_COMMANDS)):
+    for group, members in GROUPS:
         below = _add(commands, group).add_subparsers(
             dest=f"{group.name}_command", metavar=text("COMMAND"), required=True, parser_class=Parser
         )
@@ -442,4 +442,48 @@ RENEWAL_COMMANDS = (
         "trusted-archive renewal drill --break sha512 --at 2031-06-01",
         plan_options.drill,
     ),
+)
+
+STORES = Command("stores", marked("Who holds copies, and what they lack"), "trusted-archive stores list", _nothing)
+
+STORE_COMMANDS = (
+    Command("list", marked("Every store, and what it lacks"), "trusted-archive stores list", _nothing),
+    Command(
+        "add",
+        marked("Let a store of the settings take part, and fill it"),
+        "trusted-archive stores add new",
+        storing_options.one,
+    ),
+    Command(
+        "drain",
+        marked("Write nothing more to a store, and copy what only it holds to the others"),
+        "trusted-archive stores drain old",
+        storing_options.one,
+    ),
+    Command(
+        "retire",
+        marked("Part with a store that holds nothing that others lack"),
+        "trusted-archive stores retire old --yes",
+        storing_options.retire,
+    ),
+    Command(
+        "compare",
+        marked("Which objects stores lack, or hold in another form"),
+        "trusted-archive stores compare one two",
+        storing_options.compare,
+    ),
+    Command("pay", marked("Give stores what they lack, now"), "trusted-archive stores pay", _nothing),
+    Command(
+        "probe",
+        marked("Attack a locked canary in each store that is to lock what it keeps"),
+        "trusted-archive stores probe",
+        _nothing,
+    ),
+)
+
+GROUPS = (
+    (KEYS, KEY_COMMANDS),
+    (STORES, STORE_COMMANDS),
+    (FIXITY, FIXITY_COMMANDS),
+    (RENEWAL, RENEWAL_COMMANDS),
 )

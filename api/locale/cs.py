@@ -17,6 +17,7 @@ from api.locale.cs_renewal import REASONS as _REASONS
 from api.locale.cs_renewing import RENEWING as _RENEWING
 from api.locale.cs_repair import FIXITY as _FIXITY
 from api.locale.cs_repair import REPAIR as _REPAIR
+from api.locale.cs_stores import STORES as _STORES
 
 _HELP = {
     "usage: ": "použití: ",
@@ -277,4 +278,5 @@ TEXTS: dict[str, str] = {
     **_RENEWING,
     **_REPAIR,
     **_FIXITY,
+    **_STORES,
 }

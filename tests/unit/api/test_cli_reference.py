@@ -9,7 +9,7 @@ import pytest
 from api.cli import CANCELLED
 from api.cli.answers import BAD, GOOD, UNDECIDED, WAITS
 from api.cli.commands import _PLACES, command
-from api.cli.parser import COMMANDS, FIXITY_COMMANDS, KEY_COMMANDS, RENEWAL_COMMANDS
+from api.cli.parser import COMMANDS, FIXITY_COMMANDS, KEY_COMMANDS, RENEWAL_COMMANDS, STORE_COMMANDS
 from api.cli.run import INTERNAL
 from tests.vectors import REPOSITORY
 from tools import error_table
@@ -52,6 +52,7 @@ def test_every_command_is_in_the_reference() -> None:
     names = [one.name for one in COMMANDS] + [f"keys {one.name}" for one in KEY_COMMANDS]
     names += [f"renewal {one.name}" for one in RENEWAL_COMMANDS]
     names += [f"fixity {one.name}" for one in FIXITY_COMMANDS]
+    names += [f"stores {one.name}" for one in STORE_COMMANDS]
 
     assert [name for name in names if not any(row == name or row.startswith(f"{name} ") for row in rows)] == []
 
@@ -61,6 +62,7 @@ def test_every_command_has_its_function() -> None:
     names = {one.name for one in COMMANDS} | {f"keys-{one.name}" for one in KEY_COMMANDS}
     names |= {f"renewal-{one.name}" for one in RENEWAL_COMMANDS}
     names |= {f"fixity-{one.name}" for one in FIXITY_COMMANDS}
+    names |= {f"stores-{one.name}" for one in STORE_COMMANDS}
 
     assert set(_PLACES) == names
     assert all(callable(command(name)) for name in names)
