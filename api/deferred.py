@@ -10,11 +10,12 @@ Rules kept here
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from archive_core.ports import (
+    JudgesMany,
     Seal,
     SealAssessment,
     Sealer,
@@ -59,13 +60,23 @@ class DeferredSealer:
 
 
 class DeferredTimestampValidator:
-    """A `TimestampValidator`."""
+    """A `TimestampValidator` that also judges many at once. `build` can be pickled: other processes build it, too."""
 
     def __init__(self, build: Callable[[], TimestampValidator]) -> None:
+        def pool() -> JudgesMany:
+            from signing.judging_pool import JudgingPool  # loads what starts processes
+
+            return JudgingPool(build)
+
         self._validator = _Once(build)
+        self._pool = _Once(pool)
 
     def assess(self, token: bytes, *, at: datetime, data: ValidationData | None = None) -> TokenAssessment:
         return self._validator.get().assess(token, at=at, data=data)
+
+    def assess_many(self, tokens: Sequence[bytes], *, at: datetime) -> Sequence[TokenAssessment]:
+        """Of each token by itself, on every core; see `ports.JudgesMany`."""
+        return self._pool.get().assess_many(tokens, at=at)
 
 
 class DeferredSealValidator:

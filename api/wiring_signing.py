@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -67,11 +68,6 @@ def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
     algorithms = build_algorithms(settings)
     known = [*anchors, *test_anchors]
 
-    def validator() -> TimestampValidator:
-        from signing.timestamp_validation import TokenValidator
-
-        return TokenValidator(anchors, algorithms=algorithms, test_anchors=test_anchors)
-
     def seal_validator() -> SealValidator:
         from signing.seal_validation import SealVerifier
 
@@ -79,11 +75,22 @@ def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
 
     return Signing(
         authorities={one.name: _authority(settings.home, one, trust, clock, known) for one in settings.authorities},
-        validator=DeferredTimestampValidator(validator),
+        validator=DeferredTimestampValidator(
+            partial(_token_validator, tuple(anchors), tuple(test_anchors), algorithms)
+        ),
         sealer=_sealers(settings, trust, clock, known),
         seal_validator=DeferredSealValidator(seal_validator),
         cautions=tuple(_cautions(settings)),
     )
+
+
+def _token_validator(
+    anchors: Sequence[bytes], test_anchors: Sequence[bytes], algorithms: AlgorithmTable
+) -> TimestampValidator:
+    """At the top of a module, so that other processes can make one, too."""
+    from signing.timestamp_validation import TokenValidator
+
+    return TokenValidator(anchors, algorithms=algorithms, test_anchors=test_anchors)
 
 
 def build_algorithms(settings: ArchiveSettings) -> AlgorithmTable:

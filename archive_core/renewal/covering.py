@@ -13,19 +13,20 @@ Rules kept here
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from archive_core.batch import line_validation, validation_data
 from archive_core.catalogue.rows import HeadRow
 from archive_core.digests import hash_bytes
-from archive_core.errors import EvidenceBrokenError, UnavailableError, UnknownObjectError
+from archive_core.errors import DamageError, EvidenceBrokenError, UnavailableError, UnknownObjectError
 from archive_core.evidence.material import merged, with_inside
 from archive_core.evidence.token import read_signed_data
 from archive_core.findings import SubIndication, Verdict
 from archive_core.identifiers import BATCH, number_of, object_name
 from archive_core.ocfl.storage_root import StorageRoot
-from archive_core.ports import TokenAssessment, ValidationData
+from archive_core.ports import JudgesMany, TokenAssessment, ValidationData
 from archive_core.renewal import form
 from archive_core.renewal.means import Means, Obstacle
 from archive_core.renewal.stored import MAX_FILE
@@ -58,18 +59,35 @@ class Covering:
         self._fetched: dict[tuple[str, str], ValidationData] = {}
         self._judged: dict[tuple[str, str], TokenAssessment] = {}
         self._refused: dict[tuple[str, str], str] = {}
+        self._read: dict[tuple[str, str], bytes] = {}
+        self._known: dict[bytes, TokenAssessment] = {}
 
     @property
     def data(self) -> ValidationData:
         """All validation data that was fetched."""
         return merged(self._fetched.values())
 
+    def ahead(self, heads: Sequence[HeadRow]) -> None:
+        """Read and judge tokens that `final` will be asked for next, on every core where the validator can; what
+        was read ahead before is forgotten. What cannot be read is left to `final`, which says why."""
+        self._read, self._known = {}, {}
+        validator = self._means.validator
+        if not isinstance(validator, JudgesMany):
+            return
+        for head in heads:
+            with suppress(DamageError):
+                self._read[head.storage_object, head.ocfl_path] = self._token(head)
+        tokens = list(self._read.values())
+        assessed = validator.assess_many(tokens, at=self._means.clock.now())
+        self._known = dict(zip(tokens, assessed, strict=True))
+
     def final(self, head: HeadRow, tsa: str) -> Final | Obstacle:
         """The token that an object holds for a line, ready to be covered; `tsa` is the authority that gave
         it. Raises `DamageError` or `UnavailableError` when it cannot be read."""
         name = object_name(head.storage_object)
-        token = self._token(head)
-        if self._assess(token, None).verdict is Verdict.PASSED:
+        token = self._read.get((head.storage_object, head.ocfl_path)) or self._token(head)
+        alone = self._known.get(token) or self._assess(token, None)
+        if alone.verdict is Verdict.PASSED:
             now = self._now(tsa, token)
             if now.verdict is Verdict.PASSED:
                 return Final(name, token, completed=False)

@@ -40,6 +40,13 @@ EVERY = 256
 """Leaves between two looks at the lease."""
 
 
+AHEAD = 1024
+"""Tokens that are read and judged together, on every core."""
+
+MANY = 5000
+"""Tokens from which on that is worth the processes that it takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A token to go on from: the object that holds it, the lines of batches behind it, what is abandoned."""
@@ -204,6 +211,8 @@ class TimestampRenewal:
         obstacles: list[Obstacle] = []
         with Packed(folder / form.TOKENS) as packed:
             for done, point in enumerate(group.points):
+                if done % AHEAD == 0 and len(group.points) >= MANY:
+                    covering.ahead([one.head for one in group.points[done : done + AHEAD]])
                 if done % EVERY == 0:
                     progress("covering", done, len(group.points))
                     self._means.holder.renew()
