@@ -60,23 +60,18 @@ class DeferredSealer:
 
 
 class DeferredTimestampValidator:
-    """A `TimestampValidator` that also judges many at once. `build` can be pickled: other processes build it, too."""
+    """A `TimestampValidator`; `many` builds what judges many at once."""
 
-    def __init__(self, build: Callable[[], TimestampValidator]) -> None:
-        def pool() -> JudgesMany:
-            from signing.judging_pool import JudgingPool  # loads what starts processes
-
-            return JudgingPool(build)
-
+    def __init__(self, build: Callable[[], TimestampValidator], many: Callable[[], JudgesMany]) -> None:
         self._validator = _Once(build)
-        self._pool = _Once(pool)
+        self._many = _Once(many)
 
     def assess(self, token: bytes, *, at: datetime, data: ValidationData | None = None) -> TokenAssessment:
         return self._validator.get().assess(token, at=at, data=data)
 
     def assess_many(self, tokens: Sequence[bytes], *, at: datetime) -> Sequence[TokenAssessment]:
         """Of each token by itself, on every core; see `ports.JudgesMany`."""
-        return self._pool.get().assess_many(tokens, at=at)
+        return self._many.get().assess_many(tokens, at=at)
 
 
 class DeferredSealValidator:

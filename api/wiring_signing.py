@@ -27,6 +27,7 @@ from api.settings_table import Secret
 from archive_core.errors import SealKeyUnavailableError, SettingsError
 from archive_core.ports import (
     Clock,
+    JudgesMany,
     Sealer,
     SealValidator,
     TimestampAuthority,
@@ -68,6 +69,13 @@ def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
     algorithms = build_algorithms(settings)
     known = [*anchors, *test_anchors]
 
+    validator = partial(_token_validator, tuple(anchors), tuple(test_anchors), algorithms)
+
+    def judging_pool() -> JudgesMany:
+        from signing.judging_pool import JudgingPool  # loads what starts processes
+
+        return JudgingPool(validator)
+
     def seal_validator() -> SealValidator:
         from signing.seal_validation import SealVerifier
 
@@ -75,9 +83,7 @@ def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
 
     return Signing(
         authorities={one.name: _authority(settings.home, one, trust, clock, known) for one in settings.authorities},
-        validator=DeferredTimestampValidator(
-            partial(_token_validator, tuple(anchors), tuple(test_anchors), algorithms)
-        ),
+        validator=DeferredTimestampValidator(validator, judging_pool),
         sealer=_sealers(settings, trust, clock, known),
         seal_validator=DeferredSealValidator(seal_validator),
         cautions=tuple(_cautions(settings)),

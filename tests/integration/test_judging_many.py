@@ -40,7 +40,7 @@ def test_processes_say_what_one_says(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert world.archive.renew(RenewalRequest(which=ALL), actor=OPERATOR).is_complete
     world.check()
 
-    pool: ProcessPoolExecutor = validator._pool.get()._pool  # type: ignore[attr-defined]
+    pool: ProcessPoolExecutor = validator._many.get()._pool  # type: ignore[attr-defined]
     for process in list(pool._processes.values()):
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
