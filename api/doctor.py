@@ -31,6 +31,7 @@ from archive_core.findings import Verdict, utc_text
 from archive_core.identifiers import BATCH, TRAIL, system_object
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.replication import Copies
+from archive_core.stores import MEMBER
 from archive_core.worm import read_judged
 
 PACKAGES = ("api", "signing", "storage_backends", "archive_core", "policies")
@@ -187,7 +188,12 @@ def _with_catalogue(settings: ArchiveSettings, copies: Copies, at: datetime) -> 
         counts = catalogue.count_states()
         message = f"{counts.objects} objects, {counts.awaiting + counts.in_batch} versions wait for evidence"
         checks = [Check(marked("catalogue"), True, message), _durability(catalogue)]
-        checks += [_agreement(catalogue, root) for root in copies.roots]
+        states = catalogue.store_states()
+        checks += [
+            _agreement(catalogue, root)
+            for root in copies.roots
+            if states.get(root.store.name, (MEMBER, at))[0] == MEMBER or not states
+        ]
         checks += [*_owed(catalogue), *_locks(settings, catalogue)]
         checks.append(_clock(catalogue, at))
     except ArchiveError as error:

@@ -1,5 +1,8 @@
 """Quorum and debts: what is acknowledged when stores are away, and what they get afterwards."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +14,7 @@ from api.settings import SETTINGS_FILE
 from archive_core.archive import silent
 from archive_core.errors import ArchiveError, ConflictError, StoreUnavailableError
 from archive_core.ocfl.storage_root import StorageRoot
+from tests.vectors import REPOSITORY
 from tests.world import OPERATOR, World
 
 THIRD = """
@@ -222,3 +226,73 @@ def test_comparing_names_what_is_missing_and_what_differs(world: World) -> None:
     assert found.missing["one"] == []
     assert found.missing["two"] == [f"urn:trusted-archive:{told.poid}"]
     assert f"urn:trusted-archive:{other.poid}" in found.missing["three"]
+
+
+_DYING = """
+import os, signal, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from api.settings import ArchiveSettings
+from api.wiring import build_archive
+from archive_core import debts
+from archive_core.archive import silent
+from tests.world import OPERATOR, SteppingClock
+
+debts.TOGETHER = 3
+home, writes, when, minutes = sys.argv[1:]
+clock = SteppingClock(datetime.now(UTC) + timedelta(minutes=int(minutes)))
+archive = build_archive(ArchiveSettings.load(Path(home)), clock=clock)
+(root,) = [root for root in archive.copies.known if root.store.name == "three"]
+real, left = root.store.put_objects, [int(writes)]
+
+def put_objects(objects):
+    left[0] -= 1
+    if when == "after" or left[0] > 0:
+        real(objects)
+    if left[0] <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+root.store.put_objects = put_objects
+archive.stores.add("three", actor=OPERATOR, progress=silent)
+"""
+
+
+@pytest.mark.slow
+def test_filling_a_store_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    """Killed before and after a group of copies is written, it loses nothing and copies nothing twice in the end."""
+    world = World(tmp_path)
+    for number in range(12):
+        world.deposit({"a.txt": b"%d" % number})
+    world.preserve()
+    settings = world.home / SETTINGS_FILE
+    settings.write_text(settings.read_text() + THIRD)
+    world.archive.close()
+    held = []
+    for minutes, (writes, when) in enumerate(((1, "before"), (1, "after"), (2, "before"), (2, "after")), 1):
+        words = [sys.executable, "-c", _DYING, str(world.home), str(writes), when, str(5 * minutes)]
+        done = subprocess.run(words, cwd=REPOSITORY, check=False, capture_output=True, timeout=120)
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        held.append(len(list((world.home / "stores" / "three").rglob("0=ocfl_object_1.1"))))
+    assert held == sorted(held)
+    assert held[-1] > 0
+    world.settings = type(world.settings).load(world.home)
+    world.clock.advance(hours=1)
+    world.archive = world.open()
+    assert world.archive.stores.add("three", actor=OPERATOR, progress=silent).owed == 0
+    assert world.archive.stores.compare(silent).same
+    assert world.audit().findings == []
+    world.archive.close()
+
+
+def test_what_was_destroyed_is_copied_nowhere(world: World) -> None:
+    """A store that was away gets the tombstone and not the object."""
+    unplug(world, "three")
+    told = world.deposit({"a.txt": b"1"})
+    world.preserve()
+    world.archive.destroy(told.poid, reason="a test", actor=OPERATOR)
+    plug(world, "three")
+    pay(world)
+
+    assert f"urn:trusted-archive:{told.poid}" not in ids(world, "three")
+    assert f"urn:trusted-archive:ts{told.poid}" in ids(world, "three")
+    assert world.archive.stores.compare(silent).same
