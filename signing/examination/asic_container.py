@@ -74,7 +74,7 @@ class Entry:
 
 
 def role_of(name: str) -> Role:
-    """EN 319 162-1 A.1 and 4.3.3, 4.4.3, as broadly as they allow names."""
+    """EN 319 162-1 A.1 and 4.3.3, 4.4.3, as broadly as they allow names, and `signature.xml`, which some write."""
     if name == "mimetype":
         return Role.MIMETYPE
     if not name.startswith(_META):
@@ -87,7 +87,7 @@ def role_of(name: str) -> Role:
                 return role
         if "evidencerecord" in lowered:
             return Role.EVIDENCE
-        return Role.XADES if "signatures" in lowered else Role.OTHER
+        return Role.XADES if "signature" in lowered else Role.OTHER
     if lowered.endswith(".p7s") and "signature" in lowered:
         return Role.CADES
     if lowered.endswith(".tst") and "timestamp" in lowered:

@@ -268,6 +268,7 @@ def test_a_zip_file_with_two_entries_of_one_name_is_not_read() -> None:
     [
         ("META-INF/signatures.xml", Role.XADES),
         ("META-INF/my_signatures007.xml", Role.XADES),
+        ("META-INF/signature.xml", Role.XADES),
         ("META-INF/documentsignatures.xml", Role.XADES),
         ("META-INF/signature.p7s", Role.CADES),
         ("META-INF/timestamp.tst", Role.TIMESTAMP),
