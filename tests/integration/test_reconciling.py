@@ -96,6 +96,24 @@ def test_what_the_catalogue_says_otherwise_is_put_right(world: World, what: str)
 
 
 @pytest.mark.slow
+def test_a_server_s_catalogue_is_put_right_as_well(tmp_path: Path, postgresql_url: str) -> None:
+    """The stores' side is a file, the other one PostgreSQL: rows come in one order from both."""
+    world = World(tmp_path, postgresql_url)
+    for number in range(3):
+        world.deposit({"á.txt": b"%d" % number}, key=f"Ž {number}")
+    world.preserve()
+    world.archive.flush_trail()
+    assert (reconcile(world).findings, reconcile(world).notes) == ([], [])
+    sql(world, "update versions set originator = 'somebody'")
+    sql(world, "update files set size = 7 where path = 'data/á.txt'")
+    found = reconcile(world)
+
+    assert (found.findings, codes(found), len(found.notes)) == ([], {"ROW_CORRECTED"}, 6)
+    assert reconcile(world).notes == []
+    world.archive.close()
+
+
+@pytest.mark.slow
 def test_a_batch_that_the_catalogue_lost_is_entered_again(world: World) -> None:
     """With its time-stamps, its members and what they are called; the documents are evidenced as before."""
     for statement in (

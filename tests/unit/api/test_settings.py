@@ -113,3 +113,33 @@ def test_not_all_stores_may_be_dispensable(good: str) -> None:
     """Somewhere a deposit must be before it is acknowledged."""
     with pytest.raises(SettingsError, match="must be required"):
         parse_settings(good.replace('scheme = "filesystem"', 'scheme = "filesystem"\nrequired = false'), Path("/home"))
+
+
+def test_how_fast_copies_are_read_again_is_said_for_all_and_for_one(good: str) -> None:
+    """What a store does not say is as for all; without anything it is as usual."""
+    assert parse_settings(good, Path("/home")).fixity.days_per_cycle == 90
+    text = (
+        f"{good}\n[fixity]\ndays_per_cycle = 30\nfrom_hour = 22\n[[fixity.store]]\nname = 'two'\nmib_per_second = 1.5\n"
+    )
+    found = parse_settings(text, Path("/home")).fixity
+    ((name, own),) = found.stores
+
+    assert (found.days_per_cycle, found.mib_per_second, found.from_hour) == (30, 20, 22)
+    assert (name, own.days_per_cycle, own.mib_per_second, own.from_hour) == ("two", 30, 1.5, 22)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("days_per_cycle = 0", "days_per_cycle"),
+        ("mib_per_second = -1", "mib_per_second"),
+        ("from_hour = 24", "from_hour"),
+        ("hours = 3", "hours"),
+        ("[[fixity.store]]\nname = 'three'", "three"),
+        ("[[fixity.store]]\nname = 'one'\n[[fixity.store]]\nname = 'one'", "same name"),
+        ("[[fixity.store]]\nname = 'one'\nuntil_hour = 25", "until_hour"),
+    ],
+)
+def test_fixity_that_cannot_be_meant_is_refused(good: str, line: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        parse_settings(f"{good}\n[fixity]\n{line}\n", Path("/home"))
