@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa, utils
 from lxml import etree
 
-from archive_core.digests import OID_OF_DIGEST, digest_size
+from archive_core.digests import OID_OF_DIGEST, digest_size, is_available
 from signing.signature_math import UnsupportedAlgorithmError, check_signature, load_public_key
 from signing.xml_signatures.names import DIGESTS, DS, element, text_of
 from signing.xml_signatures.reading import decode_base64
@@ -55,7 +55,7 @@ _PSS_WITH_PARAMETERS = f"{_MORE_2007}rsa-pss"
 def digest_of(method: etree._Element | None) -> str:
     """Our name of a DigestMethod; raises `UnsupportedAlgorithmError` with the identifier."""
     identifier = "" if method is None else method.get("Algorithm", "")
-    if identifier not in DIGESTS:
+    if identifier not in DIGESTS or not is_available(DIGESTS[identifier]):
         raise UnsupportedAlgorithmError(f"digest algorithm {identifier!r}")
     return DIGESTS[identifier]
 

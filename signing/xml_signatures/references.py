@@ -1,7 +1,7 @@
 """Where a reference leads, and whether the digest fits what lies there (W3C XMLDSig 3.2.1, 4.4.3).
 
 Rules kept here
- * Inside the document an element is found by `Id`, `ID`, `id` or `xml:id`; an identifier that occurs twice
+ * Inside the document an element is found by `Id`, `ID`, `id`, `xml:id` or `wsu:Id`; an identifier that occurs twice
    leads nowhere (signature wrapping).
  * Outside, only the data that were given are found, by name; nothing is fetched. Where one reference leads
    outside and one datum was given, its name does not matter: the digest decides.
@@ -28,7 +28,13 @@ from signing.xml_signatures.node_sets import NodeSet
 from signing.xml_signatures.reading import decode_base64
 from signing.xml_signatures.transforms import Data, UnsupportedTransformError, as_octets, transformed, transforms_of
 
-_ID_NAMES = ("Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id")
+_ID_NAMES = (
+    "Id",
+    "ID",
+    "id",
+    "{http://www.w3.org/XML/1998/namespace}id",
+    "{http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd}Id",
+)
 _POINTER = re.compile(r"xpointer\(\s*id\(\s*(?P<quote>['\"])(?P<id>[^'\"]+)(?P=quote)\s*\)\s*\)")
 MAX_TRIED = 20
 """Data outside that are tried where names do not fit."""

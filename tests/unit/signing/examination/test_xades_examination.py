@@ -128,6 +128,24 @@ def test_weak_algorithms_are_named_whether_anybody_is_trusted_or_not() -> None:
     assert not [one for one in examined(RECIPE.document()).signatures[0].findings if one.code == "WEAK_ALGORITHM"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"http://www.w3.org/2001/04/xmlenc#sha256", b"http://www.w3.org/2001/04/xmldsig-more#md5"),
+        (b"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", b"http://www.w3.org/2000/09/xmldsig#hmac-sha1"),
+        (b"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", b"urn:none"),
+        (b"http://www.w3.org/2001/10/xml-exc-c14n#", b"urn:none"),
+    ],
+)
+def test_algorithms_that_are_not_known_are_never_good(before: bytes, after: bytes) -> None:
+    """MD5, shared secrets, inventions: not intact, not PASSED, and named."""
+    document = RECIPE.document()
+    assert before in document
+    found = only(document.replace(before, after))
+    assert not found[0]
+    assert found[2] is not Verdict.PASSED
+
+
 # -- wrapping -----------------------------------------------------------------------------------
 
 
