@@ -1,6 +1,6 @@
 """A home with very many batches, and its renewals.
 
-python -m benchmarks.renewal_home fill HOME BATCHES DOCUMENTS   enter batches; says the POIDs of real documents
+python -m benchmarks.renewal_home fill HOME BATCHES DOCUMENTS [SECONDS]   enter batches; says the POIDs of real documents
 python -m benchmarks.renewal_home renew HOME                    one time-stamp renewal of everything; says what it did
 python -m benchmarks.renewal_home again HOME TIMES POID         renew time and again; how a record grows
 
@@ -8,6 +8,7 @@ Rules kept here
  * The first batch is the product's, of documents that were deposited. All others have a time-stamp of their own over
    a root of their own, and hold in every store what a time-stamp renewal reads: the token. They have no members and no
    tree, and their documents are in no catalogue: a renewal that looked at one document would fail.
+ * Filling goes on where it was: after SECONDS it stops, and exit 75 says that the same command has more to do.
  * What counts the calls of an authority stands before it, and passes everything through.
 """
 
@@ -43,8 +44,13 @@ from archive_core.ports import TimestampAuthority, TimestampToken, ValidationDat
 from archive_core.renewal.running import ALL, RenewalRequest
 from benchmarks.big_home import OPERATOR, deposit_real, open_archive
 from benchmarks.figures import BenchmarkError
+from benchmarks.measuring import run
+from benchmarks.workspace import archive_command
 
 GROUP = 200
+SPELL = 10
+"""Groups between two looks at the time."""
+
 LINE, AUTHORITY = "sha512", "local-tsa-1"
 
 
@@ -71,24 +77,35 @@ class Counted:
         return self._authority.validation_data(token)
 
 
-def fill(home: Path, count: int, documents: int) -> None:
-    """Batches 1 to `count`; all but the first are said to hold `documents` each."""
+def fill(home: Path, count: int, documents: int, seconds: float | None = None) -> int:
+    """Batches 1 to `count`; all but the first are said to hold `documents` each. What is there already stays; after
+    `seconds` it stops. Returns an exit code: 75 when there is more to do."""
+    began = time.monotonic()
+    if not (home / "trusted-archive.toml").exists():
+        run([*archive_command(home, "init")], cwd=home.parent, clock=False)
     archive = open_archive(home)
     try:
-        poids = deposit_real(archive, home.parent, 3, "basic-1")
-        views = archive.preserve(actor=OPERATOR)
-        if [view.error for view in views] != [None]:
-            raise BenchmarkError(f"not one batch: {views}")
+        first = archive.catalogue.last_batch()
+        if first is None:
+            deposit_real(archive, home.parent, 3, "basic-1")
+            views = archive.preserve(actor=OPERATOR)
+            if [view.error for view in views] != [None]:
+                raise BenchmarkError(f"not one batch: {views}")
         line = archive.catalogue.lines(1)[0]
         batch, stamp = archive.catalogue.batch(1), archive.catalogue.stamps(1, line.line)[0]
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-            numbers = iter(range(2, count + 1))
-            groups = list(iter(lambda: list(itertools.islice(numbers, GROUP)), []))
-            for group in pool.map(_stamped, itertools.repeat(home), groups):
-                _keep(archive, replace(batch, leaf_count=documents), line, stamp, group)
+            numbers = iter(range(archive.catalogue.next_batch_number(), count + 1))
+            while groups := [one for _ in range(SPELL) if (one := list(itertools.islice(numbers, GROUP)))]:
+                if seconds is not None and time.monotonic() - began > seconds:
+                    print(f"{archive.catalogue.next_batch_number() - 1} of {count} batches", file=sys.stderr)
+                    return 75
+                for group in pool.map(_stamped, itertools.repeat(home), groups):
+                    _keep(archive, replace(batch, leaf_count=documents), line, stamp, group)
+        poids = [row.poid for row in archive.catalogue.members(1)]
     finally:
         archive.close()
     print(json.dumps(poids))
+    return 0
 
 
 Stamped = list[tuple[int, bytes, datetime]]
@@ -203,7 +220,7 @@ def _stored_bytes(archive: Archive) -> int:
 if __name__ == "__main__":
     what, place, *words = sys.argv[1:]
     if what == "fill":
-        fill(Path(place), int(words[0]), int(words[1]))
+        sys.exit(fill(Path(place), int(words[0]), int(words[1]), float(words[2]) if len(words) > 2 else None))
     elif what == "again":
         again(Path(place), int(words[0]), words[1])
     else:

@@ -106,7 +106,7 @@ def renewed(space: Workspace, name: str, home: Path, poid: str, batches: int) ->
         for old in last:
             (old / "catalogue.sqlite3").unlink()  # a large file a round; the last one is used on
         last[:] = [space.fresh("renewal") / "home"]
-        shutil.copytree(home, last[0])
+        copied(home, last[0])
         outcome, said = run(command("renew", last[0]), cwd=ROOT)
         found.append(_checked(said, batches))
         verified = json.loads(run(archive_command(last[0], "--json", "verify", poid), cwd=last[0], clock=False)[1])
@@ -118,6 +118,13 @@ def renewed(space: Workspace, name: str, home: Path, poid: str, batches: int) ->
     kib = found[-1]["stored"] / 1024
     documents = found[-1]["renewals"][0]["documents"]
     return Figure.time(name, runs, f"{documents} documents, 1 call, {kib:.0f} KiB written to each store"), last
+
+
+def copied(home: Path, target: Path) -> None:
+    """A home of its own over the same stored files: what a store holds is never written to again, only replaced, so
+    that hard links do."""
+    shutil.copytree(home, target, ignore=lambda folder, _: ["stores"] if Path(folder) == home else [])
+    run(["cp", "-al", home / "stores", target / "stores"], cwd=target, clock=False)
 
 
 def _checked(said: str, batches: int) -> dict[str, Any]:
@@ -133,8 +140,12 @@ def command(what: str, home: Path, *words: str) -> list[str | Path]:
 
 
 def filled(space: Workspace, count: int, documents: int) -> tuple[Path, list[str]]:
-    """A home with `count` batches, and the POIDs of real documents in the first of them."""
-    home = space.home("renewal-filled")
+    """A home with `count` batches, and the POIDs of real documents in the first of them; one that was filled beforehand
+    (`python -m benchmarks.renewal_home fill DIR/COUNT COUNT DOCUMENTS`) is taken from the folder `--prepared DIR`."""
+    if space.prepared is not None and (home := space.prepared / str(count)).is_dir():
+        space.said(f"    {count} batches of {documents} documents were made beforehand: {home}")
+    else:
+        home = space.home("renewal-filled")
     space.said(f"    entering {count} batches of {documents} documents (not timed)")
     said = run(command("fill", home, str(count), str(documents)), cwd=ROOT, clock=False)[1]
     return home, json.loads(said)

@@ -22,5 +22,5 @@ def measure(space: Workspace) -> LineResult:
         TITLE,
         [timed, each],
         [],
-        (*renewals.conditions(count), "no goal was set; each token is judged by itself, on one core"),
+        (*renewals.conditions(count), "no goal was set; each token is judged by itself, on every core"),
     )

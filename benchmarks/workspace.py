@@ -84,6 +84,7 @@ class Workspace:
     flames: bool
     dice: random.Random
     said: Callable[[str], None] = print
+    prepared: Path | None = None
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def fresh(self, name: str) -> Path:
