@@ -1,6 +1,6 @@
 """A home with very many batches, and its renewals.
 
-python -m benchmarks.renewal_home fill HOME BATCHES DOCUMENTS [SECONDS]   enter batches; says the POIDs of real documents
+python -m benchmarks.renewal_home fill HOME BATCHES DOCUMENTS [SECONDS]   enter batches; says POIDs of real documents
 python -m benchmarks.renewal_home renew HOME                    one time-stamp renewal of everything; says what it did
 python -m benchmarks.renewal_home again HOME TIMES POID         renew time and again; how a record grows
 
@@ -174,7 +174,7 @@ def renew(home: Path) -> None:
 def _counting(home: Path) -> tuple[Archive, list[Counted]]:
     archive = open_archive(home)
     counted = {name: Counted(authority) for name, authority in archive.authorities.items()}
-    archive.authorities = counted
+    archive.authorities = dict[str, TimestampAuthority](counted)
     return archive.over(archive.catalogue, archive.copies), list(counted.values())
 
 
