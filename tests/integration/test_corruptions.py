@@ -75,6 +75,7 @@ def test_a_hundred_random_faults_are_found_and_repaired(small: World) -> None:
     assert audited.checked["versions"] >= 60
 
 
+@pytest.mark.slow
 def test_a_fault_that_is_missed_would_be_told(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison above can fail: here nothing is repaired, and nothing found."""
     from archive_core.audit import Audit, Examined

@@ -25,7 +25,6 @@ from archive_core.fixity.state import Cycle, StoreState
 from archive_core.holding import Holder
 from archive_core.ports import ObjectStore
 from tests.integration.test_damage import HARMS, a_sample, other_file
-from tests.sampling import quick_first
 from tests.world import OPERATOR, World
 
 pytestmark = pytest.mark.timeout(120)
@@ -120,6 +119,7 @@ def test_each_kind_of_harm_is_a_finding_with_store_path_and_code(world: World) -
     assert run(world).audit.findings == []
 
 
+@pytest.mark.slow
 def test_damage_is_in_the_trace_of_its_object(world: World) -> None:
     damage(world, "one", "data/big.bin")
     run(world)
@@ -151,6 +151,7 @@ def test_a_store_that_is_away_is_a_finding_and_the_other_is_read(world: World) -
     assert found.audit.checked["bytes"] == content_bytes(world, "two")
 
 
+@pytest.mark.slow
 def test_a_copy_that_is_owed_is_a_note(world: World) -> None:
     """The store lacks it, and that is known: the debt is paid when the store is there again."""
     poid = world.archive.objects(actor=OPERATOR)[0].poid
@@ -171,7 +172,13 @@ def test_a_copy_that_is_owed_is_a_note(world: World) -> None:
 # -- the controls -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", quick_first(range(len(PLANTED))))
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(place, marks=[] if not place else pytest.mark.slow if place % 4 == 0 else pytest.mark.soak)
+        for place in range(len(PLANTED))
+    ],
+)
 def test_a_planted_damage_that_is_missed_is_a_failure(world: World, number: int) -> None:
     """Whichever kind it is: here that damage is not done, so that nothing can be found."""
 
@@ -202,6 +209,7 @@ def test_a_check_that_says_everything_is_damaged_is_found_out(world: World, monk
     assert "CANARY_BLAMED" in {entry.code for entry in run(world, store="one").audit.findings}
 
 
+@pytest.mark.slow
 def test_a_cycle_that_looked_at_nothing_is_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Success over zero bytes is never reported."""
     monkeypatch.setattr(walk.CycleWalk, "advance", lambda *arguments, **options: True)
@@ -231,6 +239,7 @@ def test_what_is_good_when_it_is_read_again_is_a_note(world: World, monkeypatch:
     assert found.stores["one"]["read_again"] == 1
 
 
+@pytest.mark.slow
 def test_a_spot_check_asks_the_bytes_that_lie_there_now(world: World) -> None:
     """A damaged file of one store does not give the answer; the same range of the other does."""
     damage(world, "one", "data/big.bin")
@@ -300,6 +309,7 @@ def test_a_run_may_begin_anew(world: World) -> None:
     assert [(entry.store, entry.path) for entry in run(world).audit.findings] == [("two", path)]
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_store_do_not_go_side_by_side(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "PATIENCE", 0.0)
     holder = Holder(world.archive.catalogue, world.clock)

@@ -79,8 +79,16 @@ WRONG = {
 }
 
 
+_SOME = ("which batch it is in", "what its digest is", "which time-stamp there is", "the trail's leaves")
+"""Those of the suite; all of them are soak."""
+
+
 @pytest.mark.parametrize(
-    "what", [*list(WRONG)[:1], *(pytest.param(one, marks=pytest.mark.slow) for one in list(WRONG)[1:])]
+    "what",
+    [
+        pytest.param(one, marks=[] if one == "whose it is" else pytest.mark.slow if one in _SOME else pytest.mark.soak)
+        for one in WRONG
+    ],
 )
 def test_what_the_catalogue_says_otherwise_is_put_right(world: World, what: str) -> None:
     """A note, and afterwards everything proves itself, and there is nothing more to note."""
@@ -133,6 +141,7 @@ def test_a_batch_that_the_catalogue_lost_is_entered_again(world: World) -> None:
     assert world.archive.preserve(actor=OPERATOR)[0].number == 3
 
 
+@pytest.mark.slow
 def test_an_object_that_the_catalogue_does_not_know_is_adopted(world: World) -> None:
     """From the only store that has it, to every store."""
     poid = world.archive.objects(actor=OPERATOR)[2].poid
@@ -146,6 +155,7 @@ def test_an_object_that_the_catalogue_does_not_know_is_adopted(world: World) -> 
     assert the_file(world, "one", f"{poid}/inventory.json").exists()
 
 
+@pytest.mark.slow
 def test_a_row_without_bytes_is_a_finding(world: World) -> None:
     """The catalogue is not believed, and nothing of it is removed."""
     poid = world.archive.objects(actor=OPERATOR)[2].poid
@@ -157,6 +167,7 @@ def test_a_row_without_bytes_is_a_finding(world: World) -> None:
     assert world.archive.show(poid, actor=OPERATOR).poid == poid
 
 
+@pytest.mark.slow
 def test_stores_that_disagree_are_not_believed(world: World) -> None:
     """One of them holds a whole object that says something else: nothing is changed, and it is named."""
     poid = world.archive.objects(actor=OPERATOR)[2].poid

@@ -106,6 +106,7 @@ def test_each_kind_of_harm_is_repaired_bit_exact(world: World) -> None:
     whole_again(world, {"one": before})
 
 
+@pytest.mark.slow
 def test_what_was_repaired_is_told_and_in_the_trace(world: World) -> None:
     """The digests before and after, which store gave the bytes, and that the evidence was asked."""
     path = the_file(world, "two", "v1/content/data/a.txt")
@@ -149,6 +150,7 @@ def test_a_dry_run_changes_nothing_and_says_what_it_would(world: World) -> None:
     assert world.audit().findings == []
 
 
+@pytest.mark.slow
 def test_one_object_is_repaired_alone(world: World) -> None:
     """What is damaged elsewhere stays as it is; a POID that is none is unknown."""
     mine, other = (view.poid for view in world.archive.objects(actor=OPERATOR))
@@ -354,6 +356,7 @@ def test_a_destroyed_bit_in_each_system_object_of_both_stores_at_once(world: Wor
     whole_again(world, before)
 
 
+@pytest.mark.slow
 def test_one_repair_at_a_time(world: World) -> None:
     holder = Holder(world.archive.catalogue, world.clock)
     with holder.hold("repair"), pytest.raises(LeaseHeldError):

@@ -109,6 +109,7 @@ def cut(harmed: Any, folder: Path, at: int, loss: Loss | None) -> None:
         ended_by_the_next(world, harmed, harms)
 
 
+@pytest.mark.slow
 def test_a_repair_that_is_killed_is_ended_by_the_next(harmed: Any, tmp_path: Path) -> None:
     """Half way, as `kill -9` leaves it."""
     steps = steps_of(harmed, tmp_path / "count")

@@ -15,6 +15,7 @@ from tests.command_line import CommandLine, flip, process
 pytestmark = pytest.mark.timeout(180)
 
 
+@pytest.mark.slow
 def test_a_sound_home_needs_nothing(line: CommandLine) -> None:
     """0 from each of them, and each says how much it looked at."""
     checked = line.json("fixity", "run")
@@ -49,6 +50,7 @@ def test_damage_is_found_planned_repaired_and_gone(proven: tuple[CommandLine, st
     assert line.run("audit", "--reconcile").code == 0
 
 
+@pytest.mark.slow
 def test_what_is_lost_is_said_and_is_no_success(proven: tuple[CommandLine, str]) -> None:
     """In both stores: which file, and how many bytes."""
     line, _ = proven
@@ -81,6 +83,7 @@ def test_words_that_mean_nothing_are_refused(line: CommandLine, words: tuple[str
     assert line.run("--json", *words).error["code"]
 
 
+@pytest.mark.slow
 def test_the_history_is_drawn_into_a_file(line: CommandLine, tmp_path: Path) -> None:
     line.json("fixity", "run", "--store", "two")
     answer = line.json("fixity", "status", "--svg", tmp_path / "fixity.svg")
