@@ -69,6 +69,7 @@ def targets() -> Mapping[str, Target]:
         targets_containers,
         targets_documents,
         targets_evidence,
+        targets_examination,
         targets_http,
         targets_policies,
         targets_renewals,

@@ -1,0 +1,95 @@
+"""PDF signatures, CMS, data-box messages and what the process apart answers: what anybody may send in."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from archive_core.findings import Verdict
+from policies.algorithms import current_algorithms
+from signing.examination import cms_document, pdf
+from signing.examination.cms_reading import CmsError, parse_signed_data
+from signing.examination.documents import Document
+from signing.examination.pdf_ranges import raw_signatures
+from signing.examination.report_json import from_json, to_json
+from signing.examination.report_xml import to_xml
+from signing.examination.trust import ExaminationTrust
+from signing.examination.values import Examination
+from tests.fuzz.target import target
+from tests.unit.signing.examination.signing_world import NOW, World
+
+
+@cache
+def _world() -> World:
+    return World.made(Path(tempfile.mkdtemp(prefix="fuzz-")) / "trust")
+
+
+@cache
+def _cms_seeds() -> Mapping[str, bytes]:
+    return {
+        "attached": _world().cms(b"content", stamped=True),
+        "detached": _world().cms(b"content", detached=True),
+        "message": _world().cms(_message()),
+    }
+
+
+def _message() -> bytes:
+    """As a data box gives it out; the hash is of nothing."""
+    return (
+        b'<q:R xmlns:q="http://isds.czechpoint.cz/v20/message" xmlns:p="http://isds.czechpoint.cz/v20">'
+        b'<p:dmDm><p:dmID>1</p:dmID></p:dmDm><q:dmHash algorithm="SHA-256">AAAA</q:dmHash></q:R>'
+    )
+
+
+@cache
+def _pdf_seeds() -> Mapping[str, bytes]:
+    signed = _world().pdf()
+    return {"signed": signed, "stamped": _world().document_stamped(signed)}
+
+
+@cache
+def _json_seeds() -> Mapping[str, bytes]:
+    return {"cms": json.dumps(to_json(_world().examined(_cms_seeds()["attached"]))).encode()}
+
+
+def _never_good(found: Examination) -> bool:
+    """Without anchors nothing is PASSED; whatever was found can be told."""
+    assert found.verdict is not Verdict.PASSED
+    assert found.examined or found.reason
+    assert from_json(json.loads(json.dumps(to_json(found)))) == found
+    assert to_xml(found)
+    return found.examined
+
+
+def _nobody() -> ExaminationTrust:
+    return ExaminationTrust((), algorithms=current_algorithms())
+
+
+@target("cms-reading", _cms_seeds, refusals=(CmsError,), kind="der")
+def cms_reading(data: bytes) -> bool:
+    """The parser alone: what it takes has readable parts."""
+    message = parse_signed_data(data)
+    return bool(message.content_type)
+
+
+@target("cms-examination", _cms_seeds, kind="der")
+def cms_examination(data: bytes) -> bool:
+    """Examination never raises."""
+    return _never_good(cms_document.examine(Document("fuzz.p7m", data), detached=[], trust=_nobody(), at=NOW))
+
+
+@target("pdf-examination", _pdf_seeds, tokens=(b"/ByteRange", b"/Contents", b"/Sig", b"/DSS", b"startxref", b"%%EOF"))
+def pdf_examination(data: bytes) -> bool:
+    """Examination never raises, and finds every signature dictionary that stands in clear."""
+    raw, _ = raw_signatures(data)
+    assert len(raw) <= data.count(b"/ByteRange")
+    return _never_good(pdf.examine(Document("fuzz.pdf", data), detached=[], trust=_nobody(), at=NOW))
+
+
+@target("examination-json", _json_seeds, refusals=(ValueError,), kind="json")
+def examination_json(data: bytes) -> bool:
+    """What the process apart may answer: values of ours, or a ValueError."""
+    return from_json(json.loads(data)).examined
