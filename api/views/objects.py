@@ -14,7 +14,7 @@ from api.ranges import not_modified, select
 from api.routing import Route, actor, archive
 from api.wire import download, json_response, number, parameters, poid_of, primed
 from archive_core.digests import Digest
-from archive_core.errors import EvidencePendingError, UnknownObjectError, UsageError
+from archive_core.errors import EvidencePendingError, ObjectDestroyedError, UnknownObjectError, UsageError
 from archive_core.lifecycle import Status
 
 MAX_PAGE, DEFAULT_PAGE = 1000, 100
@@ -113,6 +113,8 @@ def read_bundle(poid: str) -> Response:
     version = _version(parameters(request, "version"))
     poid, store, who = poid_of(poid), archive(), actor()
     shown = store.show(poid, version, actor=who)
+    if shown.status is Status.DESTROYED:
+        raise ObjectDestroyedError(poid=poid)
     if shown.status is not Status.EVIDENCED:
         raise EvidencePendingError
     content: Iterator[bytes] = iter(())

@@ -460,3 +460,25 @@ def test_profiles_and_status_are_shown(world: HttpWorld) -> None:
     assert {"basic-1", "redundant-1"} <= {profile["id"] for profile in profiles}
     assert status.json["test_trust"] is True
     assert status.json["warnings"]
+
+
+@pytest.mark.slow
+def test_what_was_destroyed_is_gone_over_http(world: HttpWorld, poid: str) -> None:
+    """410 with its reason for whatever was in it; shown, listed and traced as destroyed; its evidence is given."""
+    world.preserve()
+    world.archive.destroy(poid, reason="disposal 2026/17", actor=OPERATOR)
+    reader = world.key("auditor")
+    for path in ("files/small.txt", "receipt", "bundle"):
+        answer = world.client.get(f"/v1/preservation-objects/{poid}/{path}", headers=reader)
+        assert (answer.status_code, path) == (410, path)
+        assert answer.json["type"] == "urn:trusted-archive:problem:object-destroyed"
+    shown = world.client.get(f"/v1/preservation-objects/{poid}", headers=reader)
+    assert shown.status_code == 200
+    assert shown.json["status"] == "destroyed"
+    assert shown.json["destroyed"]["reason"] == "disposal 2026/17"
+    listed = world.client.get("/v1/preservation-objects", headers=reader)
+    assert [one["status"] for one in listed.json["objects"]] == ["destroyed"]
+    assert world.client.get(f"/v1/preservation-objects/{poid}/evidence", headers=reader).status_code == 200
+    assert world.client.get(f"/v1/preservation-objects/{poid}/trace", headers=reader).status_code == 200
+    elsewhere = world.client.get(f"/v1/preservation-objects/{poid}", headers=world.key("auditor", "obec-b"))
+    assert elsewhere.status_code == 404
