@@ -20,6 +20,7 @@ from archive_core.audit_result import AuditEntry
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.errors import CatalogueDamagedError
 from archive_core.findings import utc_text
+from archive_core.identifiers import is_poid
 
 PHASES = ("objects", "system", "rest", "spots", "canaries")
 """What a cycle goes through, in this order."""
@@ -101,19 +102,29 @@ class StoreState:
         if text is None:
             return cls()
         try:
-            value = json.loads(text)
-            cycle = value["cycle"]
-            return cls(
-                cycle=_cycle(cycle) if cycle is not None else None,
-                last=value["last"],
-                previous_marks=[(str(at), str(place)) for at, place in value["previous_marks"]],
-                not_before=value["not_before"],
-            )
-        except (ValueError, KeyError, TypeError) as error:
+            return cls.parse(text)
+        except ValueError as error:
             raise CatalogueDamagedError(f"the state of the fixity checks of {store} cannot be read: {error}") from error
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """What `to_text` wrote; raises ValueError for anything else."""
+        try:
+            value = json.loads(text)
+            cycle, last, wait = value["cycle"], value["last"], value["not_before"]
+            if last is not None:
+                _require(_is_summary(last), "last")
+            if wait is not None:
+                _instant(wait)
+            return cls(_cycle(cycle) if cycle is not None else None, last, _marks(value["previous_marks"]), wait)
+        except (KeyError, TypeError, RecursionError, OverflowError) as error:
+            raise ValueError(f"not the state of a store: {error}") from error
+
+    def to_text(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
     def save(self, catalogue: Catalogue, store: str) -> None:
-        catalogue.meta_set(_name(store), json.dumps(asdict(self), sort_keys=True))
+        catalogue.meta_set(_name(store), self.to_text())
 
     def begin(self, by: str, at: datetime) -> Cycle:
         """A new cycle; one that was under way is given up."""
@@ -155,10 +166,41 @@ def _name(store: str) -> str:
 
 
 def _cycle(value: Mapping[str, Any]) -> Cycle:
-    return Cycle(
-        **{
-            **value,
-            "counts": Counts(**value["counts"]),
-            "marks": [(str(at), str(place)) for at, place in value["marks"]],
-        }
-    )
+    counts = Counts(**value["counts"])
+    cycle = Cycle(**{**value, "counts": counts, "marks": _marks(value["marks"])})
+    numbers = (cycle.number, cycle.finding_count, cycle.resumed, *asdict(counts).values())
+    _require(all(type(number) is int and number >= 0 for number in numbers), "a count")
+    _require(type(cycle.seconds) in (int, float) and 0 <= cycle.seconds < 1e12, "seconds")
+    _require(cycle.phase in PHASES and cycle.by in (BY_HAND, BY_SCHEDULE), "phase")
+    _require(cycle.cursor is None or isinstance(cycle.cursor, str), "cursor")
+    _require(isinstance(cycle.sample, list) and all(is_poid(poid) for poid in cycle.sample), "sample")
+    for entries in (cycle.findings, cycle.notes):
+        _require(isinstance(entries, list), "findings")
+        for entry in entries:
+            _require(all(isinstance(text, str) for text in asdict(AuditEntry(**entry)).values()), "finding")
+    _instant(cycle.started)
+    return cycle
+
+
+def _is_summary(last: Any) -> bool:
+    numbers = ("cycle", "milliseconds", "finding_count", *asdict(Counts()))
+    _instant(last["started"])
+    _instant(last["ended"])
+    return all(type(last[name]) is int and last[name] >= 0 for name in numbers) and isinstance(last["findings"], list)
+
+
+def _marks(value: Any) -> list[tuple[str, str]]:
+    found = [(at, place) for at, place in value]
+    for at, place in found:
+        _instant(at)
+        _require(isinstance(place, str), "mark")
+    return found
+
+
+def _instant(text: Any) -> None:
+    _require(isinstance(text, str) and datetime.fromisoformat(text).tzinfo is not None, "time")
+
+
+def _require(good: bool, what: str) -> None:
+    if not good:
+        raise ValueError(f"{what} is not what was written")

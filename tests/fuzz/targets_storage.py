@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 
+from archive_core.audit_result import AuditEntry
 from archive_core.errors import DamageError, InventoryCorruptError, SettingsError, UnknownObjectError
+from archive_core.fixity.state import StoreState
 from archive_core.ocfl.check import assess_object
 from archive_core.ocfl.check_root import assess_root
 from archive_core.ocfl.inventory import Inventory, sidecar_digest
@@ -17,6 +20,28 @@ from tests.fuzz.target import target
 from tests.unit.ocfl.objects import FIRST, OBJECT, SECOND, root_with_two_versions
 
 CONTENTS = {1: FIRST, 2: SECOND}
+
+
+def _states() -> dict[str, bytes]:
+    at, poid = datetime(2026, 1, 1, tzinfo=UTC), "0199b0c27d3e7abc8def0123456789ab"
+    state = StoreState()
+    cycle = state.begin("run", at)
+    cycle.cursor = poid
+    cycle.sample.append(poid)
+    cycle.mark(at)
+    cycle.find(AuditEntry("one", "a/b", "E092", "damaged"))
+    state.finish(at)
+    state.begin("schedule", at)
+    return {"none": StoreState().to_text().encode(), "two cycles": state.to_text().encode()}
+
+
+@target("fixity-state", _states, refusals=(ValueError,), kind="json", tokens=(b"1e999", b"-1", b"[" * 2000))
+def fixity_state(data: bytes) -> None:
+    """What is read is written the same, and is of use."""
+    state = StoreState.parse(data.decode("utf-8"))
+    assert StoreState.parse(state.to_text()) == state
+    oldest = state.oldest_check()
+    assert oldest is None or datetime.fromisoformat(oldest).tzinfo is not None
 
 
 @cache

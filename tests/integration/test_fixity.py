@@ -407,7 +407,15 @@ def test_the_age_of_the_oldest_check_is_accounted() -> None:
 
 
 def test_a_state_is_written_and_read_as_it_is(world: World) -> None:
-    state = StoreState(cycle=Cycle(3, "run", "2026-01-01T00:00:00Z", sample=["a"], marks=[("t", "0:x")]))
+    state = StoreState(
+        cycle=Cycle(
+            3,
+            "run",
+            "2026-01-01T00:00:00Z",
+            sample=["0199b0c27d3e7abc8def0123456789ab"],
+            marks=[("2026-01-01T00:00:00Z", "0:x")],
+        )
+    )
     state.save(world.archive.catalogue, "one")
 
     assert StoreState.load(world.archive.catalogue, "one") == state
