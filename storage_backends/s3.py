@@ -38,7 +38,7 @@ from storage_backends.s3_heads import INVENTORY, Heads
 from storage_backends.s3_lease import Lease
 from storage_backends.s3_pool import Pool
 from storage_backends.s3_reading import found, opened
-from storage_backends.s3_tree import S3Tree, is_text
+from storage_backends.s3_tree import S3Tree, ancestors, is_text
 from storage_backends.s3_uploads import Upload, completed, reads_back, uploads
 
 MAX_KEY_BYTES = 1024
@@ -171,7 +171,7 @@ class S3Store:
         _ = self.capabilities
         with self._alone():
             paths = [head.object_path for head in heads]
-            self._require_directories({*paths, *_ancestors(paths)})
+            self._require_directories({*paths, *ancestors(paths)})
             present = self._pool.all(self._heads.compare, heads)
             self._pool.all(self._heads.replace, list(zip(heads, present, strict=True)))
             self._pool.all(self._heads.replace_sidecar, heads)
@@ -187,10 +187,10 @@ class S3Store:
         _ = self.capabilities
         with uploads(self._bucket, self._start, [f for item in objects for f in item.files]) as ready, self._alone():
             keys = set(ready)
-            if keys & _ancestors(keys):
+            if keys & ancestors(keys):
                 raise AlreadyExistsError("a file and a directory would have one key", store=self._name)
             paths = [item.head.object_path for item in objects]
-            self._require_directories(_ancestors(paths))
+            self._require_directories(ancestors(paths))
             met = self._pool.all(lambda path: bool(self._tree.below(path)), paths)
             for item, there in zip(objects, met, strict=True):
                 if there:
@@ -278,7 +278,7 @@ class S3Store:
                     locked = True
             if locked:
                 self._bucket.delete(name)
-        for directory in _ancestors([key]):
+        for directory in ancestors([key]):
             self._directories.pop(directory, None)
 
     def purge_object(self, object_path: str) -> None:
@@ -321,6 +321,10 @@ class S3Store:
     def list(self, prefix: str = "") -> Iterator[StoredEntry]:
         check_prefix(prefix)
         return self._tree.walk(prefix)
+
+    def read_below(self, prefix: str, most: int) -> Iterator[tuple[StoredEntry, bytes | None]]:
+        check_prefix(prefix)
+        return self._tree.read_below(prefix, most, self._pool)
 
     def children(self, prefix: str = "") -> Sequence[str]:
         check_prefix(prefix)
@@ -369,10 +373,10 @@ class S3Store:
         """Which of the keys are there. Raises `AlreadyExistsError` where a file and a directory would have one key."""
         prefixes = sorted({"/".join(key.split("/")[: max(1, min(_DEPTH, key.count("/")))]) for key in keys})
         there: set[str] = {key for below in self._pool.all(self._tree.below, prefixes) for key in below}
-        wanted, above = set(keys), _ancestors(keys)
+        wanted, above = set(keys), ancestors(keys)
         if above & (there | wanted):
             raise AlreadyExistsError("a file stands where a directory is needed", store=self._name)
-        if wanted & _ancestors(there):
+        if wanted & ancestors(there):
             raise AlreadyExistsError("something else than a file has that key", store=self._name)
         self._require_directories({key for key in above if key.count("/") < _DEPTH})
         return there & wanted
@@ -385,23 +389,12 @@ class S3Store:
     def _remember(self, keys: Iterable[str]) -> None:
         """Keys that are files now have directories above them."""
         with self._lock:
-            for key in _ancestors(keys):
+            for key in ancestors(keys):
                 self._directories[key] = None
             for key in keys:
                 self._directories.pop(key, None)
             while len(self._directories) > _KNOWN:
                 self._directories.popitem(last=False)
-
-
-def _ancestors(keys: Iterable[str]) -> set[str]:
-    """The directories above keys."""
-    found: set[str] = set()
-    for key in keys:
-        end = key.rfind("/")
-        while end > 0 and key[:end] not in found:
-            found.add(key[:end])
-            end = key.rfind("/", 0, end)
-    return found
 
 
 __all__ = ["ABANDONED", "S3Store"]

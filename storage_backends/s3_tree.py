@@ -7,7 +7,8 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import BinaryIO
 
 from archive_core.errors import UnknownObjectError
@@ -15,7 +16,11 @@ from archive_core.ports import EntryKind, StoredEntry
 from storage_backends.s3_bucket import Bucket, Kept
 from storage_backends.s3_client import NotThereError
 from storage_backends.s3_listing import in_order_of_parts
+from storage_backends.s3_pool import Pool
 from storage_backends.s3_reading import opened
+
+TOGETHER = 32
+"""Files that are read side by side."""
 
 
 class S3Tree:
@@ -54,6 +59,18 @@ class S3Tree:
             lambda key: self._bucket.first(f"{self._start}{key}/") is not None,
         )
 
+    def read_below(self, prefix: str, most: int, pool: Pool) -> Iterator[tuple[StoredEntry, bytes | None]]:
+        """What `walk` names, with the bytes of files of at most `most` bytes, read side by side."""
+        entries = self.walk(prefix)
+        while some := tuple(islice(entries, TOGETHER)):
+            yield from zip(some, pool.all(lambda entry: self._small(entry, most), some), strict=True)
+
+    def _small(self, entry: StoredEntry, most: int) -> bytes | None:
+        if entry.kind is not EntryKind.FILE or entry.size > most:
+            return None
+        with self.open(entry.key) as stream:
+            return stream.read()
+
     def _entry(self, kept: Kept) -> StoredEntry:
         key = kept.key.removeprefix(self._start)
         if not key.endswith("/") and all(part not in ("", ".", "..") for part in key.split("/")):
@@ -78,3 +95,14 @@ def is_text(key: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def ancestors(keys: Iterable[str]) -> set[str]:
+    """The directories above keys."""
+    found: set[str] = set()
+    for key in keys:
+        end = key.rfind("/")
+        while end > 0 and key[:end] not in found:
+            found.add(key[:end])
+            end = key.rfind("/", 0, end)
+    return found
