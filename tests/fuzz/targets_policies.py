@@ -61,7 +61,7 @@ def settings(data: bytes) -> None:
     read = parse_settings(data.decode("utf-8", "replace"), Path("/home/of/nobody"))
     assert len(read.stores) >= 2
     assert read.authorities
-    assert all(math.isfinite(authority.timeout) for authority in read.authorities)
+    assert all(math.isfinite(authority.connection.timeout) for authority in read.authorities)
     assert math.isfinite(read.server.interval)
     assert "\0" not in str(read.staging)
 

@@ -133,7 +133,7 @@ def test_status_tells_states_stores_and_warnings(proven: tuple[CommandLine, str]
     line.deposit(letter)
     told = line.json("status")
 
-    assert told["objects"] == {"objects": 2, "versions": 2, "replicated": 1, "evidenced": 1}
+    assert told["objects"] == {"objects": 2, "versions": 2, "replicated": 1, "evidenced": 1, "destroyed": 0}
     assert [(store["name"], store["ok"]) for store in told["stores"]] == [("one", True), ("two", True)]
     assert told["test_trust"] is True
     assert told["trail"]["pending"] == 0
