@@ -274,7 +274,7 @@ def overlaid_copies(settings: ArchiveSettings, folder: Path) -> Copies:
         above = FilesystemStore.create(root.store.name, folder / root.store.name, folder / f"{root.store.name}.staging")
         roots.append(StorageRoot(OverlayStore(root.store, above)))
     (folder / "scratch").mkdir()
-    return Copies(roots, folder / "scratch")
+    return Copies(roots, folder / "scratch", rule=real.given_rule)
 
 
 def copied_catalogue(settings: ArchiveSettings, target: Path) -> Catalogue:

@@ -116,7 +116,8 @@ class ObjectStore(Protocol):
         ...
 
     def put_new(self, files: Sequence[NewFile]) -> None:
-        """Keep all files, made visible in the order given.
+        """Keep all files; the first is visible before any other and the last after all others (on a file system
+        each in the order given).
 
         When this returns, every file is durable (content, name and directory) and was read back
         equal to its `expected` digest. A key that already holds the same bytes is left alone and
@@ -460,4 +461,26 @@ class SealValidator(Protocol):
     ) -> SealAssessment:
         """Judge a detached CAdES seal over `content` as of the instant `at` (for a seal under
         evidence: the proof-of-existence time). Never raises for bad input."""
+        ...
+
+
+# -- signatures in what is deposited ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FileExamination:
+    """What the examination of one deposited file found. `verdict` is the worst of its signatures and time-stamps,
+    INDETERMINATE where it could not be examined, None where nothing in it is signed. `report` is the whole answer
+    as canonical JSON, to be kept with the object."""
+
+    path: str
+    verdict: Verdict | None
+    examined: bool
+    signatures: int
+    report: bytes
+
+
+class ExaminesDeposits(Protocol):
+    def examine(self, files: Sequence[tuple[str, Path]], *, at: datetime) -> Sequence[FileExamination]:
+        """One answer for each (name, file), in their order. Never raises for what is in a file."""
         ...

@@ -118,7 +118,7 @@ class Stores:
         if not now and time.monotonic() < self._looked + REFRESH:
             return
         states = self._catalogue.store_states()
-        if not states:
+        if not any(root.store.name in states for root in self._all):  # a new or a rebuilt catalogue
             self._catalogue.enter_stores([root.store.name for root in self._all], MEMBER, self._clock.now())
             states = self._catalogue.store_states()
         self._apply({root.store.name: self._state(root, states) for root in self._all})
