@@ -484,3 +484,26 @@ class ExaminesDeposits(Protocol):
     def examine(self, files: Sequence[tuple[str, Path]], *, at: datetime) -> Sequence[FileExamination]:
         """One answer for each (name, file), in their order. Never raises for what is in a file."""
         ...
+
+
+# -- signatures in what is deposited ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FileExamination:
+    """What the examination of one deposited file found. `verdict` is the worst of its signatures and time-stamps,
+    INDETERMINATE where it could not be examined whole, None where nothing is signed in it or its format is not known
+    (then `examined` is False). `report` is the whole answer
+    as canonical JSON, to be kept with the object."""
+
+    path: str
+    verdict: Verdict | None
+    examined: bool
+    signatures: int
+    report: bytes
+
+
+class ExaminesDeposits(Protocol):
+    def examine(self, files: Sequence[tuple[str, Path]], *, at: datetime) -> Sequence[FileExamination]:
+        """One answer for each (name, file), in their order. Never raises for what is in a file."""
+        ...

@@ -32,7 +32,8 @@ _CONCLUDED: dict[type, tuple[str, ...]] = {
     TimestampExamination: ("references_found", "references_intact"),
     QualifiedStatus: ("is_qualified",),
 }
-_LONGEST = 10_000
+_LONGEST = 4_000
+"""Characters of one text in a report."""
 _MOST = 100_000
 
 
@@ -53,6 +54,8 @@ def _encoded(value: object) -> Any:
         return value.value
     if isinstance(value, tuple):
         return [_encoded(one) for one in value]
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return f"{value[: _LONGEST - 1]}…"  # names in foreign certificates may be of any length
     return value
 
 
