@@ -169,6 +169,11 @@ class UnavailableError(ArchiveError):
 class StoreUnavailableError(UnavailableError):
     """A required store does not answer or cannot be written."""
 
+    @property
+    def of_the_medium(self) -> bool:
+        """Whether the device says that it cannot read these very bytes: that is damage, and no outage."""
+        return self.facts.get("error") in {"EIO", "EBADMSG", "EUCLEAN", "ENODATA", "EILSEQ"}
+
 
 class CatalogueUnavailableError(UnavailableError):
     """The catalogue's database does not answer, is locked or cannot be written."""

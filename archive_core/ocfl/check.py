@@ -101,7 +101,8 @@ class _Examiner:
         self._result.findings.append(Finding(code, message, shown(f"{self._store.name}:{key}", 400), clause))
 
     def _read(self, path: str, limit: int) -> bytes | None:
-        """The bytes of a file, at most one over the limit; None when there is no file."""
+        """The bytes of a file, at most one over the limit; None when there is no file. One that the device does not
+        give is as good as empty, and a finding of its own."""
         try:
             with self._open(path) as stream:
                 pieces, size = [], 0
@@ -111,6 +112,11 @@ class _Examiner:
                 return b"".join(pieces)
         except UnknownObjectError:
             return None
+        except StoreUnavailableError as error:
+            if not error.of_the_medium:
+                raise
+            self._say("UNREADABLE", shown(f"the device does not give this file: {error}", 200), path)
+            return b""
 
     def _open(self, path: str) -> AbstractContextManager[BinaryIO]:
         return self._store.open(f"{self._root}/{path}" if self._root else path)

@@ -19,6 +19,7 @@ from typing import BinaryIO, cast
 from archive_core.digests import CHUNK, Digest, hash_bytes
 from archive_core.errors import (
     AlreadyExistsError,
+    FixityError,
     InventoryCorruptError,
     SettingsError,
     SizeLimitError,
@@ -348,7 +349,8 @@ class StorageRoot:
 
     def read_optional(self, key: str, limit: int) -> bytes | None:
         """The bytes under a key, or None when there is no file; at most one byte over the limit, so
-        that what is too long can be told from what is not."""
+        that what is too long can be told from what is not. Raises `FixityError` for a file of which the device says
+        that it cannot be read."""
         try:
             with self.store.open(key) as stream:
                 pieces, size = [], 0
@@ -358,6 +360,10 @@ class StorageRoot:
                 return b"".join(pieces)
         except UnknownObjectError:
             return None
+        except StoreUnavailableError as error:
+            if error.of_the_medium:
+                raise FixityError(f"{self._where(key)} cannot be read: {error}") from error
+            raise
 
     def _where(self, key: str) -> str:
         return f"{self.store.name}:{key}"

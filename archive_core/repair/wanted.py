@@ -109,8 +109,8 @@ def confirmed_inventories(roots: Sequence[StorageRoot], object_id: str) -> Itera
             path = root.object_path(object_id)
             places = ["", *(name for name in root.store.children(path) if version_number(name.removesuffix("/")))]
             for place in places:
-                document = root.read_optional(f"{path}/{place}{INVENTORY}", MAX_INVENTORY_BYTES)
-                sidecar = root.read_optional(f"{path}/{place}{SIDECAR}", _SIDECAR_BYTES)
+                document = _readable(root, f"{path}/{place}{INVENTORY}", MAX_INVENTORY_BYTES)
+                sidecar = _readable(root, f"{path}/{place}{SIDECAR}", _SIDECAR_BYTES)
                 if document:
                     found[hash_bytes("sha512", document)] = document
                 if sidecar and (digest := sidecar_digest(sidecar)):
@@ -126,6 +126,13 @@ def confirmed_inventories(roots: Sequence[StorageRoot], object_id: str) -> Itera
             continue
         if inventory.object_id == object_id and _cut(inventory, inventory.head_number).document == document:
             yield inventory
+
+
+def _readable(root: StorageRoot, key: str, limit: int) -> bytes | None:
+    try:
+        return root.read_optional(key, limit)
+    except FixityError:
+        return None  # a bad sector: whoever compares the copy says so
 
 
 def _same_states(one: Inventory, other: Inventory) -> bool:

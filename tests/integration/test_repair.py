@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -353,6 +355,48 @@ def test_a_destroyed_bit_in_each_system_object_of_both_stores_at_once(world: Wor
     found = repair(world)
 
     assert found.findings == []
+    whole_again(world, before)
+
+
+@pytest.mark.slow
+def test_files_that_the_device_does_not_give_are_found_and_put_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bad sectors under an inventory, a sidecar, a declaration, a document and a batch's tree: the store is not said to
+    be away, each is named, and all are whole again."""
+    before = both(world)
+    bad = {
+        str(the_file(world, "one", ending))
+        for ending in (
+            f"{first_poid(world)}/inventory.json",
+            "v2/inventory.json.sha512",
+            "0=ocfl_object_1.1",
+            "data/r.txt",
+            "tree.bin",
+        )
+    }
+    real, replace = os.open, os.replace
+
+    def opened(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        place = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), path) if dir_fd is not None else str(path)
+        if place in bad and not flags & os.O_CREAT:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), place)
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    def replaced(source: str, target: str) -> None:
+        replace(source, target)
+        bad.discard(str(target))  # another sector
+
+    monkeypatch.setattr("storage_backends.tree.os.open", opened)
+    monkeypatch.setattr("storage_backends.durable.os.replace", replaced)
+    audited = world.audit()
+    places = {entry.path for entry in audited.findings if entry.store == "one"}
+    found = repair(world)
+
+    assert len(audited.findings) >= 5
+    assert "." not in places
+    assert found.findings == [], [entry.to_json() for entry in found.findings]
+    assert bad == set()
     whole_again(world, before)
 
 
