@@ -59,6 +59,19 @@ def test_a_killed_renewal_is_finished_by_the_same_command(name: str, fresh: Fres
     sweep(one, [(step, step % 2 == 0) for step in _chosen(steps)], steps)
 
 
+def test_a_killed_destruction_is_finished_or_taken_back(fresh: Fresh, steps_of: Steps) -> None:
+    """SIGKILL before the first and the last step and between; never half of an object."""
+    steps = steps_of("destroy")
+
+    def one(case: tuple[int, bool]) -> None:
+        step, retry = case
+        with fresh() as trial:
+            kill_child(trial, STORIES["destroy"], step)
+            judge(trial, STORIES["destroy"], retry=retry)
+
+    sweep(one, [(step, number % 2 == 0) for number, step in enumerate(sample(steps, 4))], steps)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", ["rehash", "renew", "destroy"])
