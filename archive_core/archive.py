@@ -552,6 +552,7 @@ class Archive:
         warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
         warnings += [*self.debts.warnings(), *self.locks.warnings()]
         warnings += self._destruction.warnings()
+        warnings += self.fixity.warnings()
         warnings += self.renewing.warnings()
         return {
             "name": self.name,

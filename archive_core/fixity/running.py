@@ -315,8 +315,12 @@ class Fixity:
 
     def status(self) -> dict[str, Any]:
         """Coverage and age of each store's checks, what the last cycles found, and the history."""
-        at = self._clock.now()
         holds = self._catalogue.count_states().objects
+        return {"stores": [{**one, "objects": holds} for one in self._stores()], "history": self.history()}
+
+    def _stores(self) -> list[dict[str, Any]]:
+        """How the checks of each store stand."""
+        at = self._clock.now()
         stores = []
         for name in self._copies.names:
             state = StoreState.load(self._catalogue, name)
@@ -330,7 +334,6 @@ class Fixity:
                     "oldest_check": oldest,
                     "oldest_check_age_seconds": round(age) if age is not None else None,
                     "overdue": age is not None and age > 2 * pace.days * 86400,
-                    "objects": holds,
                     "last": state.last,
                     "cycle": None
                     if cycle is None
@@ -355,7 +358,20 @@ class Fixity:
                     },
                 }
             )
-        return {"stores": stores, "history": self.history()}
+        return stores
+
+    def warnings(self) -> list[str]:
+        """What people are to know: damage that a last cycle found, and bytes that nobody has read for long."""
+        told = []
+        for store in self._stores():
+            found = (store["last"] or {}).get("finding_count", 0)
+            if found:
+                told.append(
+                    f"store {store['name']}: its last fixity cycle had {found} findings: `trusted-archive repair`"
+                )
+            if store["overdue"]:
+                told.append(f"store {store['name']}: some bytes were last read before {store['oldest_check']}")
+        return told
 
     def history(self) -> list[dict[str, Any]]:
         """Every cycle whose event is there, oldest first; its counts where their detail was not erased."""

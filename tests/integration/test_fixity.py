@@ -137,7 +137,10 @@ def test_only_the_store_that_is_named_is_read(world: World) -> None:
     damage(world, "one", "a.txt")
 
     assert run(world, store="two").audit.findings == []
+    assert not [told for told in world.archive.status(actor=OPERATOR)["warnings"] if "fixity" in told]  # type: ignore[attr-defined]
     assert [entry.store for entry in run(world, store="one").audit.findings] == ["one"]
+    (warning,) = [told for told in world.archive.status(actor=OPERATOR)["warnings"] if "fixity" in told]  # type: ignore[attr-defined]
+    assert warning.startswith("store one")
     with pytest.raises(UsageError, match="three"):
         run(world, store="three")
 
