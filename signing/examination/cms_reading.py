@@ -225,7 +225,7 @@ def _signer(raw: bytes) -> Signer:
     fields = ber.children(_of(ber.element(raw), 0x30, "SignerInfo").contents)
     info = cms.SignerInfo.load(raw, strict=True)
     version = int(core.Integer.load(_of(fields[0], 0x02, "version").raw).native)
-    _ = info["sid"].native, info["digest_algorithm"]["algorithm"].dotted, info["signature_algorithm"].native
+    _ = info["sid"].name, info["digest_algorithm"]["algorithm"].dotted, info["signature_algorithm"]["algorithm"].dotted
     signed = next((item for item in fields[3:4] if item.tag == 0xA0), None)
     unsigned = next((item for item in fields[5:] if item.tag == 0xA1), None)
     signature = _of(fields[5 if signed is not None else 4], 0x04, "signature")

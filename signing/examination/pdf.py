@@ -20,7 +20,7 @@ from typing import BinaryIO
 from archive_core.findings import Finding, SubIndication, Verdict
 from archive_core.ports import ValidationData
 from signing import ber
-from signing.cms import OID_TST_INFO
+from signing.cms import OID_SIGNED_DATA, OID_TST_INFO
 from signing.examination import pdf_legacy
 from signing.examination.cms_reading import CmsError, SignedData, content_type_of, parse_signed_data
 from signing.examination.cms_signatures import Surroundings, examine_cms
@@ -165,6 +165,8 @@ class _Pdf:
         if item.contents is None or item.byte_range.numbers in known_ranges:
             return
         contents = without_padding(item.contents)
+        if content_type_of(contents[:64]) not in (OID_SIGNED_DATA, None):
+            return  # an integrity code of an encrypted PDF (ISO/TS 32004), for example: no signature
         place = f"signature dictionary at octet {item.position}"
         if readable:
             text = f"{place} belongs to no form field: it was removed or replaced after signing"

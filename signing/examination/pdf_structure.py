@@ -8,6 +8,7 @@ Rules kept here
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import logging
 from collections.abc import Iterator
@@ -91,9 +92,17 @@ class PdfStructure:
     def __init__(self, stream: BinaryIO) -> None:
         with _reading("the PDF"), budget(OPENING_SECONDS):
             self._reader = PdfFileReader(stream, strict=False, decode_limits=_LIMITS)
+            self._open_without_password()
             self._reader.root  # noqa: B018 - the catalogue is read now, or the file cannot be read
             self.revisions = self._reader.total_revisions
         self.encrypted = bool(self._reader.encrypted)
+
+    def _open_without_password(self) -> None:
+        """Many PDFs are encrypted with an empty password, so that everybody reads them and not everybody prints."""
+        if not self._reader.encrypted:
+            return
+        with contextlib.suppress(Exception):  # what stays closed is told where it is read
+            self._reader.decrypt(b"")
 
     def signatures(self) -> tuple[list[FieldSignature], list[str]]:
         """Every filled signature field, and what could not be read of fields."""

@@ -88,9 +88,11 @@ class World:
         field: str = "Signature1",
         stamped: bool = False,
         certify: fields.MDPPerm | None = None,
+        owner: str = "",
         at: datetime = NOW,
     ) -> bytes:
-        """A signed PDF; `certify` makes it a certification that permits no more than that."""
+        """A signed PDF; `certify` makes it a certification that permits no more than that. `owner` is the password
+        of an encrypted source."""
         metadata = signers.PdfSignatureMetadata(
             field_name=field,
             md_algorithm="sha512",
@@ -100,6 +102,8 @@ class World:
         )
         stamper = Stamper(self.local, at) if stamped else None
         writer = IncrementalPdfFileWriter(io.BytesIO(source if source is not None else plain_pdf()))
+        if owner:
+            writer.encrypt(owner)
         out = completed(signers.PdfSigner(metadata, self.signer(), timestamper=stamper).async_sign_pdf(writer))
         return bytes(out.getbuffer())
 
@@ -163,6 +167,18 @@ def plain_pdf(attachment: int = 0, *, text: bytes = b"BT /F1 12 Tf 20 80 Td (Hel
         stream = writer.add_object(generic.StreamObject(encoded_data=os.urandom(attachment)))
         writer.root[pdf_name("/Attached")] = stream
         writer.update_root()
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def encrypted_pdf(user_password: bytes) -> bytes:
+    """One page; the owner's password is `owner`."""
+    writer = PdfFileWriter(stream_xrefs=False)
+    contents = writer.add_object(generic.StreamObject(stream_data=b"q Q"))
+    box = generic.ArrayObject(map(generic.NumberObject, (0, 0, 200, 100)))
+    writer.insert_page(PageObject(contents=contents, media_box=box))
+    writer.encrypt("owner", user_password.decode())
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()

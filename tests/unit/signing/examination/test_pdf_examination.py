@@ -9,7 +9,7 @@ from pyhanko.sign.fields import MDPPerm
 
 from archive_core.findings import SubIndication, Verdict
 from signing.examination.values import Coverage, Level, SignatureFormat
-from tests.unit.signing.examination.signing_world import World, changed, flipped, plain_pdf
+from tests.unit.signing.examination.signing_world import World, changed, encrypted_pdf, flipped, plain_pdf
 
 RANGE = re.compile(rb"/ByteRange \[(\d+) (\d+) (\d+) (\d+) *\]")
 
@@ -184,3 +184,21 @@ def test_a_pdf_inside_a_cms_is_content(world: World) -> None:
     examined = world.examined(world.cms(plain_pdf()))
 
     assert [one.format for one in examined.signatures] == [SignatureFormat.CADES]
+
+
+def test_an_encrypted_pdf_that_everybody_may_read_is_examined_whole(world: World) -> None:
+    """An empty user password; its integrity code (ISO/TS 32004) is taken for no signature."""
+    examined = world.examined(world.pdf(encrypted_pdf(b""), owner="owner"))
+
+    assert examined.verdict is Verdict.PASSED
+    assert examined.complete
+    assert examined.findings == ()
+
+
+def test_a_pdf_that_stays_closed_is_undecided_and_its_signature_intact(world: World) -> None:
+    """The signature is over the file's octets; what was changed after it cannot be told."""
+    examined = world.examined(world.pdf(encrypted_pdf(b"secret"), owner="owner"))
+
+    assert not examined.complete
+    assert [one.signature_intact for one in examined.signatures] == [True]
+    assert [one.verdict for one in examined.signatures] == [Verdict.INDETERMINATE]
