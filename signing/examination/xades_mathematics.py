@@ -118,7 +118,7 @@ def _without_value(
 
 def _manifest_entries(direct: Sequence[CheckedReference], resolver: Resolver) -> tuple[CheckedReference, ...]:
     """The references in manifests that the signature refers to (XMLDSig 5.1), one level deep. What they say of data
-    outside is the business of whoever has these data: it is looked at when any were given."""
+    outside is the business of whoever has these data: it is looked at when any of it is there."""
     found: list[CheckedReference] = []
     for one in direct:
         if one.node is None or not (one.type == MANIFEST_TYPE or one.node.tag == _MANIFEST):
@@ -127,9 +127,8 @@ def _manifest_entries(direct: Sequence[CheckedReference], resolver: Resolver) ->
         for manifest in manifests:
             listed = elements(manifest, DS, "Reference")[: MAX_MANIFEST_ENTRIES - len(found)]
             found += [resolver.check(reference) for reference in listed]
-    if resolver.has_outside:
-        return tuple(found)
-    return tuple(one for one in found if one.found or one.ambiguous or (one.uri or "").startswith("#"))
+    known = resolver.has_outside or any(one.found for one in found)
+    return tuple(found) if known else ()
 
 
 def _reported(
@@ -152,6 +151,9 @@ def _reported(
     for one in entries:
         references.append(Reference(f"{_name(one)} (manifest)", one.found, one.intact, one.algorithm, indirect=True))
         problems += _problem(one)
+    if properties is not None and all(one.type in SIGNED_PROPERTIES_TYPES for one in direct):
+        references.append(Reference("signed data", found=False, intact=False, indirect=True))
+        problems.append(_missing("nothing but its own properties is under the signature"))
     if countersigned is not None:
         about = any(one.node is countersigned and one.intact for one in direct)
         references.append(Reference("countersigned value", found=True, intact=about, indirect=True))

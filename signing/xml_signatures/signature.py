@@ -19,7 +19,7 @@ from signing.signature_math import UnsupportedAlgorithmError
 from signing.suitability import UsedSignature
 from signing.xml_signatures.algorithms import check_value, signature_algorithm
 from signing.xml_signatures.canonical import canonical, method_of
-from signing.xml_signatures.names import DS, SIGNATURE, element, elements, text_of
+from signing.xml_signatures.names import DS, SIGNATURE, element, elements, local_name, namespace_of, text_of
 from signing.xml_signatures.node_sets import NodeSet
 from signing.xml_signatures.reading import decode_base64
 
@@ -59,6 +59,7 @@ def find_signatures(root: etree._Element) -> tuple[list[etree._Element], bool]:
 
 def take_apart(node: etree._Element) -> XmlSignature:
     """Raises `MalformedSignatureError`."""
+    _check_order(node)
     signed_info = _only(node, "SignedInfo")
     value = _only(node, "SignatureValue")
     key_infos = elements(node, DS, "KeyInfo")
@@ -77,6 +78,19 @@ def take_apart(node: etree._Element) -> XmlSignature:
         tuple(elements(node, DS, "Object")),
         tuple(references),
     )
+
+
+def _check_order(node: etree._Element) -> None:
+    """XMLDSig 4.1: SignedInfo, SignatureValue, KeyInfo, Objects, in this order and nothing else."""
+    order = ("SignedInfo", "SignatureValue", "KeyInfo", "Object")
+    position = 0
+    for child in node:
+        if not isinstance(child.tag, str):
+            continue
+        name = local_name(child)
+        if namespace_of(child) != DS or name not in order or order.index(name) < position:
+            raise MalformedSignatureError(f"a signature with an element {name[:80]!r} where it must not be")
+        position = order.index(name)
 
 
 def _only(node: etree._Element, name: str) -> etree._Element:

@@ -228,6 +228,21 @@ def test_two_signed_infos_are_refused() -> None:
     assert only(etree.tostring(root))[2:] == (Verdict.FAILED, SubIndication.FORMAT_FAILURE)
 
 
+@pytest.mark.parametrize("place", [0, 1, 5])
+def test_strange_elements_in_a_signature_are_refused(place: int) -> None:
+    """A wrapper between the parts hides what wrapping needs: the schema knows none."""
+    root = etree.fromstring(RECIPE.document())
+    signature = next(root.iter(f"{{{DS}}}Signature"))
+    signature.insert(place, etree.Element("wrapper"))
+    assert only(etree.tostring(root))[2:] == (Verdict.FAILED, SubIndication.FORMAT_FAILURE)
+
+
+def test_a_signature_over_its_own_properties_alone_signs_nothing() -> None:
+    """It is intact, and there are no data."""
+    found = only(RECIPE.but(mode="detached", outside={}).document())
+    assert found == (True, False, Verdict.INDETERMINATE, SubIndication.SIGNED_DATA_NOT_FOUND)
+
+
 # -- transforms ---------------------------------------------------------------------------------
 
 
