@@ -16,7 +16,7 @@ from pathlib import Path
 
 from api.settings_fixity import FixitySettings, read_fixity
 from api.settings_services import AuthoritySettings as AuthoritySettings
-from api.settings_services import SealSettings, read_authority, read_seal
+from api.settings_services import SealSettings, read_authority, read_seal, verify_stand_ins
 from api.settings_table import SETTINGS_FILE as SETTINGS_FILE
 from api.settings_table import Secret, Table
 from archive_core.errors import SettingsError
@@ -362,6 +362,7 @@ def _verify(settings: ArchiveSettings) -> None:
     if len(settings.stores) < 2:
         raise SettingsError(f"{SETTINGS_FILE}: at least two [[store]] are needed, on different disks where possible")
     _verify_copies(settings)
+    verify_stand_ins(settings.authorities)
     if not settings.authorities:
         raise SettingsError(f"{SETTINGS_FILE}: at least one [[timestamp_authority]] is needed")
 

@@ -6,11 +6,13 @@ Rules kept here
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from api.settings_table import SETTINGS_FILE, Secret, Table
 from archive_core.errors import SettingsError
+from policies.profiles import TRUST_CLASSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,22 @@ def read_authority(table: Table) -> AuthoritySettings:
     if settings.accuracy < 0 or settings.budget < 0:
         raise SettingsError(f"{SETTINGS_FILE}: accuracy and budget of {settings.name} are 0 or more")
     return settings
+
+
+def verify_stand_ins(authorities: Sequence[AuthoritySettings]) -> None:
+    """Who stands in for an authority is another one, and of no lower trust class; raises `SettingsError`."""
+    known = {one.name: one for one in authorities}
+    for one in authorities:
+        for name in one.instead:
+            if name not in known or name == one.name:
+                raise SettingsError(f"{SETTINGS_FILE}: instead of {one.name} stands {name!r}, which is no other TSA")
+            classes = [known[which].trust_class for which in (name, one.name)]
+            if not set(classes) <= set(TRUST_CLASSES):
+                raise SettingsError(f"{SETTINGS_FILE}: a trust_class is one of {', '.join(TRUST_CLASSES)}")
+            if TRUST_CLASSES.index(classes[0]) < TRUST_CLASSES.index(classes[1]):
+                raise SettingsError(
+                    f"{SETTINGS_FILE}: {name} ({classes[0]}) is no stand-in for one that is {classes[1]}"
+                )
 
 
 def _connection(table: Table) -> ConnectionSettings:

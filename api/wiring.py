@@ -76,6 +76,8 @@ def build_archive(
         renewal_policy=build_renewal_policy(settings),
         renewal_bytes_per_second=int(settings.renewal.read_mib_per_second * 2**20) or None,
         cautions=signing.cautions,
+        instead={one.name: one.instead for one in settings.authorities if one.instead},
+        budgets={one.name: one.budget for one in settings.authorities if one.budget},
         locks=build_locks(settings),
         fixity_paces=build_fixity_paces(settings),
     )

@@ -27,6 +27,7 @@ from archive_core.audit_result import AuditResult, brief, damage_events, damaged
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, FileRow, JobRow, KeyRow, VersionRow
 from archive_core.content import Content, require_living
+from archive_core.counting import Counting
 from archive_core.debts import Debts
 from archive_core.deposit import Deposit
 from archive_core.destruction.destroying import Destruction, DestructionView
@@ -107,19 +108,24 @@ class Archive:
         renewal_policy: RenewalPolicy | None = None,
         renewal_bytes_per_second: int | None = None,
         cautions: Sequence[str] = (),
+        instead: Mapping[str, Sequence[str]] | None = None,
+        budgets: Mapping[str, int] | None = None,
         locks: Mapping[str, LockPolicy] | None = None,
         fixity_paces: Mapping[str, Pace] | None = None,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
         documents may be read for a hash-tree renewal, None for as fast as possible; `cautions` are warnings about the
-        settings themselves, which `status` shows."""
+        settings themselves, which `status` shows. `instead` are the authorities that stand in for another, `budgets`
+        how many time-stamps of a month are paid for, both by name."""
         self.name = name
         self.clock = clock
         self.catalogue = catalogue
         self.copies = copies
         self.published = published
         self.validator = validator
-        self.authorities = authorities
+        self._instead = dict(instead or {})
+        self._counting = Counting(catalogue, clock, budgets or {})
+        self.authorities = authorities = {name: self._counting.counted(one) for name, one in authorities.items()}
         self._sealer = sealer
         self._sealing = Sealing(sealer, seal_validator, catalogue, clock)
         self._cautions = tuple(cautions)
@@ -168,6 +174,7 @@ class Archive:
             holder=holder,
             published=published,
             on_damage=damage,
+            instead=self._instead,
         )
         shelf = Shelf(catalogue=catalogue, copies=copies, on_damage=damage)
         self._proofs = Proofs(catalogue=catalogue, copies=copies, on_damage=damage, shelf=shelf)
@@ -297,6 +304,8 @@ class Archive:
             renewal_policy=self.renewing.policy,
             renewal_bytes_per_second=self.renewing.means.bytes_per_second,
             cautions=self._cautions,
+            instead=self._instead,
+            budgets=self._counting.budgets,
             locks=self.locks.policies,
             fixity_paces=self._fixity_paces,
         )
@@ -548,7 +557,7 @@ class Archive:
             f"({outage.failures} tries): {outage.message}"
             for outage in outages
         ]
-        warnings += [*self._sealing.warnings(), *self._cautions]
+        warnings += [*self._counting.warnings(), *self._sealing.warnings(), *self._cautions]
         warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
         warnings += [*self.debts.warnings(), *self.locks.warnings()]
         warnings += self._destruction.warnings()
@@ -567,7 +576,7 @@ class Archive:
             "trail": {"size": segment.size if segment else 0, "pending": len(self.catalogue.pending_events(1000))},
             "stores": stores,
             "seal_key": self._sealing.status(),
-            "timestamp_authorities": _authority_status(self.authorities, outages),
+            "timestamp_authorities": _authority_status(self.authorities, outages, self._counting),
             "default_profile": self.published.for_submission(None, self.clock.now()).id,
             "test_trust": self._test_trust,
             "warnings": warnings,
@@ -722,9 +731,9 @@ def _store_status(root: StorageRoot) -> dict[str, object]:
     return {"name": root.store.name, "ok": error is None, "error": error}
 
 
-def _authority_status(names: Iterable[str], outages: Sequence[Outage]) -> list[dict[str, object]]:
+def _authority_status(names: Iterable[str], outages: Sequence[Outage], counting: Counting) -> list[dict[str, object]]:
     """Every authority, with its outage if it is in one: since when, how often it was asked in vain, why,
-    and from when on it is asked again."""
+    and from when on it is asked again; and how many time-stamps this month were asked for and obtained."""
     found = {outage.tsa: outage for outage in outages}
     shown: list[dict[str, object]] = []
     for name in names:
@@ -737,6 +746,7 @@ def _authority_status(names: Iterable[str], outages: Sequence[Outage]) -> list[d
                 "failures": outage.failures if outage else 0,
                 "error": outage.message if outage else None,
                 "ask_again": utc_text(outage.ask_again) if outage else None,
+                "timestamps": counting.to_json(name),
             }
         )
     return shown

@@ -64,8 +64,13 @@ class StoredBatch:
         and changed nothing else."""
         head = inventory.head_number
         brought = {line.line for line in self.formed.lines if token_path(line.line) in files}
+        lines = tuple(
+            BatchLine.parse(files[line_path(line.line)]) if line_path(line.line) in files else line
+            for line in self.formed.lines
+        )
         return replace(
             self,
+            formed=replace(self.formed, lines=lines),
             tokens={**self.tokens, **{line: files[token_path(line)] for line in brought}},
             token_data={**self.token_data, **{line: validation_data(line_validation(line), files) for line in brought}},
             ocfl_version=head,

@@ -71,6 +71,7 @@ class Preservation:
         holder: Holder,
         published: Published,
         on_damage: DamageListener,
+        instead: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._clock = clock
         self._catalogue = catalogue
@@ -92,6 +93,8 @@ class Preservation:
             holder=holder,
             published=published,
             on_damage=on_damage,
+            trust_classes=trust_classes,
+            instead=instead or {},
         )
 
     def preserve(self, *, actor: Actor, only_due: bool, progress: Progress) -> list[BatchView]:

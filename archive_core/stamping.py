@@ -5,6 +5,8 @@ The rules stamping follows
    left on one store alone goes to the others first, and is not asked for again.
  * No token becomes evidence that `obtaining` does not accept.
  * Lines are independent: what one authority gave is kept while another is away.
+ * Where one gives nothing, those are asked that the settings name in its place, in their order; never one that
+   stamps another line of the batch. Who stamped a line stands in the line's file of the version with the token.
  * What came and is on no store yet waits in the catalogue (`waiting_tokens`): an authority is not paid twice because a
    revocation list could not be fetched, or a store was away.
  * An authority that fails is left alone for a while (`outages`).
@@ -13,14 +15,14 @@ The rules stamping follows
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from archive_core.batch import BatchLine, FormedBatch, stamped_files, stamped_package, token_path
+from archive_core.batch import BatchLine, FormedBatch, line_path, stamped_files, stamped_package, token_path
 from archive_core.batch_reading import Known, StoredBatch, read_batch, verify_stamped_roots
 from archive_core.catalogue.catalogue import Catalogue
-from archive_core.catalogue.rows import StampRow
+from archive_core.catalogue.rows import LineRow, StampRow
 from archive_core.digests import Digest
 from archive_core.errors import (
     ArchiveError,
@@ -29,6 +31,7 @@ from archive_core.errors import (
     EvidenceBrokenError,
     SettingsError,
     TimestampAuthorityUnavailableError,
+    TimestampPendingError,
     TimestampRefusedError,
     UnavailableError,
     UnknownObjectError,
@@ -73,7 +76,12 @@ class Stamping:
         holder: Holder,
         published: Published,
         on_damage: DamageListener,
+        trust_classes: Mapping[str, str],
+        instead: Mapping[str, Sequence[str]],
     ) -> None:
+        """`instead` are the authorities that are asked in the place of another one, by its name."""
+        self._trust_classes = trust_classes
+        self._instead = instead
         self._clock = clock
         self._catalogue = catalogue
         self._copies = copies
@@ -90,14 +98,18 @@ class Stamping:
     # -- who may be asked ---------------------------------------------------------------------
 
     def away(self, authorities: Collection[str], round_: Round) -> list[str]:
-        """Those of the authorities that are not to be asked now."""
-        at = self._clock.now()
-        return [
-            tsa
-            for tsa in authorities
-            if tsa in round_.failed
-            or (round_.patient and (outage := self._outages.of(tsa)) is not None and outage.waits(at))
-        ]
+        """Those of the authorities that are not to be asked now, and none in their place."""
+        return [tsa for tsa in authorities if all(self._rests(one, round_) for one in self._in_order(tsa))]
+
+    def _in_order(self, tsa: str) -> list[str]:
+        """An authority and those in its place."""
+        return [tsa, *(one for one in self._instead.get(tsa, ()) if one in self._authorities)]
+
+    def _rests(self, tsa: str, round_: Round) -> bool:
+        if tsa in round_.failed:
+            return True
+        outage = self._outages.of(tsa) if round_.patient else None
+        return outage is not None and outage.waits(self._clock.now())
 
     def is_waiting(self, number: int, round_: Round) -> bool:
         """Whether there is nothing to be done for a batch but to wait: this process has asked whom it
@@ -138,8 +150,10 @@ class Stamping:
         problem: ArchiveError | None = None
         for line in stored.unstamped:
             self._holder.renew()
+            taken = {one.tsa for one in stored.formed.lines if one.line != line.line}
+            taken |= {one.stamp.tsa for one in obtained.values()}
             try:
-                obtained[line.line] = self._ask(stored.formed, line, round_)
+                obtained[line.line] = self._ask(stored.formed, line, round_, taken)
             except ArchiveError as error:
                 problem = problem or error
         if obtained:
@@ -161,26 +175,43 @@ class Stamping:
         verify_stamped_roots(stored, self._copies.names[0])
         return stored
 
-    def _ask(self, batch: FormedBatch, line: BatchLine, round_: Round) -> Obtained:
-        if self.away([line.tsa], round_):
-            outage = self._outages.of(line.tsa)
+    def _ask(self, batch: FormedBatch, line: BatchLine, round_: Round, taken: Collection[str]) -> Obtained:
+        """The first time-stamp that one of the line's authorities gives; what the first of them said otherwise. An
+        answer that waits to be judged was paid for: nobody else is asked meanwhile."""
+        problem: ArchiveError | None = None
+        waits = self._waiting.tsa(_waiting_name(batch.number, line.line))
+        for tsa in sorted(self._in_order(line.tsa), key=lambda one: one != waits):
+            if tsa != line.tsa and tsa in taken:
+                continue
+            try:
+                return self._ask_one(tsa, batch, line, round_)
+            except (CatalogueUnavailableError, TimestampPendingError):
+                raise
+            except UnavailableError as error:
+                problem = problem or error
+        assert problem is not None  # the line's own was asked, and did not give one
+        raise problem
+
+    def _ask_one(self, tsa: str, batch: FormedBatch, line: BatchLine, round_: Round) -> Obtained:
+        if self._rests(tsa, round_):
+            outage = self._outages.of(tsa)
             why = f": {outage.message}" if outage else ""
-            raise TimestampAuthorityUnavailableError(f"{line.tsa} is not asked again yet{why}", tsa=line.tsa)
+            raise TimestampAuthorityUnavailableError(f"{tsa} is not asked again yet{why}", tsa=tsa)
         try:
-            obtained = self._obtain(batch, line)
+            obtained = self._obtain(tsa, batch, line)
         except CatalogueUnavailableError:
             raise  # no fault of the authority
         except UnavailableError as error:
-            round_.failed.add(line.tsa)
-            self._outages.failed(line.tsa, error, self._clock.now())
+            round_.failed.add(tsa)
+            self._outages.failed(tsa, error, self._clock.now())
             raise
-        self._outages.answered(line.tsa)
+        self._outages.answered(tsa)
         return obtained
 
-    def _obtain(self, batch: FormedBatch, line: BatchLine) -> Obtained:
-        authority = self._authorities.get(line.tsa)
+    def _obtain(self, tsa: str, batch: FormedBatch, line: BatchLine) -> Obtained:
+        authority = self._authorities.get(tsa)
         if authority is None:
-            raise SettingsError(f"the TSA {line.tsa} is no longer in the settings")
+            raise SettingsError(f"the TSA {tsa} is no longer in the settings")
         name, root = _waiting_name(batch.number, line.line), batch.stamped_root(line)
         accepts_test = self._published.profile(batch.statement.profile.id).accepts_test_trust
         if (waited := self._waiting.token(name, root, authority)) is not None:
@@ -216,6 +247,10 @@ class Stamping:
         if previous.head_number != stored.ocfl_version:
             raise ConcurrentChangeError(f"batch {stored.formed.number} was changed while its time-stamp was asked for")
         files = stamped_files({line: (one.stamp, one.data) for line, one in obtained.items()})
+        for line in stored.formed.lines:
+            if line.line in obtained and (tsa := obtained[line.line].stamp.tsa) != line.tsa:
+                given = replace(line, tsa=tsa, trust_class=self._trust_classes[tsa])
+                files[line_path(line.line)] = given.to_bytes()
         package = stamped_package(previous, files, at=self._clock.now())
         self._copies.replicate_in_turn(package)
         return stored.with_stamps(files, package.inventory)
@@ -231,7 +266,14 @@ class Stamping:
                     f"nothing: {assessed.verdict} {assessed.message}"
                 )
         stamps = stamp_rows(stored, self._validator, at=at)
-        self._catalogue.complete_batch(stored.formed.number, min(stamp.gen_time for stamp in stamps), stamps)
+        number = stored.formed.number
+        formed_for = {row.line: row.tsa for row in self._catalogue.lines(number)}
+        given_by = [
+            LineRow(batch=number, line=line.line, digest=line.digest, tsa=line.tsa, trust_class=line.trust_class)
+            for line in stored.formed.lines
+            if formed_for[line.line] != line.tsa
+        ]
+        self._catalogue.complete_batch(number, min(stamp.gen_time for stamp in stamps), stamps, given_by)
 
 
 def _waiting_name(batch: int, line: str) -> str:

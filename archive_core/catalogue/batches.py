@@ -61,8 +61,11 @@ class Batches(Part):
             if _count_members(connection, batch.number) != len(members):
                 raise ConcurrentChangeError("A member of the batch is unknown or in another batch.", batch=batch.number)
 
-    def complete_batch(self, number: int, evidenced_at: datetime, stamps: Sequence[StampRow]) -> None:
-        """Commit B: the batch is evidenced; one row updated, one row per stamp inserted.
+    def complete_batch(
+        self, number: int, evidenced_at: datetime, stamps: Sequence[StampRow], given_by: Sequence[LineRow] = ()
+    ) -> None:
+        """Commit B: the batch is evidenced; one row updated, one row per stamp inserted. `given_by` are lines whose
+        time-stamp another authority gave than the one they were formed for.
 
         The same call again changes nothing. Raises AlreadyExistsError when the batch is evidenced
         as of another time or has another stamp in one of the places, NotFoundError without batch.
@@ -74,6 +77,9 @@ class Batches(Part):
             unstamped = select(lines.c.line).where(lines.c.batch == number).except_(_initially_stamped(number))
             if missing := connection.execute(unstamped).scalars().all():
                 raise ValueError(f"batch {number} has no initial stamp on {', '.join(sorted(missing))}")
+            for line in given_by:
+                mine = (lines.c.batch == number) & (lines.c.line == line.line)
+                connection.execute(update(lines).where(mine).values(tsa=line.tsa, trust_class=line.trust_class))
             connection.execute(
                 update(batches)
                 .where(batches.c.number == number, batches.c.evidenced_at.is_(None))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import BigInteger, cast, delete, or_, select, update
 
 from archive_core.catalogue.base import Part, upsert
 from archive_core.catalogue.session import reading, writing
@@ -52,6 +52,13 @@ class Leases(Part):
         """A small fact by its name."""
         with reading(self._engine) as connection:
             return connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar_one_or_none()
+
+    def meta_add(self, name: str, by: int) -> None:
+        """Add to a fact that is a number, 0 where it is not there; whoever else does so at once is not lost."""
+        with writing(self._engine) as connection:
+            statement = upsert(connection, meta).values(name=name, value=str(by))
+            sum_ = cast(cast(meta.c.value, BigInteger) + by, meta.c.value.type)
+            connection.execute(statement.on_conflict_do_update(index_elements=[meta.c.name], set_={"value": sum_}))
 
     def meta_set(self, name: str, value: str) -> None:
         with writing(self._engine) as connection:
