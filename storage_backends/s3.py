@@ -203,7 +203,7 @@ class S3Store:
             else:
                 self._pool.all(self._publish_in_turn, sets)
             self._remember(keys)
-            self.replace_heads([item.head for item in fresh])
+            self._pool.all(self._heads.place, [item.head for item in fresh])
 
     def _publish_in_turn(self, fresh: Sequence[Upload]) -> None:
         """As `_publish`, by one thread."""

@@ -73,6 +73,16 @@ class Heads:
             raise self._changed(head) from error
         self._require_kept(kept, head.inventory)
 
+    def place(self, head: NewHead) -> None:
+        """The head of an object of which nothing was there when the caller looked, under the same right to write."""
+        self.replace((head, Present(None, False)))
+        try:
+            kept = self._put_instead(f"{self._start}{head.object_path}/{head.sidecar_name}", head.sidecar, None)
+        except NotAsExpectedError:
+            self.replace_sidecar(head)
+            return
+        self._require_kept(kept, head.sidecar)
+
     def replace_sidecar(self, head: NewHead) -> None:
         """Write the sidecar that belongs to the inventory, unless another writer has replaced that meanwhile."""
         key = f"{self._start}{head.object_path}/{head.sidecar_name}"
