@@ -248,6 +248,16 @@ class Remakes(Protocol):
         ...
 
 
+@runtime_checkable
+class LimitsKeys(Protocol):
+    """What a store may have besides: keys that end earlier than those of a file system."""
+
+    @property
+    def longest_key(self) -> int:
+        """The most bytes (UTF-8) of a key."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LockAttack:
     """One way to get at locked bytes, and whether the store held; `detail` is what it answered."""
@@ -461,28 +471,6 @@ class SealValidator(Protocol):
     ) -> SealAssessment:
         """Judge a detached CAdES seal over `content` as of the instant `at` (for a seal under
         evidence: the proof-of-existence time). Never raises for bad input."""
-        ...
-
-
-# -- signatures in what is deposited ----------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class FileExamination:
-    """What the examination of one deposited file found. `verdict` is the worst of its signatures and time-stamps,
-    INDETERMINATE where it could not be examined, None where nothing in it is signed. `report` is the whole answer
-    as canonical JSON, to be kept with the object."""
-
-    path: str
-    verdict: Verdict | None
-    examined: bool
-    signatures: int
-    report: bytes
-
-
-class ExaminesDeposits(Protocol):
-    def examine(self, files: Sequence[tuple[str, Path]], *, at: datetime) -> Sequence[FileExamination]:
-        """One answer for each (name, file), in their order. Never raises for what is in a file."""
         ...
 
 

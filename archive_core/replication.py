@@ -15,7 +15,6 @@ Rules kept here
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -23,11 +22,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar
 
+from archive_core.away import Away
 from archive_core.copy_rule import CopyRule
 from archive_core.errors import (
     ArchiveError,
     DamageError,
     FixityError,
+    NameNotAcceptedError,
     SettingsError,
     StoreUnavailableError,
     UnavailableError,
@@ -37,6 +38,7 @@ from archive_core.identifiers import URN_PREFIX, is_poid
 from archive_core.ocfl.inventory import Inventory
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ports import LimitsKeys
 from archive_core.stored_packages import package_of, version_inventory
 
 T = TypeVar("T")
@@ -126,6 +128,7 @@ class Copies:
         for package in packages:
             _ = package.inventory  # made once, and not by every store's thread at the same time
         self.before_write()
+        self._require_short_keys(packages)
         owed = self.owed([package.object_id for package in packages])
         replication = Replication(self, packages)
         for root in self.written:
@@ -139,6 +142,21 @@ class Copies:
             elif mine:
                 replication.add(name, mine, self._pool.submit(root.write_versions, mine))
         return replication
+
+    def _require_short_keys(self, packages: Sequence[ArchivalPackage]) -> None:
+        """Raises `NameNotAcceptedError`, before anything is written, when a store cannot take one of the names."""
+        for root in self.written:
+            if not isinstance(root.store, LimitsKeys):
+                continue
+            for package in packages:
+                start = len(root.object_path(package.object_id).encode()) + 1
+                for path in package.new_content:
+                    if start + len(path.encode()) > root.store.longest_key:
+                        raise NameNotAcceptedError(
+                            f"a name is too long for the store {root.store.name}",
+                            store=root.store.name,
+                            path=path[-200:],
+                        )
 
     def owed(self, object_ids: Sequence[str]) -> AbstractSet[tuple[str, str]]:
         """Which stores lack which of these objects; where every store is required none does."""
@@ -352,29 +370,6 @@ class Replication:
     def wait(self) -> None:
         """No store is writing any more, whatever has become of it."""
         wait([written for _, _, written in self._parts if written is not None])
-
-
-class Away:
-    """Which stores failed a moment ago, for this process: they are left alone, longer each time."""
-
-    FIRST, LONGEST = 2.0, 120.0
-
-    def __init__(self) -> None:
-        self._until: dict[str, tuple[float, float]] = {}
-
-    def waits(self, store: str) -> bool:
-        """Whether the store is left alone now."""
-        return time.monotonic() < self._until.get(store, (0.0, 0.0))[0]
-
-    def failed(self, store: str) -> None:
-        """It did not answer."""
-        _, before = self._until.get(store, (0.0, 0.0))
-        pause = min(self.LONGEST, max(self.FIRST, 2 * before))
-        self._until[store] = (time.monotonic() + pause, pause)
-
-    def answered(self, store: str) -> None:
-        """It is well."""
-        self._until.pop(store, None)
 
 
 def worst_of(problems: Sequence[ArchiveError], what: str) -> ArchiveError:

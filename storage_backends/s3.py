@@ -88,6 +88,10 @@ class S3Store:
         """What all keys begin with that belong to this store and do not lie in its root."""
         return self._beside
 
+    @property
+    def longest_key(self) -> int:
+        return MAX_KEY_BYTES - len(self._start.encode())
+
     def beside(self, what: str) -> S3Store:
         if len(check_new_key(what)) > 1:
             raise UsageError("not a plain name", name=ascii(what)[:200])
@@ -366,7 +370,7 @@ class S3Store:
         check_new_keys(keys)
         for key in keys:
             check_new_key(key)
-            if len(self._start.encode()) + len(key.encode()) > MAX_KEY_BYTES:
+            if len(key.encode()) > self.longest_key:
                 raise UsageError("a storage key is longer than S3 takes (1024 bytes)", key=ascii(key)[:200])
 
     def _survey(self, keys: Sequence[str]) -> set[str]:

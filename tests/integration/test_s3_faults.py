@@ -13,7 +13,7 @@ from api.settings import ArchiveSettings
 from api.wiring import build_archive
 from archive_core.archive import silent
 from archive_core.digests import Digest
-from archive_core.errors import AlreadyExistsError, ArchiveError, StoreUnavailableError
+from archive_core.errors import AlreadyExistsError, ArchiveError, NameNotAcceptedError, StoreUnavailableError
 from archive_core.ports import NewFile, NewHead
 from storage_backends.s3 import S3Store
 from storage_backends.s3_client import RefusedError
@@ -178,6 +178,19 @@ def test_a_dispensable_bucket_may_be_away_and_gets_what_it_missed(
     assert [payment.owed for payment in world.archive.debts.pay(silent)] == [0]
     assert world.archive.stores.compare(silent).same
     assert world.audit().findings == []
+    world.archive.close()
+
+
+def test_a_name_that_the_bucket_cannot_take_is_refused_before_anything_is_written(
+    tmp_path: Path, s3_server: S3Server
+) -> None:
+    """Keys of S3 end at 1,024 bytes; no orphan is left in the store that could have taken it."""
+    home_with_bucket(tmp_path, s3_server.new_bucket("long"))
+    world = World(tmp_path)
+    with pytest.raises(NameNotAcceptedError, match="too long for the store two"):
+        world.deposit({"/".join(["x" * 240] * 4): b"1"})
+    assert not any(len(name.rpartition(":")[2]) == 32 for name in world.archive.copies.roots[0].object_ids())
+    world.deposit({"/".join(["x" * 240] * 3): b"1"})
     world.archive.close()
 
 
