@@ -126,7 +126,7 @@ class _Report:
         if one.claimed_time is not None:
             _text(_below(found, "SigningTime", Signed="true"), "Time", utc_text(one.claimed_time))
         if one.policy:
-            _text(_below(found, "SigPolicyIdentifier", Signed="true"), "SigPolicyId", f"urn:oid:{one.policy}")
+            _text(_below(found, "SigPolicyIdentifier", Signed="true"), "SigPolicyId", _policy(one.policy))
         for number, stamp in enumerate(one.timestamps, start=1):
             place = f"T-{index}-{number}"
             self.stamps.append((place, stamp))
@@ -285,6 +285,11 @@ def _additional(data: etree._Element, facts: Iterable[tuple[str, str]], findings
 
 def _yes(value: bool) -> str:
     return "true" if value else "false"
+
+
+def _policy(name: str) -> str:
+    """An object identifier as a URN; what is a URI, or a word of ours, stays."""
+    return f"urn:oid:{name}" if name.replace(".", "").isdigit() else name
 
 
 def _process(level: Level) -> str:
