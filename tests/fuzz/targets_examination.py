@@ -23,8 +23,14 @@ from tests.unit.signing.examination.signing_world import NOW, World
 
 
 @cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Gone with the process."""
+    return tempfile.TemporaryDirectory(prefix="fuzz-")
+
+
+@cache
 def _world() -> World:
-    return World.made(Path(tempfile.mkdtemp(prefix="fuzz-")) / "trust")
+    return World.made(Path(_folder().name) / "trust")
 
 
 @cache
