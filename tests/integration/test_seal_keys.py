@@ -95,6 +95,7 @@ def signature_of(seal: bytes) -> str:
 @pytest.mark.parametrize(
     ("kind", "by_ocsp", "scheme"), [("rsa3072", False, "rsassa_pss"), ("p384", True, "sha512_ecdsa")]
 )
+@pytest.mark.slow
 def test_a_key_in_a_module_seals_and_its_proof_lies_in_the_seal(
     world: SealedWorld, hsm: SoftHsm, kind: str, by_ocsp: bool, scheme: str
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_module_that_is_away_stops_sealing_and_nothing_else(world: SealedWorld
     assert world.status()["seal_key"] == {"ok": True, "since": None, "failures": 0, "error": None, "ask_again": None}
 
 
+@pytest.mark.slow
 def test_a_module_that_was_open_and_went_away_is_opened_anew(world: SealedWorld, hsm: SoftHsm) -> None:
     """The session of before is no good; the next seal has one of its own."""
     identity = world.seals.identity(key("p384"))
@@ -155,6 +157,7 @@ def test_a_module_that_was_open_and_went_away_is_opened_anew(world: SealedWorld,
     assert world.verdict(poid) is Verdict.PASSED
 
 
+@pytest.mark.slow
 def test_nobody_presses_on_a_key_that_does_not_answer(world: SealedWorld, hsm: SoftHsm) -> None:
     """The scheduler leaves it alone for a while; a batch is not even put together meanwhile."""
     identity = world.seals.identity(key("p384"))
@@ -185,6 +188,7 @@ def test_a_wrong_pin_is_tried_once(world: SealedWorld, hsm: SoftHsm, monkeypatch
     assert [view.error for view in world.round()] == [None]
 
 
+@pytest.mark.slow
 def test_a_revoked_seal_certificate_stops_sealing(world: SealedWorld, hsm: SoftHsm) -> None:
     """What was sealed before stays good; nothing is sealed with it any more."""
     identity = world.seals.identity(key("p384"))
@@ -201,6 +205,7 @@ def test_a_revoked_seal_certificate_stops_sealing(world: SealedWorld, hsm: SoftH
     assert world.status()["seal_key"]["ok"] is False
 
 
+@pytest.mark.slow
 def test_an_expired_seal_certificate_stops_sealing(world: SealedWorld, hsm: SoftHsm) -> None:
     """It is not used, and why is said."""
     identity = world.seals.identity(key("p384"), start=datetime.now(UTC) - timedelta(days=400), years=1)
@@ -212,6 +217,7 @@ def test_an_expired_seal_certificate_stops_sealing(world: SealedWorld, hsm: Soft
     assert "the seal is not used" in view.error
 
 
+@pytest.mark.slow
 def test_a_key_that_is_not_that_of_the_certificate_makes_no_seal(world: SealedWorld, hsm: SoftHsm) -> None:
     """A device that answers is not one that answers rightly."""
     identity = world.seals.identity(key("p384"))
@@ -223,6 +229,7 @@ def test_a_key_that_is_not_that_of_the_certificate_makes_no_seal(world: SealedWo
     assert "SIG_CRYPTO_FAILURE" in view.error
 
 
+@pytest.mark.slow
 def test_without_revocation_data_nothing_is_sealed(world: SealedWorld, hsm: SoftHsm) -> None:
     """The responder is away: sealing waits for it, and goes on when it is back."""
     identity = world.seals.identity(key("p384"))
@@ -237,6 +244,7 @@ def test_without_revocation_data_nothing_is_sealed(world: SealedWorld, hsm: Soft
     assert [view.error for view in world.round()] == [None]
 
 
+@pytest.mark.slow
 def test_a_new_key_takes_over_on_its_date_and_old_receipts_stay(world: SealedWorld, hsm: SoftHsm) -> None:
     """From RSA to P-384, at an instant that is written down before it comes."""
     old, new = world.seals.identity(key("rsa3072"), "Old seal"), world.seals.identity(key("p384"), "New seal")
@@ -268,6 +276,7 @@ def test_a_statement_says_whether_its_own_key_is_test_trust(world: SealedWorld, 
     assert not sealer.in_force(since).test_trust
 
 
+@pytest.mark.slow
 def test_a_key_in_a_file_works_and_is_warned_of(world: SealedWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """PKCS#12 with its password by address."""
     identity = world.seals.identity(key("p384"))
@@ -291,6 +300,7 @@ def test_a_key_in_a_file_works_and_is_warned_of(world: SealedWorld, monkeypatch:
     assert "guess" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_certificates_may_lie_in_the_token(world: SealedWorld, hsm: SoftHsm) -> None:
     """By the key's label; without one there, it is said what to write."""
     import pkcs11

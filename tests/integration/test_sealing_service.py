@@ -45,6 +45,7 @@ def settings(world: SealedWorld, address: str, login: str = "basic") -> str:
     ("version", "kind", "login", "scheme"),
     [(1, "p384", "basic", "sha512_ecdsa"), (2, "rsa3072", "oauth", "rsassa_pss"), (2, "p384", "basic", "sha512_ecdsa")],
 )
+@pytest.mark.slow
 def test_a_service_seals(world: SealedWorld, version: int, kind: str, login: str, scheme: str) -> None:
     """Both versions, both ways in, both kinds of key; only digests go out."""
     service = SealingService(version, world.seals.identity(key(kind)))
@@ -74,6 +75,7 @@ def test_a_service_that_is_away_or_lies_stops_sealing_until_it_does_not(world: S
         assert world.verdict(poid) is Verdict.PASSED
 
 
+@pytest.mark.slow
 def test_an_absent_service_stops_no_start(world: SealedWorld) -> None:
     """The archive opens and takes deposits; sealing says who does not answer."""
     world.use(settings(world, "csc:http://127.0.0.1:9/csc/v1"))

@@ -73,6 +73,7 @@ def test_the_next_authority_stamps_while_the_first_gives_nothing(two: Two) -> No
     two.check()
 
 
+@pytest.mark.slow
 def test_the_first_authority_is_asked_again_when_it_is_back(two: Two) -> None:
     """After its wait; until then nobody presses on it, and the batches do not wait either."""
     two.first.behaviour = two.first.raw(b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n")
@@ -88,6 +89,7 @@ def test_the_first_authority_is_asked_again_when_it_is_back(two: Two) -> None:
     assert two.second.asked == 1
 
 
+@pytest.mark.slow
 def test_a_lying_authority_is_passed_over_too(two: Two) -> None:
     """Whatever it gives that is no evidence."""
     two.first.behaviour = two.first.stranger
@@ -97,6 +99,7 @@ def test_a_lying_authority_is_passed_over_too(two: Two) -> None:
     assert two.archive.verify(poid, actor=OPERATOR).verdict is Verdict.PASSED
 
 
+@pytest.mark.slow
 def test_when_none_answers_the_batch_waits_and_the_first_is_named(two: Two) -> None:
     """Both stand in the status."""
     for tsa in (two.first, two.second):
@@ -111,6 +114,7 @@ def test_when_none_answers_the_batch_waits_and_the_first_is_named(two: Two) -> N
     assert [view.error for view in two.round()] == [None]
 
 
+@pytest.mark.slow
 def test_time_stamps_are_counted_and_a_budget_is_told_of(tmp_path: Path) -> None:
     """By calendar month; a warning from four fifths on, and no evidence withheld."""
     two = Two(tmp_path)

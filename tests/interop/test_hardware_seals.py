@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from signing.pkcs11_key import Pkcs11Address, Pkcs11Key
 from signing.seals import DeviceSealer
 from tests.fakes.seal_authority import SealAuthority
 from tests.hsm import PIN, key, pem, soft_hsm
+from tests.interop.signature_agreement import _asked as asked_of_dss
+from tests.vectors import REPOSITORY, missing
 
 pytestmark = pytest.mark.interop
 
@@ -58,6 +61,7 @@ def openssl(folder: Path, seal: bytes, content: bytes, anchor: bytes) -> bool:
 
 
 @pytest.mark.parametrize(("kind", "by_ocsp"), [("rsa3072", False), ("p384", True), ("p384", False)])
+@pytest.mark.slow
 def test_openssl_accepts_a_seal_from_a_module(tmp_path: Path, kind: str, by_ocsp: bool) -> None:
     """RSA-PSS and ECDSA, with lists inside and with a response inside; not over other bytes, not with a changed bit."""
     with sealed(tmp_path, kind, by_ocsp=by_ocsp) as (seal, authority):
@@ -66,3 +70,29 @@ def test_openssl_accepts_a_seal_from_a_module(tmp_path: Path, kind: str, by_ocsp
         assert not openssl(tmp_path, seal.der, STATEMENT + b" ", anchor)
         assert not openssl(tmp_path, broken(seal.der), STATEMENT, anchor)
         assert not openssl(tmp_path, seal.der, STATEMENT, pem(SealAuthority(Clock().now).root))
+
+
+@pytest.mark.slow
+def test_eu_dss_finds_seals_from_a_module_intact(tmp_path: Path) -> None:
+    """CAdES over RSA-PSS and over P-384: value and references good; another statement and a changed bit are not."""
+    (tmp_path / "statement.json").write_bytes(STATEMENT)
+    (tmp_path / "other.json").write_bytes(STATEMENT + b" ")
+    lines = []
+    for kind in ("rsa3072", "p384"):
+        with sealed(tmp_path / kind, kind, by_ocsp=kind == "p384") as (seal, _):
+            for name, octets in ((kind, seal.der), (f"{kind}-broken", broken(seal.der))):
+                (tmp_path / f"{name}.p7s").write_bytes(octets)
+                lines.append(f"{name}\t{tmp_path / name}.p7s\t{tmp_path / 'statement.json'}\n")
+            lines.append(f"{kind}-other\t{tmp_path / kind}.p7s\t{tmp_path / 'other.json'}\n")
+    if shutil.which("java") is None or not (REPOSITORY / "build" / "interop" / "dss-signatures" / "classes").is_dir():
+        missing("the judge of signatures on EU DSS (run tests/interop/install.sh)")
+    said = {answer["job"]: answer for answer in asked_of_dss("".join(lines))}
+    assert len(said) == 6
+    for kind in ("rsa3072", "p384"):
+        (good,) = said[kind]["signatures"]
+        assert good["intact"] is True
+        assert good["references"]
+        assert all(one["found"] and one["intact"] for one in good["references"])
+        assert good["format"].startswith("CAdES-BASELINE-")
+        assert not any(one["intact"] for one in said[f"{kind}-broken"]["signatures"])
+        assert not all(one["intact"] for one in said[f"{kind}-other"]["signatures"][0]["references"])
