@@ -143,3 +143,36 @@ def test_how_fast_copies_are_read_again_is_said_for_all_and_for_one(good: str) -
 def test_fixity_that_cannot_be_meant_is_refused(good: str, line: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         parse_settings(f"{good}\n[fixity]\n{line}\n", Path("/home"))
+
+
+@pytest.mark.parametrize("name", ["password", "client_password", "proxy_password"])
+def test_a_secret_in_the_settings_is_refused_and_not_shown(good: str, name: str) -> None:
+    """Only its address stands there; what is none may be the secret itself."""
+    mine = f'[[timestamp_authority]]\nname = "paid"\nscheme = "http"\nurl = "https://a/"\n{name} = "planted-5e2d"\n'
+    with pytest.raises(SettingsError, match="address of a secret") as caught:
+        parse_settings(f"{good}\n{mine}", Path("/home"))
+    assert "planted-5e2d" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('pin = "planted-5e2d"', "address of a secret"),
+        ('login = "magic"', "login is one of"),
+        ("timeout = 0.0", "timeout is"),
+        ('proxy_user = "me"', "written together"),
+        ('[[seal.next]]\nkey = "local:"', "`since` is missing"),
+        ("[[seal.next]]\nsince = 2031-01-01T00:00:00", "with its offset"),
+        ("[[seal.next]]\nsince = 2031-01-01\n[[seal.next.next]]\nsince = 2032-01-01", "unknown key"),
+    ],
+)
+def test_a_seal_key_that_cannot_be_is_refused(good: str, line: str, said: str) -> None:
+    """When the settings are read."""
+    with pytest.raises(SettingsError, match=said) as caught:
+        parse_settings(
+            good.replace("[seal]", f"[seal]\n{line}" if "[[" not in line else "[seal]").replace(
+                "[server]", f"{line}\n[server]" if "[[" in line else "[server]"
+            ),
+            Path("/home"),
+        )
+    assert "planted-5e2d" not in str(caught.value)
