@@ -405,3 +405,22 @@ def test_one_repair_at_a_time(world: World) -> None:
     holder = Holder(world.archive.catalogue, world.clock)
     with holder.hold("repair"), pytest.raises(LeaseHeldError):
         repair(world)
+
+
+@pytest.mark.parametrize("brought_back", ["nowhere", "one store", "both stores"])
+def test_what_was_destroyed_is_not_brought_back(world: World, brought_back: str) -> None:
+    """A repair makes no copy of it, whatever somebody laid back into a store; the others stay whole."""
+    poid = first_poid(world)
+    stores = {"nowhere": (), "one store": ("one",), "both stores": ("one", "two")}[brought_back]
+    kept = {store: next(path for path in world.store(store).rglob(f"*%3a{poid}")) for store in stores}
+    for store, path in kept.items():
+        shutil.copytree(path, world.folder / f"kept-{store}", symlinks=True)
+    world.archive.destroy(poid, reason="its time had come", actor=OPERATOR)
+    for store, path in kept.items():
+        shutil.copytree(world.folder / f"kept-{store}", path, symlinks=True)
+    found = repair(world)
+    left = {store for store in ("one", "two") if any(world.store(store).rglob(f"*%3a{poid}"))}
+
+    assert not any(poid in entry.path for entry in found.repaired)
+    assert left == set(stores)
+    assert {entry.code for entry in found.findings} == ({"DESTROYED_OBJECT_PRESENT"} if stores else set())
