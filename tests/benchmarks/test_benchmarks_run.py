@@ -174,7 +174,7 @@ def test_an_answer_is_read_with_its_status() -> None:
     assert parsed(b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok") == (201, b"ok")
 
 
-@pytest.mark.parametrize("words", [["k"], ["--rounds", "0"], ["--without", "sha512sum"], ["--fast"]])
+@pytest.mark.parametrize("words", [["z"], ["--rounds", "0"], ["--without", "sha512sum"], ["--fast"]])
 def test_what_is_not_understood_is_refused(words: list[str]) -> None:
     """An unknown line, no rounds, a rival that cannot be left out, an unknown option."""
     with pytest.raises(SystemExit) as stopped:
