@@ -1,20 +1,25 @@
 """How many time-stamps each authority gave in a calendar month: they are paid for, and a budget may end.
 
 Rules kept here
- * Every time-stamp that is asked for counts, for whatever: evidence, renewals, the clock. It is counted before the
-   question, and again when a good answer came; what was asked and not answered well may have been paid all the same.
+ * Every time-stamp that is asked for counts, for whatever: evidence, renewals, the clock; what was asked and not
+   answered well may have been paid all the same. It is counted when the call has ended, in whatever way: between
+   question and answer nothing of ours may fail. A process that dies in the call leaves it uncounted.
+ * An answer is worth more than its count: what the catalogue does not take now is counted with the next one.
  * Months are those of UTC by the clock of the archive.
  * A budget is told of when most of it is used, and stops nothing: evidence that is due is worth more.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.digests import Digest
+from archive_core.errors import ArchiveError, CatalogueDamagedError, CatalogueUnavailableError
 from archive_core.ports import Clock, TimestampAuthority, TimestampToken, ValidationData
 
 WARN_FROM = 0.8
@@ -37,13 +42,24 @@ class Counting:
         self._catalogue = catalogue
         self._clock = clock
         self.budgets = dict(budgets)
+        self._owed: Counter[str] = Counter()
+        self._lock = Lock()
 
     def counted(self, authority: TimestampAuthority) -> CountedAuthority:
         """The authority, whose time-stamps count from now on; one that is counted elsewhere counts only here."""
         return CountedAuthority(authority.counts if isinstance(authority, CountedAuthority) else authority, self)
 
-    def note(self, tsa: str, what: str) -> None:
-        self._catalogue.meta_add(_name(tsa, _month(self._clock.now()), what), 1)
+    def ended(self, tsa: str, *, obtained: bool) -> None:
+        """A call has ended, with a good answer or without."""
+        month = _month(self._clock.now())
+        with self._lock:
+            self._owed.update(_name(tsa, month, what) for what in ((ASKED, OBTAINED) if obtained else (ASKED,)))
+            try:
+                for name in list(self._owed):
+                    self._catalogue.meta_add(name, self._owed[name])
+                    del self._owed[name]
+            except (CatalogueUnavailableError, CatalogueDamagedError):
+                return  # whoever keeps the answer will meet it and tell
 
     def used(self, tsa: str) -> Used:
         """This month's time-stamps."""
@@ -86,9 +102,12 @@ class CountedAuthority:
         return self.counts.test_trust
 
     def timestamp(self, imprint: Digest) -> TimestampToken:
-        self._counting.note(self.name, ASKED)
-        token = self.counts.timestamp(imprint)
-        self._counting.note(self.name, OBTAINED)
+        try:
+            token = self.counts.timestamp(imprint)
+        except ArchiveError:
+            self._counting.ended(self.name, obtained=False)
+            raise
+        self._counting.ended(self.name, obtained=True)
         return token
 
     def validation_data(self, token: bytes) -> ValidationData:

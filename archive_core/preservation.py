@@ -177,10 +177,13 @@ class Preservation:
         """
         at = self._clock.now()
         lines = self._lines(profile, at)
+        # Before the members are chosen: whoever enters a batch in between takes this number, and is met there. With
+        # a number of afterwards the same members could lie in two batches on the stores.
+        last = self._catalogue.last_batch()
         leaves = self._leaves(profile, originator, lines, progress)
         # After the members are chosen, so that the trail's head covers the deposit of each of them.
         self._sequencer.flush()
-        batch = self._seal(profile, lines, leaves, at)
+        batch = self._seal(profile, lines, leaves, last, at)
         self._holder.renew()
         try:
             self._copies.replicate_in_turn(formed_package(batch, batch.statement.time))
@@ -208,10 +211,15 @@ class Preservation:
         return from_stores(rows, lines, self._copies, self._on_damage, progress)
 
     def _seal(
-        self, profile: PreservationProfile, lines: tuple[BatchLine, ...], leaves: Leaves, at: datetime
+        self,
+        profile: PreservationProfile,
+        lines: tuple[BatchLine, ...],
+        leaves: Leaves,
+        last: BatchRow | None,
+        at: datetime,
     ) -> FormedBatch:
         trees = {line.line: HashTree.build(line.digest, leaves.by_line[line.line]) for line in lines}
-        statement = self._statement(profile, lines, trees, len(leaves.members), at)
+        statement = self._statement(profile, lines, trees, len(leaves.members), last, at)
         data = statement.to_bytes()
         seal = self._sealer.seal(data, at=at)
         return FormedBatch(
@@ -248,14 +256,14 @@ class Preservation:
         lines: Sequence[BatchLine],
         trees: Mapping[str, HashTree],
         count: int,
+        last: BatchRow | None,
         at: datetime,
     ) -> Statement:
-        last = self._catalogue.last_batch()
         trail = self._catalogue.last_segment()
         if trail is None:
             raise ArchiveError("there are objects to evidence but no trail of their deposit")
         return Statement(
-            batch=self._catalogue.next_batch_number(),
+            batch=last.number + 1 if last else 1,
             previous=(last.number, last.statement_digest) if last else None,
             leaf_count=count,
             roots={line.line: Root(line.digest, trees[line.line].root) for line in lines},

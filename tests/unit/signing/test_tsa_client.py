@@ -79,7 +79,10 @@ LIES: dict[str, tuple[str, Callable[[World], Lie]]] = {
         "signer",
         lambda w: {"edit": lambda r: r.but(certificates=(w.root.certificate,))},
     ),
-    "a broken signature": ("signer", lambda w: {"edit": lambda r: r.but(edit_signature=lambda s: s[:-1] + b"\0")}),
+    "a broken signature": (
+        "signer",
+        lambda w: {"edit": lambda r: r.but(edit_signature=lambda s: s[:-1] + bytes([s[-1] ^ 1]))},
+    ),
     "no signing certificate attribute": ("signer", lambda w: {"edit": lambda r: r.but(ess="none")}),
     "content that is no TSTInfo": ("format", lambda w: {"edit": lambda r: r.but(content_type="data")}),
     "yesterday's token": ("imprint", lambda w: {"wrap": lambda t: response(0, Recipe(w.unit, imprint=OTHER).token())}),

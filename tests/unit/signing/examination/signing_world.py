@@ -12,6 +12,7 @@ from asn1crypto import cms, core, keys, tsp, x509
 from cryptography import x509 as pyca
 from cryptography.hazmat.primitives import hashes, serialization
 from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.crypt import _iso32004_asn1
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
@@ -31,6 +32,10 @@ from signing.keys import load_key
 from signing.local_trust import LocalTrust, create_local_trust
 from signing.waiting import completed
 from tests.world import SteppingClock
+
+assert _iso32004_asn1
+if (names := cms.CMSAttributeType._reverse_map) is not None:  # pyHanko enters its name there the wrong way round
+    names["pdf_mac_data"] = "1.0.32004.1.2"
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
