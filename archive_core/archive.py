@@ -494,13 +494,7 @@ class Archive:
         result = TrailVerification(catalogue=self.catalogue, copies=self.copies, on_damage=self._on_damage).run(
             progress=progress
         )
-        self._sequencer.record(
-            EventType.AUDIT,
-            Outcome.FAILURE if result.findings else Outcome.SUCCESS,
-            f"trail-findings-{len(result.findings)}",
-            actor=actor,
-            detail={"checked": result.checked, "findings": brief(result.findings)},
-        )
+        self._audited(result, "trail-findings", actor)
         return result
 
     def audit(self, *, actor: Actor, reconcile: bool = False, progress: Progress = silent) -> AuditResult:
@@ -511,14 +505,17 @@ class Archive:
         result.notes[:0] = before.notes
         result.findings += [entry for entry in before.findings if entry not in result.findings]
         self._sequencer.record_all(self._damage_found(result, actor))
+        self._audited(result, "findings", actor)
+        return result
+
+    def _audited(self, result: AuditResult, code: str, actor: Actor) -> None:
         self._sequencer.record(
             EventType.AUDIT,
             Outcome.FAILURE if result.findings else Outcome.SUCCESS,
-            f"findings-{len(result.findings)}",
+            f"{code}-{len(result.findings)}",
             actor=actor,
             detail={"checked": result.checked, "findings": brief(result.findings)},
         )
-        return result
 
     def _damage_found(self, result: AuditResult, actor: Actor) -> list[EventRow]:
         known = self.catalogue.known_objects(poid for _, poid in damaged_objects(result))

@@ -55,9 +55,9 @@ from archive_core.proofs import Proofs
 from archive_core.publishing import Published
 from archive_core.recovery import GRACE, Recovery
 from archive_core.replication import Copies
-from archive_core.sequencer import read_segment_files
+from archive_core.sequencer import read_segment_if_good, segment_numbers
 from archive_core.system_objects import expected_objects
-from archive_core.trail.segments import Segment, assess_segments
+from archive_core.trail.segments import assess_segments
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -331,9 +331,7 @@ class Audit:
     # -- trail and evidence -------------------------------------------------------------------
 
     def _trail(self, root: StorageRoot, passed: PassedPaths, result: AuditResult) -> None:
-        numbers = sorted(
-            number for object_id in root.object_ids(passed) if (number := _segment_number(object_id)) is not None
-        )
+        numbers = segment_numbers(root.object_ids(passed))
         anchors = {}
         for row in self._catalogue.batches():
             try:
@@ -341,7 +339,9 @@ class Audit:
             except ArchiveError:
                 continue  # a batch without stamps yet, or one that the evidence step names
             anchors[statement.trail_size] = statement.trail_head
-        assessed = assess_segments(((number, _segment(root, number)) for number in numbers), anchors=anchors)
+        assessed = assess_segments(
+            ((number, read_segment_if_good(root, number)) for number in numbers), anchors=anchors
+        )
         result.checked["events"] += assessed.events
         result.findings += [
             AuditEntry(root.store.name, finding.where or ROOT, finding.code, finding.message)
@@ -367,17 +367,3 @@ class Audit:
                     code = str(report.sub_indication or report.verdict)
                     result.findings.append(AuditEntry(everywhere, where, code, f"{worst.name}: {worst.message}"))
         progress("verifying evidence", result.checked["versions"], result.checked["versions"])
-
-
-def _segment_number(object_id: str) -> int | None:
-    try:
-        return number_of(object_id, TRAIL)
-    except ValueError:
-        return None
-
-
-def _segment(root: StorageRoot, number: int) -> Segment | None:
-    try:
-        return read_segment_files(root, number)
-    except ArchiveError:
-        return None  # reported as a segment that cannot be read

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from archive_core.admission import CONTENT_DIGEST
+from archive_core.audit_comparing import code_of
 from archive_core.batch_reading import read_batch_from
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, FileRow, VersionRow
@@ -198,7 +199,7 @@ class Rebuild:
             except _BREAKS_OFF:
                 raise
             except ArchiveError as error:
-                self._find(error.code.upper().replace("-", "_"), str(error), f"trail segment {number}")
+                self._find(code_of(error), str(error), f"trail segment {number}")
                 break  # the log cannot go on behind a gap
             count += len(rows)
         return count

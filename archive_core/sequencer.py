@@ -11,16 +11,22 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from archive_core.batch import system_package
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, SegmentRow
-from archive_core.errors import AlreadyExistsError, ConcurrentChangeError, LeaseHeldError, UnknownObjectError
+from archive_core.errors import (
+    AlreadyExistsError,
+    ArchiveError,
+    ConcurrentChangeError,
+    LeaseHeldError,
+    UnknownObjectError,
+)
 from archive_core.holding import Holder
-from archive_core.identifiers import TRAIL, TRAIL_DETAIL, system_object
+from archive_core.identifiers import TRAIL, TRAIL_DETAIL, number_of, system_object
 from archive_core.journal import detail_of, event_of, event_row
 from archive_core.lifecycle import Actor
 from archive_core.ocfl.storage_root import StorageRoot
@@ -180,6 +186,26 @@ def read_segment_files(root: StorageRoot, number: int) -> Segment:
     if not root.has_object(object_id):
         raise UnknownObjectError(f"trail segment {number} is not in the store {root.store.name}")
     return Segment(*(root.read_file(object_id, 1, name, MAX_SEGMENT_BYTES) for name in (HEADER, EVENTS, LEAVES)))
+
+
+def segment_numbers(object_ids: Iterable[str]) -> list[int]:
+    """The numbers of the trail's segments among a store's objects, sorted; other objects are passed over."""
+    return sorted(number for one in object_ids if (number := _segment_number(one)) is not None)
+
+
+def _segment_number(object_id: str) -> int | None:
+    try:
+        return number_of(object_id, TRAIL)
+    except ValueError:
+        return None
+
+
+def read_segment_if_good(root: StorageRoot, number: int) -> Segment | None:
+    """As `read_segment_files`; None for one that cannot be read, which `assess_segments` then names."""
+    try:
+        return read_segment_files(root, number)
+    except ArchiveError:
+        return None
 
 
 def segment_rows(header: SegmentHeader, segment: Segment) -> tuple[SegmentRow, list[tuple[str, int, bytes, bytes]]]:

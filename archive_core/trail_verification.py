@@ -10,8 +10,10 @@ The rules this follows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from archive_core.audit_comparing import code_of
 from archive_core.audit_result import AuditEntry, AuditResult
 from archive_core.batch import STATEMENT
 from archive_core.catalogue.catalogue import Catalogue
@@ -19,11 +21,11 @@ from archive_core.catalogue.rows import EventRow
 from archive_core.digests import Digest
 from archive_core.errors import ArchiveError, EvidenceBrokenError, NotFoundError
 from archive_core.findings import Finding
-from archive_core.identifiers import BATCH, TRAIL, number_of, system_object
+from archive_core.identifiers import BATCH, system_object
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.receipts import Statement
 from archive_core.replication import Copies, DamageListener
-from archive_core.sequencer import read_segment_files
+from archive_core.sequencer import read_segment_files, read_segment_if_good, segment_numbers
 from archive_core.trail.segments import Segment, SegmentHeader, TrailAssessment, assess_segments, split_lines
 from archive_core.trail_rows import compare_rows
 
@@ -34,6 +36,15 @@ CATALOGUE = "catalogue"
 
 _STATEMENT_BYTES = 1024 * 1024
 _PAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was found in one store, and the numbers of the segments there."""
+
+    root: StorageRoot
+    numbers: Sequence[int]
+    assessed: TrailAssessment
 
 
 class TrailVerification:
@@ -49,9 +60,12 @@ class TrailVerification:
         wait to be chained (`pending`) and heads that were compared with sealed statements (`anchors`)."""
         result = AuditResult(checked=dict.fromkeys(("stores", "segments", "events", "rows", "pending", "anchors"), 0))
         anchors = self._anchors(result, progress)
-        judged = {root.store.name: self._judge(root, anchors, result, progress) for root in self._copies.roots}
-        self._compare_sizes(judged, result)
-        sound = [root for root in self._copies.roots if _is_sound(judged[root.store.name], judged.values())]
+        judged = [self._judge(root, anchors, result, progress) for root in self._copies.roots]
+        longest = max((one.assessed.size for one in judged if one), default=0)
+        self._compare_sizes(judged, longest, result)
+        sound = [
+            one for one in judged if one and longest and one.assessed.size == longest and not one.assessed.findings
+        ]
         if sound:
             self._compare_rows(sound[0], result, progress)
         else:
@@ -79,27 +93,27 @@ class TrailVerification:
                     raise EvidenceBrokenError(f"the statement of batch {row.number} is not the one that was sealed")
                 statement = Statement.parse(data)
             except ArchiveError as error:
-                result.findings.append(AuditEntry(CATALOGUE, f"batch {row.number}", _code(error), str(error)))
+                result.findings.append(AuditEntry(CATALOGUE, f"batch {row.number}", code_of(error), str(error)))
                 continue
             anchors[statement.trail_size] = statement.trail_head
         return anchors
 
     def _judge(
         self, root: StorageRoot, anchors: Mapping[int, bytes], result: AuditResult, progress: Progress
-    ) -> TrailAssessment | None:
+    ) -> _Judged | None:
         name = root.store.name
         try:
-            numbers = sorted(number for one in root.object_ids() if (number := _number(one)) is not None)
+            numbers = segment_numbers(root.object_ids())
             assessed = assess_segments(self._segments(root, numbers, progress), anchors=anchors)
         except ArchiveError as error:
-            result.findings.append(AuditEntry(name, "", _code(error), str(error)))
+            result.findings.append(AuditEntry(name, "", code_of(error), str(error)))
             return None
         result.checked["stores"] += 1
         result.checked["segments"] += len(numbers)
         result.checked["events"] += assessed.events
         result.checked["anchors"] += assessed.anchors
         result.findings += [AuditEntry(name, one.where, one.code, one.message) for one in assessed.findings]
-        return assessed
+        return _Judged(root, numbers, assessed)
 
     @staticmethod
     def _segments(
@@ -107,28 +121,28 @@ class TrailVerification:
     ) -> Iterator[tuple[int, Segment | None]]:
         for done, number in enumerate(numbers):
             progress("trail", done, len(numbers))
-            try:
-                yield number, read_segment_files(root, number)
-            except ArchiveError:
-                yield number, None  # told as a segment that cannot be read
+            yield number, read_segment_if_good(root, number)
 
     @staticmethod
-    def _compare_sizes(judged: Mapping[str, TrailAssessment | None], result: AuditResult) -> None:
-        longest = max((one.size for one in judged.values() if one), default=0)
+    def _compare_sizes(judged: Sequence[_Judged | None], longest: int, result: AuditResult) -> None:
         result.findings += [
-            AuditEntry(name, f"event {one.size}", "TRAIL_BEHIND", f"{longest} events are in another store")
-            for name, one in judged.items()
-            if one and one.size < longest
+            AuditEntry(
+                one.root.store.name,
+                f"event {one.assessed.size}",
+                "TRAIL_BEHIND",
+                f"{longest} events are in another store",
+            )
+            for one in judged
+            if one and one.assessed.size < longest
         ]
 
     # -- rows ---------------------------------------------------------------------------------
 
-    def _compare_rows(self, root: StorageRoot, result: AuditResult, progress: Progress) -> None:
-        numbers = sorted(number for one in root.object_ids() if (number := _number(one)) is not None)
+    def _compare_rows(self, sound: _Judged, result: AuditResult, progress: Progress) -> None:
         end = 0
-        for done, number in enumerate(numbers):
-            progress("rows", done, len(numbers))
-            segment = read_segment_files(root, number)
+        for done, number in enumerate(sound.numbers):
+            progress("rows", done, len(sound.numbers))
+            segment = read_segment_files(sound.root, number)
             lines, header = split_lines(segment.events), SegmentHeader.parse(segment.header)
             rows = self._rows(header.first, header.size)
             result.checked["rows"] += len(rows)
@@ -165,19 +179,3 @@ class TrailVerification:
     @staticmethod
     def _tell(findings: Iterator[Finding], result: AuditResult) -> None:
         result.findings += [AuditEntry(CATALOGUE, one.where, one.code, one.message) for one in findings]
-
-
-def _is_sound(one: TrailAssessment | None, others: Iterable[TrailAssessment | None]) -> bool:
-    longest = max((other.size for other in others if other), default=0)
-    return one is not None and not one.findings and one.size == longest and one.size > 0
-
-
-def _number(object_id: str) -> int | None:
-    try:
-        return number_of(object_id, TRAIL)
-    except ValueError:
-        return None
-
-
-def _code(error: ArchiveError) -> str:
-    return error.code.upper().replace("-", "_")

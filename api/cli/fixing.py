@@ -14,6 +14,7 @@ from typing import Any
 from api.cli.answers import BAD, GOOD, table
 from api.cli.console import Console, path_text, shown
 from api.cli.files import new_file
+from api.cli.findings import line
 from api.cli.opening import actor, opened
 from api.fixity_svg import history_svg
 from api.texts import marked, text
@@ -45,9 +46,9 @@ def run_fixity(arguments: argparse.Namespace, console: Console) -> int:
 
 def _run_lines(found: FixityResult) -> Iterable[str]:
     for entry in found.audit.findings:
-        yield f"{entry.store}  {shown(entry.path)}  {entry.code}  {shown(entry.message)}"
+        yield line(entry)
     for entry in found.audit.notes:
-        yield f"{text('note')}: {entry.store}  {shown(entry.path)}  {entry.code}  {shown(entry.message)}"
+        yield f"{text('note')}: {line(entry)}"
     for name, facts in found.stores.items():
         yield text(
             "store {name}: {objects} objects, {bytes} bytes read; {planted_found} of {planted} planted damages found",

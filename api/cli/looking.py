@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from api.cli.answers import BAD, GOOD, TEST_TRUST, table
+from api.cli.answers import GOOD, TEST_TRUST, table
 from api.cli.console import Console, shown
+from api.cli.findings import answer
 from api.cli.opening import actor, opened
 from api.cli.words import VERIFY
 from api.texts import marked, spoken, text
@@ -114,11 +115,7 @@ def trace(arguments: argparse.Namespace, console: Console) -> int:
 def _verify_trail(arguments: argparse.Namespace, console: Console) -> int:
     with opened(arguments, console) as archive:
         found = archive.verify_trail(actor=actor(), progress=console.progress)
-    lines = [f"{entry.store}  {shown(entry.path)}  {entry.code}  {shown(entry.message)}" for entry in found.findings]
-    checked = ", ".join(f"{count} {text(what)}" for what, count in found.checked.items())
-    lines.append(text("{count} findings; checked: {checked}", count=len(found.findings), checked=checked))
-    console.result(found.to_json(), lines)
-    return BAD if found.findings else GOOD
+    return answer(found, console)
 
 
 def profiles(arguments: argparse.Namespace, console: Console) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from api.cli.answers import BAD, GOOD, TEST_TRUST, UNDECIDED, WAITS
 from api.cli.console import Console, shown
 from api.cli.documents import Written
+from api.cli.findings import answer
 from api.cli.opening import actor, opened
 from api.texts import marked, text
 from archive_core.archive import Archive
@@ -154,9 +155,4 @@ def audit(arguments: argparse.Namespace, console: Console) -> int:
     """Exit 1 when there are findings; notes do not count."""
     with opened(arguments, console) as archive:
         found = archive.audit(actor=actor(), reconcile=arguments.reconcile, progress=console.progress)
-    lines = [f"{entry.store}  {shown(entry.path)}  {entry.code}  {shown(entry.message)}" for entry in found.findings]
-    lines += [f"{text('note')}: {e.store}  {shown(e.path)}  {e.code}  {shown(e.message)}" for e in found.notes]
-    checked = ", ".join(f"{count} {text(what)}" for what, count in found.checked.items())
-    lines.append(text("{count} findings; checked: {checked}", count=len(found.findings), checked=checked))
-    console.result(found.to_json(), lines)
-    return BAD if found.findings else GOOD
+    return answer(found, console)

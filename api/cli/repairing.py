@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from api.cli.answers import BAD, GOOD
 from api.cli.console import Console, shown
+from api.cli.findings import line
 from api.cli.opening import actor, opened
 from api.texts import text
 from archive_core.repair.result import RepairResult, repaired_json
@@ -30,9 +31,9 @@ def _lines(found: RepairResult) -> Iterable[str]:
         sources = ", ".join(mended.sources) or "-"
         yield f"{mended.store}  {shown(mended.path)}  {facts['code']}  <- {sources}  ({rests})"
     for entry in found.notes:
-        yield f"{text('note')}: {entry.store}  {shown(entry.path)}  {entry.code}  {shown(entry.message)}"
+        yield f"{text('note')}: {line(entry)}"
     for entry in found.findings:
-        yield f"{text('finding')}: {entry.store}  {shown(entry.path)}  {entry.code}  {shown(entry.message)}"
+        yield f"{text('finding')}: {line(entry)}"
     if found.lost_files:
         yield text(
             "LOST: {bytes} bytes of {files} files are good in no copy",

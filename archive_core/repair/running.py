@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from archive_core.audit import Audit, Examined
+from archive_core.audit_comparing import code_of
 from archive_core.audit_result import AuditEntry, AuditResult
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, VersionRow
@@ -138,7 +139,7 @@ class Repair:
             root.require_declaration()
             _ = root.layout
         except ArchiveError as error:
-            run.result.findings.append(AuditEntry(root.store.name, ".", _code(error), str(error)))
+            run.result.findings.append(AuditEntry(root.store.name, ".", code_of(error), str(error)))
             return False
         return True
 
@@ -237,7 +238,7 @@ class Repair:
         try:
             self._proving.verify_system_object(root, object_id)
         except ArchiveError as error:
-            told = AuditEntry(root.store.name, root.object_path(object_id), _code(error), str(error))
+            told = AuditEntry(root.store.name, root.object_path(object_id), code_of(error), str(error))
             if told not in run.result.findings:
                 run.result.findings.append(told)
 
@@ -324,7 +325,7 @@ class Repair:
             try:
                 found = compare(root, wanted)
             except ArchiveError as error:
-                run.tell(Unmended(root.store.name, root.object_path(wanted.object_id), _code(error), str(error)))
+                run.tell(Unmended(root.store.name, root.object_path(wanted.object_id), code_of(error), str(error)))
                 continue
             if poid is not None and "stores" not in run.result.checked:
                 run.result.checked["objects"] += not found.absent
@@ -343,7 +344,7 @@ class Repair:
             except ArchiveError as error:
                 for root, _ in different:
                     path = root.object_path(wanted.object_id)
-                    run.tell(Unmended(root.store.name, path, _code(error), f"not repaired: {error}"))
+                    run.tell(Unmended(root.store.name, path, code_of(error), f"not repaired: {error}"))
                 different = []
             for root, found in different:
                 self._mend_one(run, root, wanted, found, gathering, refilling.get(root.store.name))
@@ -367,7 +368,7 @@ class Repair:
             mend(root, wanted, found, gathering, self._aside, run.tell, self._holder.renew)
             left = compare(root, wanted)
         except ArchiveError as error:
-            run.tell(Unmended(root.store.name, root.object_path(wanted.object_id), _code(error), str(error)))
+            run.tell(Unmended(root.store.name, root.object_path(wanted.object_id), code_of(error), str(error)))
             return
         path = root.object_path(wanted.object_id)
         known = {one.path for one in run.unmended}
@@ -516,7 +517,3 @@ def _is_empty(root: StorageRoot) -> bool:
 
 def _would(root: StorageRoot, path: str) -> Mended:
     return Mended(root.store.name, path, "OBJECT_MISSING", None, None)
-
-
-def _code(error: ArchiveError) -> str:
-    return error.code.upper().replace("-", "_")
