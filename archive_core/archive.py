@@ -11,9 +11,6 @@ Rules kept here
 from __future__ import annotations
 
 import contextlib
-import filecmp
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -25,16 +22,16 @@ from archive_core.audit import Audit
 from archive_core.audit_destroyed import DestroyedObjects
 from archive_core.audit_result import AuditResult, brief, damage_events, damaged_objects
 from archive_core.catalogue.catalogue import Catalogue
-from archive_core.catalogue.rows import EventRow, FileRow, JobRow, KeyRow, VersionRow
+from archive_core.catalogue.rows import EventRow, JobRow, KeyRow, VersionRow
 from archive_core.content import Content, require_living
 from archive_core.counting import Counting
 from archive_core.debts import Debts
 from archive_core.deposit import Deposit
 from archive_core.destruction.destroying import Destruction, DestructionView
 from archive_core.destruction.judging import Gone
-from archive_core.errors import AlreadyExistsError, ArchiveError, UnavailableError
+from archive_core.errors import ArchiveError
 from archive_core.exporting import Exporting
-from archive_core.findings import Report, Verdict, utc_text
+from archive_core.findings import Report, Verdict
 from archive_core.fixity.running import Fixity, Pace
 from archive_core.holding import Holder
 from archive_core.identifiers import PoidMint
@@ -47,14 +44,11 @@ from archive_core.lifecycle import (
     BatchView,
     EvidenceFile,
     FileView,
-    Status,
     SubmissionObject,
     VersionView,
 )
 from archive_core.mass import MassProof
 from archive_core.mass_verification import MassVerification
-from archive_core.ocfl.storage_root import StorageRoot
-from archive_core.outages import Outage, Outages
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import Clock, SealAssessment, Sealer, SealValidator, TimestampAuthority, TimestampValidator
 from archive_core.preservation import Preservation
@@ -73,9 +67,12 @@ from archive_core.repair.running import Repair
 from archive_core.replication import Copies, about
 from archive_core.sealing import Sealing
 from archive_core.sequencer import Sequencer
+from archive_core.standing import Standing
 from archive_core.stores import Stores
 from archive_core.trail.events import EventType, Outcome
 from archive_core.trail_verification import TrailVerification
+from archive_core.tree_writing import write_tree
+from archive_core.viewing import Viewing, file_view
 from archive_core.worm import LockPolicy, Locks
 from policies.profiles import PreservationProfile
 from policies.renewal_values import RenewalPolicy, StatusChange
@@ -286,6 +283,20 @@ class Archive:
             holder=holder,
             assess=lambda row: self._assess(row, clock.now()),
         )
+        self._viewing = Viewing(catalogue, self._gone, test_trust=self._test_trust)
+        self._standing = Standing(
+            name=name,
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            published=published,
+            authorities=authorities,
+            counting=self._counting,
+            sealing=self._sealing,
+            test_trust=self._test_trust,
+            cautions=self._cautions,
+            parts=(self.debts, self.locks, self._destruction, self.fixity, self.renewing),
+        )
 
     def over(self, catalogue: Catalogue, copies: Copies) -> Archive:
         """The same archive over another catalogue, such as one that was rebuilt."""
@@ -373,18 +384,18 @@ class Archive:
 
     def objects(self, *, actor: Actor, after: str | None = None, limit: int = 100) -> list[VersionView]:
         """The newest version of each object in deposit order, from behind the POID `after`."""
-        return [self._view(row) for row in self.catalogue.objects(after, limit, actor.originator)]
+        return [self._viewing.version(row) for row in self.catalogue.objects(after, limit, actor.originator)]
 
     def show(self, poid: str, version: int | None = None, *, actor: Actor) -> VersionView:
         """A version with its files, and which versions there are."""
         row = self._row(poid, version, actor)
         listed = [] if row.destroyed else self.catalogue.files(row.poid, row.version)
-        files = tuple(map(_file_view, listed))
-        return self._view(row, files, tuple(other.version for other in self.catalogue.versions(poid)))
+        files = tuple(map(file_view, listed))
+        return self._viewing.version(row, files, tuple(other.version for other in self.catalogue.versions(poid)))
 
     def file(self, poid: str, version: int | None, path: str, *, actor: Actor) -> FileView:
         """One file of a version, by the depositor's path or its logical path."""
-        return _file_view(self._content.find(self._living(poid, version, actor), path))
+        return file_view(self._content.find(self._living(poid, version, actor), path))
 
     def trace(self, poid: str, *, actor: Actor) -> list[dict[str, object]]:
         """Every event of an object, in order, with the place in the trail of those that have one; then the
@@ -538,46 +549,7 @@ class Archive:
 
     def status(self, *, actor: Actor) -> dict[str, object]:
         """How the archive is, for people and machines."""
-        counts = self.catalogue.count_states(actor.originator)
-        last, segment = self.catalogue.last_batch(), self.catalogue.last_segment()
-        unfinished = self.catalogue.unfinished_batches()
-        stores = [_store_status(root) for root in self.copies.roots]
-        warnings = []
-        if self._test_trust:
-            warnings.append("test trust: time-stamps and seals of this archive prove nothing to anybody else")
-        warnings += [
-            f"batch {row.number} waits for its time-stamp since {utc_text(row.formed_at)}" for row in unfinished
-        ]
-        outages = Outages(self.catalogue).all(self.authorities)
-        warnings += [
-            f"time-stamp authority {outage.tsa} gives no usable time-stamp since {utc_text(outage.since)} "
-            f"({outage.failures} tries): {outage.message}"
-            for outage in outages
-        ]
-        warnings += [*self._counting.warnings(), *self._sealing.warnings(), *self._cautions]
-        warnings += [f"store {store['name']}: {store['error']}" for store in stores if store["error"]]
-        warnings += [*self.debts.warnings(), *self.locks.warnings()]
-        warnings += self._destruction.warnings()
-        warnings += self.fixity.warnings()
-        warnings += self.renewing.warnings()
-        return {
-            "name": self.name,
-            "objects": {
-                "objects": counts.objects,
-                "versions": counts.versions,
-                "replicated": counts.awaiting + counts.in_batch,
-                "evidenced": counts.evidenced,
-                "destroyed": counts.destroyed,
-            },
-            "batches": {"last": last.number if last else 0, "unfinished": [row.number for row in unfinished]},
-            "trail": {"size": segment.size if segment else 0, "pending": len(self.catalogue.pending_events(1000))},
-            "stores": stores,
-            "seal_key": self._sealing.status(),
-            "timestamp_authorities": _authority_status(self.authorities, outages, self._counting),
-            "default_profile": self.published.for_submission(None, self.clock.now()).id,
-            "test_trust": self._test_trust,
-            "warnings": warnings,
-        }
+        return self._standing.status(actor=actor)
 
     def health(self) -> dict[str, object]:
         """This process answers; nothing else is asked."""
@@ -585,12 +557,7 @@ class Archive:
 
     def ready(self) -> dict[str, object]:
         """Catalogue and every store answer; raises `UnavailableError` naming what does not."""
-        self.catalogue.last_batch()
-        stores = [_store_status(root) for root in self.copies.roots]
-        away = [f"{store['name']}: {store['error']}" for store in stores if store["error"]]
-        if away:
-            raise UnavailableError(f"not ready: {'; '.join(away)}")
-        return {"status": "ready", "stores": list(self.copies.names)}
+        return self._standing.ready()
 
     def run_jobs(self) -> int:
         """Do waiting jobs; for the scheduler."""
@@ -686,105 +653,7 @@ class Archive:
     def _assess(self, row: VersionRow, at: datetime) -> Report:
         return self._gone.assess(row, at=at) if row.destroyed else self._assessment.assess(row, at=at)
 
-    def _status(self, row: VersionRow) -> Status:
-        evidenced = row.batch is not None and self.catalogue.batch(row.batch).evidenced_at is not None
-        return Status.EVIDENCED if evidenced else Status.REPLICATED
-
-    def _view(self, row: VersionRow, files: tuple[FileView, ...] = (), versions: tuple[int, ...] = ()) -> VersionView:
-        batch = self.catalogue.batch(row.batch) if row.batch is not None else None
-        evidenced: datetime | None = batch.evidenced_at if batch else None
-        return VersionView(
-            poid=row.poid,
-            version=row.version,
-            kind=row.kind,
-            status=Status.DESTROYED if row.destroyed else Status.EVIDENCED if evidenced else Status.REPLICATED,
-            originator=row.originator,
-            profile=row.profile,
-            received=row.received,
-            key=row.idempotency_key,
-            size=row.size,
-            file_count=row.file_count,
-            description_sha512=row.description_digest,
-            batch=row.batch if evidenced else None,
-            proof_of_existence=evidenced,
-            test_trust=batch.test_trust if batch else self._test_trust,
-            files=files,
-            versions=versions,
-            destroyed=self._gone.view(row) if row.destroyed else None,
-        )
-
     def close(self) -> None:
         """Finish what is being written and give up connections."""
         self.copies.close()
         self.catalogue.close()
-
-
-def _store_status(root: StorageRoot) -> dict[str, object]:
-    error = None
-    try:
-        root.require_declaration()
-    except ArchiveError as problem:
-        error = str(problem)
-    return {"name": root.store.name, "ok": error is None, "error": error}
-
-
-def _authority_status(names: Iterable[str], outages: Sequence[Outage], counting: Counting) -> list[dict[str, object]]:
-    """Every authority, with its outage if it is in one: since when, how often it was asked in vain, why,
-    and from when on it is asked again; and how many time-stamps this month were asked for and obtained."""
-    found = {outage.tsa: outage for outage in outages}
-    shown: list[dict[str, object]] = []
-    for name in names:
-        outage = found.get(name)
-        shown.append(
-            {
-                "name": name,
-                "ok": outage is None,
-                "since": utc_text(outage.since) if outage else None,
-                "failures": outage.failures if outage else 0,
-                "error": outage.message if outage else None,
-                "ask_again": utc_text(outage.ask_again) if outage else None,
-                "timestamps": counting.to_json(name),
-            }
-        )
-    return shown
-
-
-def _file_view(file: FileRow) -> FileView:
-    return FileView(
-        path=file.path.removeprefix(DATA),
-        logical_path=file.path,
-        role=file.role,
-        size=file.size,
-        sha512=file.content_digest,
-    )
-
-
-def write_tree(out: Path, files: Iterator[tuple[str, Iterator[bytes]]]) -> list[Path]:
-    """Write files below `out`, each whole and only when all could be read: they are gathered in a
-    folder beside it first. A file that is there already with the same bytes is left alone; one with
-    other bytes raises `AlreadyExistsError` before anything is written."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name[:100]}-") as aside:
-        gathered: list[str] = []
-        for path, pieces in files:
-            target = Path(aside) / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as stream:
-                for piece in pieces:
-                    stream.write(piece)
-            gathered.append(path)
-        new = [path for path in gathered if not _is_there(out / path, Path(aside) / path)]
-        out.mkdir(exist_ok=True)
-        for path in new:
-            (out / path).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(Path(aside) / path, out / path)
-    return [out / path for path in gathered]
-
-
-def _is_there(target: Path, source: Path) -> bool:
-    """Whether the same bytes lie there already."""
-    if not os.path.lexists(target):
-        return False
-    if target.is_symlink() or not target.is_file() or not filecmp.cmp(target, source, shallow=False):
-        raise AlreadyExistsError(f"{target} is there already with other content: name another folder")
-    return True

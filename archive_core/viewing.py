@@ -1,0 +1,60 @@
+"""What a reader is shown of a version and of its files, made of the catalogue's rows.
+
+Rules kept here
+ * Evidenced is what lies in a batch that has its time-stamps; until then a version is replicated.
+ * What was destroyed is shown as destroyed, with the word of its tombstone, and without files.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from archive_core.admission import DATA
+from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import FileRow, VersionRow
+from archive_core.destruction.judging import Gone
+from archive_core.lifecycle import FileView, Status, VersionView
+
+
+class Viewing:
+    """Rows of `catalogue` as they are shown. `test_trust` is said of what has no evidence yet."""
+
+    def __init__(self, catalogue: Catalogue, gone: Gone, *, test_trust: bool) -> None:
+        self._catalogue = catalogue
+        self._gone = gone
+        self._test_trust = test_trust
+
+    def version(self, row: VersionRow, files: tuple[FileView, ...] = (), versions: tuple[int, ...] = ()) -> VersionView:
+        """A version; with its files and the numbers of all versions where the caller has them."""
+        batch = self._catalogue.batch(row.batch) if row.batch is not None else None
+        evidenced: datetime | None = batch.evidenced_at if batch else None
+        return VersionView(
+            poid=row.poid,
+            version=row.version,
+            kind=row.kind,
+            status=Status.DESTROYED if row.destroyed else Status.EVIDENCED if evidenced else Status.REPLICATED,
+            originator=row.originator,
+            profile=row.profile,
+            received=row.received,
+            key=row.idempotency_key,
+            size=row.size,
+            file_count=row.file_count,
+            description_sha512=row.description_digest,
+            batch=row.batch if evidenced else None,
+            proof_of_existence=evidenced,
+            test_trust=batch.test_trust if batch else self._test_trust,
+            files=files,
+            versions=versions,
+            destroyed=self._gone.view(row) if row.destroyed else None,
+        )
+
+
+def file_view(file: FileRow) -> FileView:
+    """One file of a version, under the depositor's path and the logical one."""
+    return FileView(
+        path=file.path.removeprefix(DATA),
+        logical_path=file.path,
+        role=file.role,
+        size=file.size,
+        sha512=file.content_digest,
+    )
