@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from api.settings_examination import ExaminationSettings, read_examination
 from api.settings_fixity import FixitySettings, read_fixity
 from api.settings_services import AuthoritySettings as AuthoritySettings
 from api.settings_services import SealSettings, read_authority, read_seal, verify_stand_ins
@@ -165,6 +166,7 @@ class ArchiveSettings:
     fixity: FixitySettings = field(default_factory=FixitySettings)
     reported: tuple[ReportedSettings, ...] = ()
     copies: CopiesSettings = CopiesSettings()
+    examination: ExaminationSettings = field(default_factory=ExaminationSettings)
 
     @classmethod
     def load(cls, home: Path) -> ArchiveSettings:
@@ -208,6 +210,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         fixity=top.take_table("fixity", read_fixity),
         reported=top.take_tables("reported", _reported),
         copies=top.take_table("copies", _copies),
+        examination=top.take_table("examination", read_examination),
     )
     top.done()
     _verify(settings)

@@ -1,5 +1,5 @@
-"""The composition root: settings to adapters to an `Archive`. Only this module and `wiring_signing` name
-adapters.
+"""The composition root: settings to adapters to an `Archive`. Only this module, `wiring_signing` and
+`wiring_examination` name adapters.
 
 Rules kept here
  * What a setting asks for is built or refused with the key to change; nothing is guessed.
@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from api.settings import ArchiveSettings, StoreSettings
+from api.wiring_examination import build_examiner
 from api.wiring_signing import Signing as Signing
 from api.wiring_signing import build_algorithms as build_algorithms
 from api.wiring_signing import build_signing as build_signing
@@ -80,6 +81,7 @@ def build_archive(
         budgets={one.name: one.budget for one in settings.authorities if one.budget},
         locks=build_locks(settings),
         fixity_paces=build_fixity_paces(settings),
+        examiner=build_examiner(settings),
     )
 
 

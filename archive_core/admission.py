@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from archive_core import canonical
-from archive_core.description import Description
+from archive_core.description import EXAMINATION, Description
 from archive_core.digests import Digest, digest_size, hash_bytes, is_known
 from archive_core.errors import (
     DigestMismatchError,
@@ -106,10 +106,10 @@ def digest_names(profile: PreservationProfile) -> tuple[str, ...]:
 
 
 def request_digest(originator: str, profile: str, files: Iterable[tuple[str, int, str]], updates: str | None) -> str:
-    """sha512 (hex) over what was asked for. Chunk lists are left out: they follow from the content.
+    """sha512 (hex) over what was asked for. Chunk lists and what examinations found are left out: they are ours.
     The same value comes out of a stored description (`request_digest_of`), so that retries are
     recognised also after the catalogue was rebuilt."""
-    listed = sorted([path, size, digest] for path, size, digest in files if not path.startswith(CHUNKS))
+    listed = sorted([path, size, digest] for path, size, digest in files if not path.startswith((CHUNKS, EXAMINATION)))
     asked = {"originator": originator, "profile": profile, "files": listed, "updates": updates}
     return hash_bytes(CONTENT_DIGEST, canonical.write(asked)).hex()
 

@@ -30,6 +30,7 @@ from archive_core.deposit import Deposit
 from archive_core.destruction.destroying import Destruction, DestructionView
 from archive_core.destruction.judging import Gone
 from archive_core.errors import ArchiveError
+from archive_core.examining import Examining
 from archive_core.exporting import Exporting
 from archive_core.findings import Report, Verdict
 from archive_core.fixity.running import Fixity, Pace
@@ -50,11 +51,20 @@ from archive_core.lifecycle import (
 from archive_core.mass import MassProof
 from archive_core.mass_verification import MassVerification
 from archive_core.packaging import DESCRIPTION
-from archive_core.ports import Clock, SealAssessment, Sealer, SealValidator, TimestampAuthority, TimestampValidator
+from archive_core.ports import (
+    Clock,
+    ExaminesDeposits,
+    SealAssessment,
+    Sealer,
+    SealValidator,
+    TimestampAuthority,
+    TimestampValidator,
+)
 from archive_core.preservation import Preservation
 from archive_core.progress import Progress, Told
 from archive_core.proofs import Proofs, evidence_files, receipt
 from archive_core.publishing import Published
+from archive_core.quarantine import require_released
 from archive_core.reconciling import Reconciling
 from archive_core.recovery import Recovery
 from archive_core.renewal.means import Means
@@ -67,6 +77,7 @@ from archive_core.repair.running import Repair
 from archive_core.replication import Copies, about
 from archive_core.sealing import Sealing
 from archive_core.sequencer import Sequencer
+from archive_core.signatures import Signatures
 from archive_core.standing import Standing
 from archive_core.stores import Stores
 from archive_core.trail.events import EventType, Outcome
@@ -109,6 +120,7 @@ class Archive:
         budgets: Mapping[str, int] | None = None,
         locks: Mapping[str, LockPolicy] | None = None,
         fixity_paces: Mapping[str, Pace] | None = None,
+        examiner: ExaminesDeposits | None = None,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
         documents may be read for a hash-tree renewal, None for as fast as possible; `cautions` are warnings about the
@@ -151,6 +163,8 @@ class Archive:
             sequencer=self._sequencer,
         )
         self.stores.refresh(now=True)
+        self._examiner = examiner
+        self._examining = Examining(examiner)
         self._deposit = Deposit(
             clock=clock,
             catalogue=catalogue,
@@ -158,6 +172,7 @@ class Archive:
             mint=PoidMint(),
             profile_of=published.for_submission,
             on_damage=damage,
+            examining=self._examining,
         )
         self._preservation = Preservation(
             clock=clock,
@@ -284,6 +299,13 @@ class Archive:
             assess=lambda row: self._assess(row, clock.now()),
         )
         self._viewing = Viewing(catalogue, self._gone, test_trust=self._test_trust)
+        self.signatures = Signatures(
+            catalogue=catalogue,
+            content=self._content,
+            sequencer=self._sequencer,
+            view=self._viewing.version,
+            destroy=lambda poid, reason, actor: self.destroy(poid, reason=reason, actor=actor),
+        )
         self._standing = Standing(
             name=name,
             clock=clock,
@@ -295,7 +317,7 @@ class Archive:
             sealing=self._sealing,
             test_trust=self._test_trust,
             cautions=self._cautions,
-            parts=(self.debts, self.locks, self._destruction, self.fixity, self.renewing),
+            parts=(self.debts, self.locks, self._destruction, self.fixity, self.renewing, self.signatures),
         )
 
     def over(self, catalogue: Catalogue, copies: Copies) -> Archive:
@@ -319,6 +341,7 @@ class Archive:
             budgets=self._counting.budgets,
             locks=self.locks.policies,
             fixity_paces=self._fixity_paces,
+            examiner=self._examiner,
         )
 
     # -- taking in ----------------------------------------------------------------------------
@@ -645,9 +668,10 @@ class Archive:
         return self.catalogue.version(poid, version, actor.originator)
 
     def _living(self, poid: str, version: int | None, actor: Actor) -> VersionRow:
-        """As `_row`; raises `ObjectDestroyedError` for what is gone."""
+        """As `_row`; raises `ObjectDestroyedError` for what is gone, `InQuarantineError` for what is set aside."""
         row = self._row(poid, version, actor)
         require_living(row)
+        require_released(self.catalogue, row, actor)
         return row
 
     def _assess(self, row: VersionRow, at: datetime) -> Report:

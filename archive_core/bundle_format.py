@@ -42,7 +42,7 @@ README, MANIFEST, DESCRIPTION, METADATA = "README.txt", "bundle.json", "descript
 RECEIPT, STATEMENT, SEAL = "receipt.json", "statement.json", "statement.json.p7s"
 EVIDENCE, SEAL_EVIDENCE, VALIDATION, EARLIER = "evidence/", "seal-evidence/", "validation/", "earlier/"
 TRAIL_EVENTS, TRAIL_PROOF = "trail/events.jsonl", "trail/proof.json"
-CONTENT = ("data/", "chunks/", "prefix/")
+CONTENT = ("data/", "chunks/", "prefix/", "examination/")
 
 MAX_MANIFEST_BYTES = 128 * 1024 * 1024
 MAX_MEMBERS = 250_000

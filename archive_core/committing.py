@@ -14,20 +14,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive_core.catalogue.catalogue import Catalogue
-from archive_core.catalogue.rows import Claim, ClaimRequest, VersionRow
+from archive_core.catalogue.rows import Claim, ClaimRequest, EventRow, VersionRow
 from archive_core.catalogue.versions import Entry
 from archive_core.content import require_living
 from archive_core.description import Description
 from archive_core.entries import file_rows, version_row
 from archive_core.errors import ArchiveError, IdempotencyConflictError, UnavailableError
+from archive_core.examining import from_claim
 from archive_core.identifiers import storage_object_for
 from archive_core.journal import event_row
 from archive_core.lifecycle import Acknowledgement, PreparedSubmission, Status
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.packaging import assemble
+from archive_core.quarantine import is_held
 from archive_core.replication import Copies, DamageListener, Replication
 from archive_core.trail.events import EventType, Outcome, deposit_event_of, new_event
 
@@ -152,21 +154,25 @@ class Committing:
             raise
 
     def _packed(self, place: int, item: PreparedSubmission, claim: Claim) -> _Member:
-        description, description_bytes = item.description, item.description_bytes
+        description, description_bytes, accepted = item.description, item.description_bytes, item.accepted
         if not claim.fresh:
             description, description_bytes = Description.parse(claim.description), claim.description
+            if description.examined is not None or accepted.examined is not None:
+                kept = self._catalogue.claim_files(claim.poid, claim.version)
+                accepted = from_claim(accepted, description, kept)
         previous = None
         if description.version > 1:
             previous = self._copies.inventory_before(
                 storage_object_for(description.poid), description.version, self._on_damage
             )
-        package = assemble(item.accepted, description, description_bytes, previous)
+        package = assemble(accepted, description, description_bytes, previous)
         return _Member(place, item, description, description_bytes, package)
 
     def _replayed(self, claim: Claim) -> Acknowledgement:
         row = self._catalogue.version(claim.poid, claim.version)
         require_living(row)  # what was destroyed does not come back with a repeated request
-        return _acknowledge(row, self._copies.holders(row.storage_object), replayed=True)
+        made = _acknowledge(row, self._copies.holders(row.storage_object), replayed=True)
+        return made if is_held(self._catalogue, row) else replace(made, status=Status.REPLICATED)
 
     # -- stores -------------------------------------------------------------------------------------
 
@@ -231,7 +237,27 @@ class Committing:
             detail=dict(actor.detail) or None,
         )
         deposited = deposit_event_of(member.description, member.description_bytes)
-        return row, file_rows(member.description), [event_row(deposited, None), event_row(kept, detail)]
+        happened = [event_row(deposited, None), event_row(kept, detail)]
+        if member.description.examined is not None:
+            happened.append(_examined(member))
+        return row, file_rows(member.description), happened
+
+
+def _examined(member: _Member) -> EventRow:
+    """That the signatures in a version were examined, and what became of it."""
+    examined = member.description.examined
+    assert examined is not None
+    outcome = Outcome.SUCCESS if examined.outcome == "accept" else Outcome.FAILURE
+    event, detail = new_event(
+        EventType.DIGITAL_SIGNATURE_VALIDATION,
+        outcome,
+        f"{examined.outcome}{'-later' if examined.later else ''}",
+        at=member.prepared.at,
+        actor=member.prepared.actor.actor_id,
+        poid=member.description.poid,
+        version=member.description.version,
+    )
+    return event_row(event, detail)
 
 
 def _request(item: PreparedSubmission) -> ClaimRequest:
@@ -243,6 +269,9 @@ def _request(item: PreparedSubmission) -> ClaimRequest:
         version=item.description.version,
         description=item.description_bytes,
         at=item.at,
+        files=tuple(
+            (file.logical_path, bytes(file.source)) for file in item.accepted.found if isinstance(file.source, bytes)
+        ),
     )
 
 
@@ -260,7 +289,7 @@ def _acknowledge(row: VersionRow, stores: tuple[str, ...], *, replayed: bool) ->
     return Acknowledgement(
         poid=row.poid,
         version=row.version,
-        status=Status.REPLICATED,
+        status=Status.QUARANTINED if row.examined == "quarantine" else Status.REPLICATED,
         originator=row.originator,
         profile=row.profile,
         received=row.received,

@@ -6,6 +6,8 @@ The rules a deposit follows
  * Small deposits that come at the same time share the durable steps: only what is wholly received,
    admitted and described enters a group, so a slow upload holds up nobody. One that comes alone waits
    for nobody.
+ * Where the profile asks for it, the signatures in the documents are examined before anything is described, and what
+   was found is part of what is kept (`examining.py`).
  * In bulk the next group is admitted while the present one is made durable. Each submission gets one
    answer, in its place; nothing is answered before it is durable on every required store.
 """
@@ -22,6 +24,7 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.committing import Answer, Committing
 from archive_core.content import require_living
 from archive_core.errors import ArchiveError
+from archive_core.examining import Examining
 from archive_core.group_commit import GroupCommit
 from archive_core.identifiers import PoidMint
 from archive_core.lifecycle import Acknowledgement, Actor, PreparedSubmission, SubmissionObject
@@ -46,7 +49,9 @@ class Deposit:
         mint: PoidMint,
         profile_of: Callable[[str | None, datetime], PreservationProfile],
         on_damage: DamageListener,
+        examining: Examining | None = None,
     ) -> None:
+        self._examining = examining or Examining(None)
         self._clock = clock
         self._catalogue = catalogue
         self._copies = copies
@@ -84,15 +89,21 @@ class Deposit:
         require_living(head)
         owned = replace(submission, originator=head.originator)
         accepted = admit(owned, self._profile_of(submission.profile or head.profile, at), at=at, updates=poid)
+        accepted = self._examining.examined(accepted, at=at, version=head.version + 1)
         _, predecessor = read_description(self._copies, head, self._on_damage)
         description = describe(
             accepted, poid=poid, version=head.version + 1, kind=UPDATE, predecessor=predecessor, at=at
         )
         return self._shared(PreparedSubmission(accepted, description, description.to_bytes(), actor, at))
 
+    def commit(self, prepared: PreparedSubmission) -> Acknowledgement:
+        """A version that was prepared elsewhere becomes durable like any other."""
+        return self._shared(prepared)
+
     def _prepared(self, submission: SubmissionObject, actor: Actor) -> PreparedSubmission:
         at = self._clock.now()
         accepted = admit(submission, self._profile_of(submission.profile, at), at=at)
+        accepted = self._examining.examined(accepted, at=at)
         description = describe(accepted, poid=self._mint.mint(at), version=1, kind=DEPOSIT, predecessor=None, at=at)
         return PreparedSubmission(accepted, description, description.to_bytes(), actor, at)
 

@@ -25,14 +25,25 @@ from archive_core.names import MAX_PATH_BYTES, verify_distinct, verify_path
 
 FORMAT = "trusted-archive/description/1"
 KINDS = ("deposit", "update", "validation-data")
-ROLES = ("document", "metadata", "chunks", "prefix-record")
+ROLES = ("document", "metadata", "chunks", "prefix-record", "examination", "validation-data")
+EXAMINED = ("accept", "quarantine")
+"""What became of a version by the examination of its signatures (`policies.examination`)."""
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of a description that are read: room for some 100,000 files."""
 MAX_FILES = 200_000
 NONCE_BYTES = 32
 
-_PLACES = {"document": "data/", "chunks": "chunks/", "prefix-record": "prefix/"}
+EXAMINATION = "examination/"
+"""Where reports of examinations and what was collected for them lie."""
+
+_PLACES = {
+    "document": "data/",
+    "chunks": "chunks/",
+    "prefix-record": "prefix/",
+    "examination": EXAMINATION,
+    "validation-data": EXAMINATION,
+}
 _MEMBERS = (
     "format",
     "poid",
@@ -63,11 +74,21 @@ class DescribedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """What became of the signatures in a version: `outcome` is one of `EXAMINED`; `later`: what would decide about
+    them appears only later."""
+
+    outcome: str
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """One version of a preservation object, as its evidence sees it.
 
     `predecessor` is the version before and the sha512 (hex) of its description; `nonce` 64
-    hexadecimal digits; `received` the claimed time of deposit, an aware instant.
+    hexadecimal digits; `received` the claimed time of deposit, an aware instant; `examined` is None where the
+    profile asks nothing of signatures, and then no member of the document.
     """
 
     poid: str
@@ -80,10 +101,13 @@ class Description:
     files: tuple[DescribedFile, ...]
     predecessor: tuple[int, str] | None
     nonce: str
+    examined: Examined | None = None
 
     def to_json(self) -> dict[str, Any]:
-        before = self.predecessor
+        before, examined = self.predecessor, self.examined
+        said = {} if examined is None else {"examined": {"outcome": examined.outcome, "later": examined.later}}
         return {
+            **said,
             "format": FORMAT,
             "poid": self.poid,
             "version": self.version,
@@ -104,7 +128,9 @@ class Description:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """The description that canonical bytes stand for; raises `MalformedDocumentError`."""
-        value = reading.members(canonical.read_canonical(data, max_bytes=MAX_BYTES), _MEMBERS, "the description")
+        value = canonical.read_canonical(data, max_bytes=MAX_BYTES)
+        names = (*_MEMBERS, "examined") if isinstance(value, dict) and "examined" in value else _MEMBERS
+        value = reading.members(value, names, "the description")
         reading.formatted(value["format"], FORMAT)
         version = reading.integer(value["version"], "version", least=1)
         return cls(
@@ -118,6 +144,7 @@ class Description:
             files=_files(value["files"]),
             predecessor=_predecessor(value["predecessor"], version),
             nonce=reading.hex_bytes(value["nonce"], "nonce", NONCE_BYTES).hex(),
+            examined=_examined(value["examined"]) if "examined" in value else None,
         )
 
     def file(self, path: str) -> DescribedFile | None:
@@ -158,6 +185,11 @@ def _predecessor(value: Any, version: int) -> tuple[int, str] | None:
     if before != version - 1:
         raise MalformedDocumentError(f"version {version} names version {before} as its predecessor")
     return before, reading.digest(value["sha512"], "sha512", "predecessor sha512").hex()
+
+
+def _examined(value: Any) -> Examined:
+    value = reading.members(value, ("outcome", "later"), "examined")
+    return Examined(reading.one_of(value["outcome"], EXAMINED, "outcome"), reading.flag(value["later"], "later"))
 
 
 def _files(value: Any) -> tuple[DescribedFile, ...]:

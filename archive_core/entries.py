@@ -27,6 +27,8 @@ def version_row(description: Description, description_bytes: bytes, request_dige
         has_metadata=description.file(METADATA) is not None,
         size=sum(file.size for file in description.files if file.role == "document"),
         file_count=sum(1 for file in description.files if file.role == "document"),
+        examined=description.examined.outcome if description.examined else None,
+        examine_later=description.examined.later if description.examined else False,
     )
 
 

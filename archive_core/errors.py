@@ -109,6 +109,10 @@ class ProfileNotActiveError(SubmissionError):
     """The preservation profile does not take new submissions at this time."""
 
 
+class SignaturesNotAcceptedError(SubmissionError):
+    """The signatures in the submission are not as its preservation profile asks; nothing was stored."""
+
+
 # -- the caller -------------------------------------------------------------------------------
 
 
@@ -156,6 +160,14 @@ class AlreadyExistsError(ConflictError):
     """That key or number is already taken, by different content."""
 
 
+class InQuarantineError(ConflictError):
+    """The version is set aside because of its signatures; an operator releases or rejects it."""
+
+
+class NotInQuarantineError(ConflictError):
+    """The version is not set aside; there is nothing to be decided about it."""
+
+
 # -- nobody yet -------------------------------------------------------------------------------
 
 
@@ -189,6 +201,10 @@ class TimestampRefusedError(UnavailableError):
 
 class TimestampPendingError(UnavailableError):
     """The time-stamp is kept, and judged again when the chain and revocation data for it can be had."""
+
+
+class ExaminationUnavailableError(UnavailableError):
+    """The signatures in the submission cannot be examined for now; nothing was stored."""
 
 
 class SealKeyUnavailableError(UnavailableError):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from archive_core.description import Description
+from archive_core.description import EXAMINATION, Description, Examined
 from archive_core.digests import Digest
 from archive_core.findings import utc_text
 from policies.profiles import PreservationProfile
@@ -28,6 +28,8 @@ class Status(enum.StrEnum):
 
     REPLICATED = "replicated"
     """Durable on every required store and in the catalogue; nothing is proven to others yet."""
+    QUARANTINED = "quarantined"
+    """Durable, and set aside because of its signatures: an operator releases or rejects it. Evidence goes on."""
     EVIDENCED = "evidenced"
     """Under a sealed and time-stamped statement; an evidence record can be derived."""
     DESTROYED = "destroyed"
@@ -102,11 +104,20 @@ class AcceptedSubmission:
     key: str | None
     files: tuple[AcceptedFile, ...]
     request_digest: str
+    examined: Examined | None = None
 
     @property
     def size(self) -> int:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
+
+    @property
+    def found(self) -> tuple[AcceptedFile, ...]:
+        """The files that an examination added: what they hold is kept with the claim, because no other examination
+        would find the same octets."""
+        if self.examined is None:
+            return ()
+        return tuple(file for file in self.files if file.logical_path.startswith(EXAMINATION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +221,8 @@ class VersionView:
     files: tuple[FileView, ...] = ()
     versions: tuple[int, ...] = ()
     destroyed: DestroyedView | None = None
+    examined: str | None = None
+    examine_later: bool = False
 
     def to_json(self) -> dict[str, object]:
         shown: dict[str, object] = {
@@ -228,6 +241,8 @@ class VersionView:
             "proof_of_existence": utc_text(self.proof_of_existence) if self.proof_of_existence else None,
             "test_trust": self.test_trust,
         }
+        if self.examined is not None:
+            shown["examined"] = {"outcome": self.examined, "later": self.examine_later}
         if self.destroyed is not None:
             shown["destroyed"] = self.destroyed.to_json()
         if self.files:

@@ -27,9 +27,13 @@ from archive_core.ports import KnownBytes
 from archive_core.replication import Copies, DamageListener
 
 DESCRIPTION = "description.json"
-DEPOSIT, UPDATE = "deposit", "update"
+DEPOSIT, UPDATE, VALIDATION_DATA = "deposit", "update", "validation-data"
 
-_MESSAGES = {DEPOSIT: "Deposit", UPDATE: "Update: complete new content"}
+_MESSAGES = {
+    DEPOSIT: "Deposit",
+    UPDATE: "Update: complete new content",
+    VALIDATION_DATA: "Validation data: what decides about signatures appeared later",
+}
 _USER, _USER_ADDRESS = "trusted-archive", "urn:trusted-archive:software"
 
 
@@ -62,6 +66,7 @@ def describe(
         ),
         predecessor=None if predecessor is None else (version - 1, Digest.of(CONTENT_DIGEST, predecessor).hex),
         nonce=secrets.token_hex(32),
+        examined=accepted.examined,
     )
 
 

@@ -19,6 +19,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 from archive_core.digests import Digest
 from archive_core.findings import Finding, SubIndication, Verdict
+from policies.examination import ExaminationPolicy
 
 
 class Clock(Protocol):
@@ -480,18 +481,41 @@ class SealValidator(Protocol):
 @dataclass(frozen=True, slots=True)
 class FileExamination:
     """What the examination of one deposited file found. `verdict` is the worst of its signatures and time-stamps,
-    INDETERMINATE where it could not be examined whole, None where nothing is signed in it or its format is not known
-    (then `examined` is False). `report` is the whole answer
-    as canonical JSON, to be kept with the object."""
+    INDETERMINATE where it could not be examined whole, None where nothing is signed in it, its format is not known or
+    the profile does not ask for it (then `examined` is False and `reason` says why). `report` is the whole answer as
+    canonical JSON and `xml` the same as a report of ETSI TS 119 102-2, both to be kept with the object; both are empty
+    for a file that nobody looked into. `later`: what would decide appears only later. `material` is what was collected
+    for its validation besides what is in the file, `problems` what could not be had, a sentence each."""
 
     path: str
     verdict: Verdict | None
     examined: bool
     signatures: int
     report: bytes
+    xml: bytes = b""
+    format: str = "unknown"
+    reason: str = ""
+    timestamps: int = 0
+    sub_indications: tuple[str, ...] = ()
+    later: bool = False
+    material: ValidationData = field(default_factory=ValidationData)
+    problems: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    """The trusted lists that were asked, by the SHA-256 (hexadecimal) of their octets."""
 
 
 class ExaminesDeposits(Protocol):
-    def examine(self, files: Sequence[tuple[str, Path]], *, at: datetime) -> Sequence[FileExamination]:
-        """One answer for each (name, file), in their order. Never raises for what is in a file."""
+    def examine(
+        self,
+        files: Sequence[tuple[str, Path | bytes]],
+        *,
+        at: datetime,
+        policy: ExaminationPolicy,
+        existed: datetime | None = None,
+        material: ValidationData | None = None,
+    ) -> Sequence[FileExamination]:
+        """One answer for each (name, file), in their order. `existed` is an instant at which the files are known to
+        have existed; `material` was collected earlier. Never raises for what is in a file;
+        `ExaminationUnavailableError` when nothing can be examined now, `SettingsError` when what is to be trusted
+        cannot be read."""
         ...

@@ -2,6 +2,7 @@
 
 Rules kept here
  * Evidenced is what lies in a batch that has its time-stamps; until then a version is replicated.
+ * What is in quarantine is shown so, evidenced or not; its proof of existence is shown as well.
  * What was destroyed is shown as destroyed, with the word of its tombstone, and without files.
 """
 
@@ -14,6 +15,7 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import FileRow, VersionRow
 from archive_core.destruction.judging import Gone
 from archive_core.lifecycle import FileView, Status, VersionView
+from archive_core.quarantine import is_held
 
 
 class Viewing:
@@ -32,7 +34,7 @@ class Viewing:
             poid=row.poid,
             version=row.version,
             kind=row.kind,
-            status=Status.DESTROYED if row.destroyed else Status.EVIDENCED if evidenced else Status.REPLICATED,
+            status=self._status(row, evidenced is not None),
             originator=row.originator,
             profile=row.profile,
             received=row.received,
@@ -46,7 +48,16 @@ class Viewing:
             files=files,
             versions=versions,
             destroyed=self._gone.view(row) if row.destroyed else None,
+            examined=row.examined,
+            examine_later=row.examine_later,
         )
+
+    def _status(self, row: VersionRow, evidenced: bool) -> Status:
+        if row.destroyed:
+            return Status.DESTROYED
+        if is_held(self._catalogue, row):
+            return Status.QUARANTINED
+        return Status.EVIDENCED if evidenced else Status.REPLICATED
 
 
 def file_view(file: FileRow) -> FileView:

@@ -20,6 +20,7 @@ from typing import Self
 
 from policies.algorithms import AlgorithmTable
 from policies.errors import NotInForceError, PolicyError, UnknownPolicyError
+from policies.examination import ExaminationPolicy, read_policy
 from policies.reading import Section, aware, read_toml
 
 FORMAT = "trusted-archive/profile/1"
@@ -80,7 +81,7 @@ class PreservationProfile:
 
     `valid_until` is exclusive, None while no end is set. `expected_evidence_years` is how long the
     evidence must be able to last; `retention_years` says what retention the profile was written
-    for, and decides nothing by itself.
+    for, and decides nothing by itself. `examination` is what is asked of signatures in a deposit.
     """
 
     id: str
@@ -102,6 +103,7 @@ class PreservationProfile:
     batch: BatchRule
     lines: tuple[LineRule, ...]
     source: bytes = field(repr=False)
+    examination: ExaminationPolicy = field(default_factory=ExaminationPolicy)
 
     @classmethod
     def load(cls, source: bytes) -> Self:
@@ -127,6 +129,7 @@ class PreservationProfile:
             limits=_limits(top.section("limits")),
             batch=_batch(top.section("batch")),
             lines=tuple(_line(one) for one in top.sections("line")),
+            examination=read_policy(top.optional_section("examination")),
             source=source,
         )
         top.finish()

@@ -58,6 +58,13 @@ class Section:
             raise self._wrong(key, f"one of {', '.join(sorted(choices))}")
         return value
 
+    def choices(self, key: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+        """A list of some of the choices."""
+        found = self.texts(key)
+        if not set(found) <= set(choices):
+            raise self._wrong(key, f"a list of some of {', '.join(sorted(choices))}")
+        return found
+
     def number(self, key: str, *, least: int = 1, most: int = 2**63 - 1) -> int:
         value = self._required(key)
         if type(value) is not int or not least <= value <= most:
@@ -85,6 +92,9 @@ class Section:
 
     def section(self, key: str) -> Section:
         return Section(self._required(key), f"{self.place}, [{key}]")
+
+    def optional_section(self, key: str) -> Section | None:
+        return self.section(key) if key in self._values else None
 
     def sections(self, key: str) -> list[Section]:
         value = self._required(key)

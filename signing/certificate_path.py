@@ -92,8 +92,10 @@ class Trust:
         table: Algorithms,
         signed: datetime,
         at: datetime,
+        strict: bool = False,
     ) -> tuple[TrustedPath, tuple[Finding, ...]]:
-        """A path that holds at `at` for something signed at `signed`; raises `Judgement`."""
+        """A path that holds at `at` for something signed at `signed`; raises `Judgement`. `strict`: revocation data
+        about the signer counts only if it was issued at or after `signed`."""
         sources = [source for source in (inside, data, self.extra) if source is not None]
         if not self._anchors:
             raise _no_chain("no trust anchors were given")
@@ -102,7 +104,7 @@ class Trust:
             (der for source in sources for der in source.crls), (der for source in sources for der in source.ocsps)
         )
         findings += tuple(Finding("VALIDATION_DATA_UNREADABLE", text) for text in unreadable)
-        search = _Search(self._manager, certificates, items, table, signed, at)
+        search = _Search(self._manager, certificates, items, table, signed, at, strict)
         with self._lock:
             found = completed(search.run(signer))
         is_test = found.certificates[-1].dump() in self._test
@@ -161,7 +163,9 @@ class _Search:
         table: Algorithms,
         signed: datetime,
         at: datetime,
+        strict: bool,
     ) -> None:
+        self._strict = strict
         self._trust = trust
         self._certificates = certificates
         self._items = items
@@ -221,6 +225,7 @@ class _Search:
                 signed=self._signed,
                 at=self._at,
                 is_signer=certificate is certificates[0],
+                strict=self._strict,
             )
         return _Found(certificates, tuple(signatures.used))
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509
@@ -44,6 +45,13 @@ TOLERANCE = timedelta(minutes=5)
 """How far another clock may be ahead of ours."""
 
 _OCSP_REQUEST = "application/ocsp-request"
+
+
+class AllowsAddresses(Protocol):
+    """As `Allowed`."""
+
+    def allows(self, url: str) -> bool: ...
+
 
 Fetch = Callable[[str, bytes | None], bytes]
 
@@ -86,7 +94,7 @@ class FetchedData:
     def __call__(self, token: bytes) -> ValidationData:
         inside = certificates_inside(token)
         anchors = [load_certificate(der) for der in self._known]
-        asking = _Asking(self._allowed, self._fetch, self._clock.now(), self._responses_first)
+        asking = Asking(self._allowed, self._fetch, self._clock.now(), self._responses_first)
         chain = self._chain(parse_signed_message(token).certificates, anchors, asking)
         found: list[ValidationData] = [ValidationData(tuple(one.dump() for one, _ in chain))]
         missing: list[str] = []
@@ -103,7 +111,7 @@ class FetchedData:
         return merged([inside, *found])
 
     def _chain(
-        self, inside: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], asking: _Asking
+        self, inside: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], asking: Asking
     ) -> list[tuple[x509.Certificate, x509.Certificate | None]]:
         """Every certificate with its issuer: from the token, from what is known, or fetched; None for one whose
         issuer is not to be had."""
@@ -113,7 +121,7 @@ class FetchedData:
             certificate = waiting.pop(0)
             if same_name(certificate.issuer, certificate.subject):
                 continue
-            issuer = next((one for one in there if _issued(one, certificate)), None)
+            issuer = next((one for one in there if issued(one, certificate)), None)
             if issuer is None and (issuer := asking.issuer(certificate)) is not None:
                 there.append(issuer)
                 waiting.append(issuer)
@@ -122,10 +130,10 @@ class FetchedData:
 
 
 @dataclass
-class _Asking:
+class Asking:
     """What is asked for one token; `problems` says what an address did not give."""
 
-    allowed: Allowed
+    allowed: AllowsAddresses
     fetch: Fetch
     at: datetime
     responses_first: bool = False
@@ -137,7 +145,7 @@ class _Asking:
         for url in _access(certificate, "ca_issuers"):
             for answer in self._got(url, None):
                 found = self._read(url, answer)
-                if found is not None and _issued(found, certificate):
+                if found is not None and issued(found, certificate):
                     return found
                 if found is not None:
                     self.problems.append(f"{url}: not the issuer of {name_of(certificate)}")
@@ -213,7 +221,7 @@ def _access(certificate: x509.Certificate, method: str) -> Iterator[str]:
 # -- what may be kept -------------------------------------------------------------------------
 
 
-def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     """Whether the one has signed the other and may sign certificates."""
     if not same_name(issuer.subject, certificate.issuer) or not issuer.ca:
         return False
@@ -235,6 +243,11 @@ def _is_signed(signer: x509.Certificate, algorithm: object, signature: bytes, bo
 
 def _lists_of(issuer: x509.Certificate, crls: Iterable[bytes], at: datetime) -> bool:
     return any(_flaw_of_list(crl, issuer, at, current=False) is None for crl in crls)
+
+
+def is_list_of(issuer: x509.Certificate, crl: bytes, at: datetime) -> bool:
+    """Whether a revocation list is the issuer's own, authentic and current."""
+    return _flaw_of_list(crl, issuer, at) is None
 
 
 def _flaw_of_list(data: bytes, issuer: x509.Certificate, at: datetime, *, current: bool = True) -> str | None:
@@ -294,6 +307,6 @@ def _flaw_of_response(data: bytes, request: bytes, issuer: x509.Certificate, at:
 def _may_respond(certificate: x509.Certificate, issuer: x509.Certificate, at: datetime) -> bool:
     """Whether an issuer delegated its answers to the holder of a certificate (RFC 6960 4.2.2.2)."""
     usages = certificate.extended_key_usage_value
-    if usages is None or "ocsp_signing" not in usages.native or not _issued(issuer, certificate):
+    if usages is None or "ocsp_signing" not in usages.native or not issued(issuer, certificate):
         return False
     return bool(certificate.not_valid_before <= at.astimezone(UTC) <= certificate.not_valid_after)

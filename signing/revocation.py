@@ -6,7 +6,8 @@ Rules kept here (EN 319 102-1 5.2.5, 5.2.6; ETSI TS 119 172-4)
  * Revoked at or before the instant of judgement, by any statement: revoked. A hold counts only in
    the newest statement, because it can be lifted.
  * "Not revoked" needs a fresh statement. For the signer: issued at or after the time of signing, or
-   current at the instant of judgement. For certificates above it: not outdated at the time of signing.
+   current at the instant of judgement; the latter does not do where the caller is strict (Reg. (EU) 2025/1946:
+   freshness 0). For certificates above it: not outdated at the time of signing.
    Times in lists have whole seconds, so the time of signing is cut to its second.
  * A list issued after the certificate ended says nothing about it, unless it says that it keeps
    expired certificates (expiredCertsOnCRL).
@@ -171,6 +172,7 @@ async def check_not_revoked(
     signed: datetime,
     at: datetime,
     is_signer: bool,
+    strict: bool = False,
 ) -> None:
     """Raises `Judgement` unless the certificate was not revoked at `at`, by the rules above."""
     if is_exempt(certificate):
@@ -186,7 +188,7 @@ async def check_not_revoked(
         if statement.revoked is not None and statement.revoked <= at and not holds:
             raise _revoked(statement.revoked, statement.reason, whom, signed, is_signer)
     since = signed.replace(microsecond=0)
-    fresh = [statement for statement in statements if _is_fresh(statement.item, since, at, is_signer)]
+    fresh = [statement for statement in statements if _is_fresh(statement.item, since, at, is_signer, strict)]
     if any(statement.weakness is None for statement in fresh):
         return
     if fresh:
@@ -198,10 +200,10 @@ async def check_not_revoked(
     raise Judgement(Verdict.INDETERMINATE, SubIndication.TRY_LATER, message)
 
 
-def _is_fresh(item: RevocationItem, since: datetime, at: datetime, is_signer: bool) -> bool:
+def _is_fresh(item: RevocationItem, since: datetime, at: datetime, is_signer: bool, strict: bool) -> bool:
     current_until = item.next_update or item.issued
     if is_signer:
-        return item.issued >= since or item.issued <= at <= current_until
+        return item.issued >= since or (not strict and item.issued <= at <= current_until)
     return current_until >= since
 
 

@@ -7,7 +7,7 @@ Rules kept here
  * Each method is one transaction, durable when it returns, and safe under several processes.
  * Bytes go to the stores first, then rows come here; reading goes the other way.
  * The methods of a subject are in its module: claims, versions, batches, renewals, tombstones, debts of
-   copies, events, leases, access.
+   copies, examinations, events, leases, access.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from archive_core.catalogue.batches import Batches
 from archive_core.catalogue.claims import Claims
 from archive_core.catalogue.copy_debts import CopyDebts
 from archive_core.catalogue.events import Events
+from archive_core.catalogue.examinations import Examinations
 from archive_core.catalogue.leases import Leases
 from archive_core.catalogue.renewals import Renewals
 from archive_core.catalogue.schema import require_current, upgrade
@@ -31,7 +32,7 @@ from archive_core.catalogue.unfinished import begin, finish, require_whole
 from archive_core.catalogue.versions import Versions
 
 
-class Catalogue(Claims, Versions, Batches, Renewals, Tombstones, CopyDebts, Events, Leases, Access):
+class Catalogue(Claims, Versions, Batches, Renewals, Tombstones, CopyDebts, Examinations, Events, Leases, Access):
     """All methods over one engine, whose schema is taken to be current."""
 
     @property

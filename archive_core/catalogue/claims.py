@@ -2,7 +2,8 @@
 
 Rules kept here
  * (originator, idempotency key) and (POID, version) are each claimed once; the database decides.
- * A claim keeps the description's bytes, so that a retry writes the very same package.
+ * A claim keeps the description's bytes, and those of files that no retry would make alike (`claim_files`), so that
+   a retry writes the very same package.
  * A claim ends when its version enters the catalogue; from then on the version itself answers for
    its key. So a rebuilt catalogue refuses the same duplicates as the lost one.
  * Open claims are not in the stores. Losing them loses no version: an interrupted deposit that is
@@ -15,12 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Insert, bindparam, delete, func, select
+from sqlalchemy import Connection, Insert, bindparam, delete, func, insert, select
 
 from archive_core.catalogue.base import Part, among, chunks, per_dialect, these, upsert
 from archive_core.catalogue.rows import Claim, ClaimRequest
 from archive_core.catalogue.session import reading, writing
-from archive_core.catalogue.tables import claims, versions
+from archive_core.catalogue.tables import claim_files, claims, versions
 from archive_core.errors import ConcurrentChangeError, UnknownObjectError
 
 _GIVE_UP = delete(claims).where(among(claims))
@@ -95,7 +96,14 @@ class Claims(Part):
                     given_up.append(wanted)
             if given_up:
                 connection.execute(_GIVE_UP, these(given_up))
+            _keep_files(connection, requests, answers)
             return answers
+
+    def claim_files(self, poid: str, version: int) -> dict[str, bytes]:
+        """The files that the claim on a version keeps, by logical path."""
+        with reading(self._engine) as connection:
+            found = connection.execute(select(claim_files).filter_by(poid=poid, version=version)).mappings()
+            return {row["path"]: bytes(row["content"]) for row in found}
 
     def claim_version(self, poid: str, version: int, description: bytes, at: datetime) -> None:
         """Claim (poid, version) for these description bytes; the same bytes may claim again.
@@ -141,6 +149,20 @@ class Claims(Part):
         statement = _at(delete(claims), claim.poid, claim.version).where(claims.c.description == claim.description)
         with writing(self._engine) as connection:
             return bool(connection.execute(statement).rowcount)
+
+
+def _keep_files(
+    connection: Connection, requests: Sequence[ClaimRequest], answers: Sequence[Claim | ConcurrentChangeError]
+) -> None:
+    """Keep what fresh claims bring along."""
+    values = [
+        {"poid": request.poid, "version": request.version, "path": path, "content": content}
+        for request, answer in zip(requests, answers, strict=True)
+        if request.files and isinstance(answer, Claim) and answer.fresh
+        for path, content in request.files
+    ]
+    if values:
+        connection.execute(insert(claim_files), values)
 
 
 def _take(connection: Connection, requests: Sequence[ClaimRequest]) -> dict[tuple[str, int], ClaimRequest]:

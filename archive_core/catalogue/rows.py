@@ -24,6 +24,8 @@ class VersionRow:
     `storage_object` and `ocfl_version` say where it lies; `description_digest` is the SHA-512 of
     its description.json; `batch` and `leaf` (from 0) are set once it belongs to an evidence batch.
     `destroyed` is true once its object has a tombstone: then there are no files of it, here or in the stores.
+    `examined` is what became of its signatures (`description.EXAMINED`), None where nobody asked; `examine_later` that
+    what decides about them appears only later.
     """
 
     poid: str
@@ -43,6 +45,18 @@ class VersionRow:
     batch: int | None = None
     leaf: int | None = None
     destroyed: bool = False
+    examined: str | None = None
+    examine_later: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterExamination:
+    """How often an object was examined again in vain, when it is tried again, and what was in the way."""
+
+    poid: str
+    tries: int
+    next_try: datetime
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +318,7 @@ class ClaimRequest:
     version: int
     description: bytes
     at: datetime
+    files: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

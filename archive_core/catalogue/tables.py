@@ -82,6 +82,8 @@ versions = Table(
     Column("batch", BigInteger, ForeignKey("batches.number")),
     Column("leaf", BigInteger),
     Column("destroyed", Boolean, nullable=False, server_default=false()),
+    Column("examined", code_point_text()),
+    Column("examine_later", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("originator", "idempotency_key"),
     CheckConstraint("(batch IS NULL) = (leaf IS NULL)", name="batch_and_leaf"),
     CheckConstraint("version >= 1", name="version_from_one"),
@@ -97,6 +99,21 @@ Index(
     versions.c.version,
     sqlite_where=versions.c.batch.is_(None),
     postgresql_where=versions.c.batch.is_(None),
+)
+
+Index(
+    "ix_versions_quarantined",
+    versions.c.poid,
+    versions.c.version,
+    sqlite_where=versions.c.examined == "quarantine",
+    postgresql_where=versions.c.examined == "quarantine",
+)
+Index(
+    "ix_versions_examine_later",
+    versions.c.poid,
+    versions.c.version,
+    sqlite_where=versions.c.examine_later,
+    postgresql_where=versions.c.examine_later,
 )
 
 files = Table(
@@ -197,6 +214,25 @@ claims = Table(
     UniqueConstraint("originator", "idempotency_key"),
 )
 Index("ix_claims_claimed_at", claims.c.claimed_at)
+
+claim_files = Table(
+    "claim_files",
+    metadata,
+    Column("poid", code_point_text(32), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("path", code_point_text(), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["poid", "version"], ["claims.poid", "claims.version"], ondelete="CASCADE"),
+)
+
+later_examinations = Table(
+    "later_examinations",
+    metadata,
+    Column("poid", code_point_text(32), primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("next_try", UtcDateTime, nullable=False),
+    Column("error", Text),
+)
 
 lines = Table(
     "lines",

@@ -144,7 +144,9 @@ def _find(connection: Connection, poid: str) -> TombstoneRow | None:
 
 
 def _mark(connection: Connection, poid: str, destroyed: Sequence[VersionRow]) -> None:
-    connection.execute(update(versions).where(versions.c.poid == poid).values(destroyed=True))
+    # What became of its signatures was part of what is gone.
+    gone = {"destroyed": True, "examined": None, "examine_later": False}
+    connection.execute(update(versions).where(versions.c.poid == poid).values(**gone))
     there = set(connection.execute(select(versions.c.version).where(versions.c.poid == poid)).scalars())
     if missing := [to_values(row) for row in destroyed if row.version not in there]:
         connection.execute(insert(versions), missing)

@@ -62,6 +62,7 @@ class EventType(enum.StrEnum):
     TIMESTAMP_ACQUISITION = "time-stamp acquisition"
     TIMESTAMP_RENEWAL = "time-stamp renewal"
     HASH_TREE_RENEWAL = "hash-tree renewal"
+    QUARANTINE = "quarantine"
     KEY_CREATION = "key creation"
     KEY_REVOCATION = "key revocation"
     REFUSAL = "refusal"

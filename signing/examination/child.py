@@ -72,7 +72,7 @@ def _limit(memory: int, seconds: int) -> None:
 
 def _answered(octets: bytes) -> bytes:
     try:
-        return json.dumps({"examination": _examined(octets)}).encode("utf-8", "backslashreplace")
+        return json.dumps(_examined(octets)).encode("utf-8", "backslashreplace")
     except MemoryError:
         return b'{"stopped":"memory"}'
     except RecursionError:
@@ -87,10 +87,21 @@ def _examined(octets: bytes) -> dict[str, Any]:
     from signing.examination.request import Request
 
     request = Request.from_bytes(octets)
-    trust = request.trust.built(at=request.at)
+    trust = request.trust.built(at=request.at, existed=request.existed, strict=request.strict)
     document, detached = request.documents()
     sys.addaudithook(_guard)
-    return to_json(examine(document, detached=detached, trust=trust, at=request.at))
+    found = examine(document, detached=detached, trust=trust, at=request.at)
+    if request.answers is None:
+        return {"examination": to_json(found)}
+    from signing.examination.collecting import collect
+
+    collected = collect(trust, dict(request.answers), at=request.at)
+    if any((collected.material.certificates, collected.material.crls, collected.material.ocsps)):
+        trust = request.trust.built(
+            at=request.at, existed=request.existed, strict=request.strict, more=collected.material
+        )
+        found = examine(document, detached=detached, trust=trust, at=request.at)
+    return {"examination": to_json(found), "collected": collected.to_json()}
 
 
 def _guard(event: str, arguments: tuple[Any, ...]) -> None:

@@ -8,6 +8,8 @@ Rules kept here, in this order
     signature was made, so revoked or expired is INDETERMINATE/…_NO_POE and not FAILED (5.3.4).
  4. Where that fails for reasons of time alone and a good time-stamp proves the signature, the same is judged as of
     the best-signature-time (5.6.2.4, past signature validation).
+ * An instant at which somebody trusted is known to have held the document (`ExaminationTrust.existed`) proves that the
+   signature existed, like a time-stamp. It does not show that a signature is younger than a revocation.
  * A content time-stamp after expiry or revocation turns these into FAILED (5.3.4 step 3): the signature is younger.
 """
 
@@ -84,24 +86,28 @@ class Conclusion:
 
 def conclude(facts: Facts, *, trust: ExaminationTrust, at: datetime) -> Conclusion:
     """The verdict of one signature as of `at`."""
-    proven = proven_time(facts.timestamps)
+    stamped = proven_time(facts.timestamps)
+    proven = min((time for time in (stamped, trust.existed) if time is not None), default=None)
+    told = stamped if trust.existed is None or (stamped or at) <= trust.existed else trust.existed
     broken = _broken(facts)
     if broken is not None:
-        return Conclusion(broken.verdict, broken.sub_indication, broken.message, proven)
+        return Conclusion(broken.verdict, broken.sub_indication, broken.message, told)
     assert facts.certificate is not None
     chain = chain_of(facts.certificate, facts.material, trust)
     missing = missing_material(chain, facts.material, trust)
     qualified = _qualified(chain, trust, proven or at)
     try:
-        path, findings = _trusted(facts, trust, at, proven)
+        path, findings = _trusted(facts, trust, at, proven, stamped)
     except Judgement as judgement:
+        trust.note(facts.certificate.dump(), facts.material, satisfied=False)
         verdict, sub = judgement.verdict, judgement.sub_indication
-        return Conclusion(verdict, sub, judgement.message, proven, qualified=qualified, missing=missing)
+        return Conclusion(verdict, sub, judgement.message, told, qualified=qualified, missing=missing)
+    trust.note(facts.certificate.dump(), facts.material, satisfied=True)
     return Conclusion(
         Verdict.PASSED,
         None,
         "intact, and trusted",
-        proven,
+        told,
         test_trust=path.test_trust,
         qualified=qualified,
         findings=findings,
@@ -127,15 +133,15 @@ def _broken(facts: Facts) -> Judgement | None:
 
 
 def _trusted(
-    facts: Facts, trust: ExaminationTrust, at: datetime, proven: datetime | None
+    facts: Facts, trust: ExaminationTrust, at: datetime, proven: datetime | None, stamped: datetime | None
 ) -> tuple[TrustedPath, tuple[Finding, ...]]:
-    """Rules 3 and 4; raises `Judgement`."""
+    """Rules 3 and 4; raises `Judgement`. `stamped` is what time-stamps alone prove."""
     _check_purpose(facts.certificate)
     _check_against_proof(facts.certificate, proven)
     try:
         return _path(facts, trust, signed=proven or at, at=at)
     except Judgement as judgement:
-        now = _softened(judgement, facts, proven)
+        now = _softened(judgement, facts, stamped)
         if proven is None or now.sub_indication not in _SLIDING:
             raise now from None
     try:
@@ -153,7 +159,13 @@ def _path(
 ) -> tuple[TrustedPath, tuple[Finding, ...]]:
     assert facts.certificate is not None
     path, findings = trust.paths.path(
-        facts.certificate, inside=facts.material, data=None, table=trust.algorithms, signed=signed, at=at
+        facts.certificate,
+        inside=facts.material,
+        data=None,
+        table=trust.algorithms,
+        signed=signed,
+        at=at,
+        strict=trust.strict,
     )
     own = (facts.used,) if facts.used is not None else ()
     with reading("the algorithms"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,9 @@ from archive_core.findings import utc_text
 from archive_core.ports import ValidationData
 from policies import current_algorithms
 from policies.algorithms import AlgorithmTable
+from signing.examination.asks import Ask
 from signing.examination.documents import Document
+from signing.examination.material import merged
 from signing.examination.trust import ExaminationTrust, QualificationLookup
 
 
@@ -43,15 +45,24 @@ class TrustGiven:
     trusted_lists: tuple[Path, ...] = ()
     algorithms: bytes | None = None
 
-    def built(self, *, at: datetime) -> ExaminationTrust:
-        """Raises ValueError for an anchor, a list or a table that cannot be read."""
+    def knowing(self, more: ValidationData | None) -> TrustGiven:
+        """The same with further material."""
+        return self if more is None else replace(self, material=merged(self.material, more))
+
+    def built(
+        self, *, at: datetime, existed: datetime | None = None, strict: bool = False, more: ValidationData | None = None
+    ) -> ExaminationTrust:
+        """Raises ValueError for an anchor, a list or a table that cannot be read. `more` is further material; the rest
+        as for `ExaminationTrust`."""
         table = AlgorithmTable.load(self.algorithms) if self.algorithms is not None else current_algorithms()
         return ExaminationTrust(
             self.anchors,
             algorithms=table,
             test_anchors=self.test_anchors,
-            extra=self.material,
+            extra=merged(self.material, more),
             lists=_lists(self.trusted_lists, at),
+            existed=existed,
+            strict=strict,
         )
 
 
@@ -64,12 +75,16 @@ def _lists(paths: Sequence[Path], at: datetime) -> QualificationLookup | None:
 
 @dataclass(frozen=True)
 class Request:
-    """One document to examine."""
+    """One document to examine. `existed` and `strict` as for `ExaminationTrust`. With `answers` (an empty tuple, too)
+    what is missing is collected: each is an address, what was posted to it, and what it gave or why it gave nothing."""
 
     document: NamedPath
     at: datetime
     detached: tuple[NamedPath, ...] = ()
     trust: TrustGiven = field(default_factory=TrustGiven)
+    existed: datetime | None = None
+    strict: bool = False
+    answers: tuple[tuple[Ask, bytes | str], ...] | None = None
 
     def to_bytes(self) -> bytes:
         trust = self.trust
@@ -85,6 +100,9 @@ class Request:
                 "ocsps": _texts(trust.material.ocsps),
                 "trusted_lists": [str(path) for path in trust.trusted_lists],
                 "algorithms": _text(trust.algorithms) if trust.algorithms is not None else None,
+                "existed": utc_text(self.existed) if self.existed is not None else None,
+                "strict": self.strict,
+                "answers": None if self.answers is None else [_answer(*one) for one in self.answers],
             }
         ).encode("utf-8", "surrogateescape")
 
@@ -105,11 +123,26 @@ class Request:
             datetime.fromisoformat(found["at"]).astimezone(UTC),
             tuple(_path(one) for one in found["detached"]),
             trust,
+            datetime.fromisoformat(found["existed"]).astimezone(UTC) if found["existed"] is not None else None,
+            bool(found["strict"]),
+            None if found["answers"] is None else tuple(_answered(one) for one in found["answers"]),
         )
 
     def documents(self) -> tuple[Document, tuple[Document, ...]]:
         """Raises OSError where a file cannot be read."""
         return _document(self.document), tuple(_document(one) for one in self.detached)
+
+
+def _answer(ask: Ask, answer: bytes | str) -> list[str | None]:
+    given = (_text(answer), None) if isinstance(answer, bytes) else (None, answer)
+    return [ask.url, _text(ask.request), *given]
+
+
+def _answered(parts: Sequence[str | None]) -> tuple[Ask, bytes | str]:
+    url, posted, given, problem = parts
+    return Ask(url or "", base64.b64decode(posted or "")), base64.b64decode(
+        given
+    ) if given is not None else problem or ""
 
 
 def _document(named: NamedPath) -> Document:

@@ -19,9 +19,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from archive_core.findings import Finding
+from signing.examination.asks import Collected
 from signing.examination.report_json import from_json
 from signing.examination.request import Request
 from signing.examination.values import DocumentFormat, Examination, not_examined
@@ -49,7 +50,20 @@ class Limits:
     answer: int = 32 * _MIB
 
 
+@dataclass(frozen=True)
+class Apart:
+    """What a process found, and what it would ask for; nothing where nobody wanted to know."""
+
+    examination: Examination
+    collected: Collected = field(default_factory=Collected)
+
+
 def examine_apart(request: Request, limits: Limits | None = None) -> Examination:
+    """As `examine_and_ask`, for whoever collects nothing."""
+    return examine_and_ask(request, limits).examination
+
+
+def examine_and_ask(request: Request, limits: Limits | None = None) -> Apart:
     """Raises OSError when the document or its detached data cannot be read, or no process can be started, and
     ValueError when what is to be trusted cannot be read. Never for what is in the document."""
     limits = limits or Limits()
@@ -59,22 +73,25 @@ def examine_apart(request: Request, limits: Limits | None = None) -> Examination
             pass
     outcome = _run(request, limits, size)
     if outcome.answer is None:
-        return _not_examined(request, size, outcome.why)
+        return Apart(_not_examined(request, size, outcome.why))
     return _read(request, size, outcome.answer)
 
 
-def _read(request: Request, size: int, answer: bytes) -> Examination:
+def _read(request: Request, size: int, answer: bytes) -> Apart:
     try:
         document = json.loads(answer)
         if "stopped" in document:
-            return _not_examined(request, size, f"its limit of {document['stopped']} was reached")
+            return Apart(_not_examined(request, size, f"its limit of {document['stopped']} was reached"))
         if "failed" in document:
             raise _Failed(str(document["failed"]))
-        return from_json(document["examination"])
+        if request.answers is None:
+            return Apart(from_json(document["examination"]))
+        return Apart(from_json(document["examination"]), Collected.from_json(document["collected"]))
     except _Failed as failed:
         raise ValueError(str(failed)) from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        return _not_examined(request, size, f"its process gave no answer that can be read ({type(error).__name__})")
+        why = f"its process gave no answer that can be read ({type(error).__name__})"
+        return Apart(_not_examined(request, size, why))
 
 
 class _Failed(Exception):  # noqa: N818 - carries what the child could not begin with

@@ -24,6 +24,7 @@ from signing.certificates import load_certificate
 from signing.examination.cms_reading import CmsError, SignedData, parse_signed_data
 from signing.examination.documents import Document
 from signing.examination.facts import certificate_facts
+from signing.examination.material import merged
 from signing.examination.mathematics import Mathematics, check_signer
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import (
@@ -163,6 +164,9 @@ def _judged(read: _Read, trust: ExaminationTrust, at: datetime, data: Validation
     if verdict is Verdict.PASSED and not read.intact:  # two readers disagree: never call that good
         verdict, sub, message = Verdict.FAILED, SubIndication.SIG_CRYPTO_FAILURE, "the token is not intact"
     gen_time = assessment.gen_time or read.gen_time
+    if read.chain:
+        around = ValidationData(read.chain) if data is None else merged(ValidationData(read.chain), data)
+        trust.note(read.chain[0], around, satisfied=assessment.verdict is Verdict.PASSED)
     return TimestampExamination(
         stamp.id,
         stamp.kind,

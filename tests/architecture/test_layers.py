@@ -53,7 +53,16 @@ def test_an_import_that_points_outward_is_found(tmp_path: Path, module: str, lin
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
     (tmp_path / "api" / "cli").mkdir()
-    for name in ("wiring", "wiring_signing", "home", "offline", "drill_world", "cli/__init__", "cli/examining"):
+    for name in (
+        "wiring",
+        "wiring_examination",
+        "wiring_signing",
+        "home",
+        "offline",
+        "drill_world",
+        "cli/__init__",
+        "cli/examining",
+    ):
         (tmp_path / "api" / f"{name}.py").touch()
     (tmp_path / module).write_text(f"{line}\n", encoding="utf-8")
 

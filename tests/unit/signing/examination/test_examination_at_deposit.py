@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 from archive_core.findings import Verdict
+from policies.examination import ExaminationPolicy, ExaminationRule
 from signing.examination.at_deposit import DepositExaminer, _named_after
 from signing.examination.report_json import from_json
 from signing.examination.request import TrustGiven
 from signing.examination.sandbox import Limits
 from tests.unit.signing.examination.signing_world import NOW, World
+
+POLICY = ExaminationPolicy(rule=ExaminationRule.RECORD)
 
 
 def test_each_file_gets_its_answer(world: World, tmp_path: Path) -> None:
@@ -26,7 +29,7 @@ def test_each_file_gets_its_answer(world: World, tmp_path: Path) -> None:
         path.write_bytes(content)
         files.append((name, path))
     trust = TrustGiven(test_anchors=(world.local.anchor,), material=world.trust().extra)
-    plain, signature, other = DepositExaminer(trust).examine(files, at=NOW)
+    plain, signature, other = DepositExaminer(trust).examine(files, at=NOW, policy=POLICY)
 
     assert [one.path for one in (plain, signature, other)] == list(contents)
     assert (signature.verdict, signature.examined, signature.signatures) == (Verdict.PASSED, True, 1)
@@ -38,7 +41,9 @@ def test_a_file_that_exceeds_the_limits_is_undecided(world: World, tmp_path: Pat
     """And the report says why."""
     path = tmp_path / "signed.p7m"
     path.write_bytes(world.cms(b"x"))
-    (found,) = DepositExaminer(TrustGiven(), limits=Limits(wall_seconds=0.01)).examine([("signed.p7m", path)], at=NOW)
+    (found,) = DepositExaminer(TrustGiven(), limits=Limits(wall_seconds=0.01)).examine(
+        [("signed.p7m", path)], at=NOW, policy=POLICY
+    )
 
     assert (found.verdict, found.examined) == (Verdict.INDETERMINATE, False)
     assert b"EXAMINATION_STOPPED" in found.report
