@@ -510,6 +510,14 @@ class Archive:
         self._exporting.export(row, out, progress)
         self._disseminated(row, "bundle", actor)
 
+    def export_asic(
+        self, poid: str, version: int | None, out: BinaryIO, *, actor: Actor, progress: Progress = silent
+    ) -> None:
+        """Write an ASiC-E container of a version with its evidence records, as `export` writes the bundle."""
+        row = self._living(poid, version, actor)
+        self._exporting.export_asic(row, out, progress)
+        self._disseminated(row, "asic-e", actor)
+
     # -- proving ------------------------------------------------------------------------------
 
     def verify(self, poid: str, version: int | None = None, *, actor: Actor) -> Report:

@@ -1,4 +1,5 @@
-"""Use case: everything that proves one version, in one file that needs nothing of ours to be checked.
+"""Use case: everything that proves one version, in one file that needs nothing of ours to be checked: our bundle,
+or a container that programs for signatures know.
 
 Rules kept here
  * Content is verified while it is streamed into the bundle; damage of all copies ends the export.
@@ -12,6 +13,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import BinaryIO
 
+from archive_core.asic_format import AsicContent, LineRecord, write_asic
 from archive_core.bundle_format import BundleContent, EarlierVersion, write_bundle
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import FileRow, VersionRow
@@ -23,7 +25,7 @@ from archive_core.progress import Progress, Told
 from archive_core.proofs import Proof, Proofs, evidence_files, receipt, seal_evidence_files, token_data
 from archive_core.trail.merkle import Log
 from archive_core.trail.proofs import TrailProof
-from archive_core.zip_writing import SizedSource
+from archive_core.zip_writing import SizedSource, Source
 
 
 class Exporting:
@@ -43,11 +45,9 @@ class Exporting:
         formed = proof.batch.formed
         events, trail = self._trail(row, formed.statement.trail_size)
         earlier, known = self._earlier(proof)
-        files = self._catalogue.files(row.poid, row.version)
-        told = Told(progress, "exporting", sum(file.size for file in files))
         content = BundleContent(
             description=proof.description_bytes,
-            content={file.path: self._source(row, file, told) for file in files},
+            content=self._sources(row, progress),
             evidence={file.line: file.der for file in evidence_files(proof)},
             receipt=receipt(proof, self._catalogue).to_bytes(),
             statement=formed.statement_bytes,
@@ -59,6 +59,23 @@ class Exporting:
             earlier=earlier,
         )
         write_bundle(out, content)
+
+    def export_asic(self, row: VersionRow, out: BinaryIO, progress: Progress) -> None:
+        """Write an ASiC-E container with the version's records inside; raises as `export`."""
+        proof = self._proofs.proof(row)
+        content = AsicContent(
+            description=proof.description_bytes,
+            content=self._sources(row, progress),
+            records={file.line: LineRecord(file.digest, file.der) for file in evidence_files(proof)},
+            validation=merged(token_data(proof).values()),
+        )
+        write_asic(out, content)
+
+    def _sources(self, row: VersionRow, progress: Progress) -> dict[str, Source]:
+        """The version's content, which is verified as it is read."""
+        files = self._catalogue.files(row.poid, row.version)
+        told = Told(progress, "exporting", sum(file.size for file in files))
+        return {file.path: self._source(row, file, told) for file in files}
 
     def _source(self, row: VersionRow, file: FileRow, told: Told) -> SizedSource:
         return SizedSource(file.size, lambda: told.passing(file.path, self._content.stream_file(row, file)))

@@ -26,6 +26,7 @@ from signing.examination.report_xml import to_xml
 from signing.examination.request import NamedPath, Request, TrustGiven
 from signing.examination.sandbox import STOPPED, examine_apart
 from signing.examination.values import (
+    EvidenceExamination,
     Examination,
     Qualification,
     SignatureExamination,
@@ -95,8 +96,8 @@ def _lines(examination: Examination, *, trusted: bool) -> Iterator[str]:
         yield from _stamp_lines(stamp, "  ")
     for finding in examination.findings:
         yield f"  {finding.code}: {shown(finding.message)}"
-    if examination.evidence_records:
-        yield f"  {text('evidence records')}: {examination.evidence_records}"
+    for record in examination.records:
+        yield from _record_lines(record, "  ")
     if not examination.complete:
         yield f"  {text('Not everything in the file could be looked at.')}"
     if not trusted:
@@ -122,6 +123,8 @@ def _signature_lines(one: SignatureExamination) -> Iterator[str]:
         yield f"    {text('TEST TRUST: this proves nothing to anybody else.')}"
     for stamp in one.timestamps:
         yield from _stamp_lines(stamp, "    ")
+    for record in one.records:
+        yield from _record_lines(record, "    ")
     for finding in one.findings:
         yield f"    {finding.code}: {shown(finding.message)}"
 
@@ -132,6 +135,15 @@ def _stamp_lines(one: TimestampExamination, margin: str) -> Iterator[str]:
     yield f"{margin}  {text('why')}: {shown(one.message)}"
     if one.signer is not None:
         yield f"{margin}  {text('signer')}: {shown(one.signer.name)}"
+
+
+def _record_lines(one: EvidenceExamination, margin: str) -> Iterator[str]:
+    yield f"{margin}{text('evidence record')} {shown(one.id)}: {_verdict(one.verdict, one.sub_indication)}"
+    yield f"{margin}  {text('why')}: {shown(one.message)}"
+    if one.proof_of_existence is not None:
+        yield f"{margin}  {text('existed at')}: {utc_text(one.proof_of_existence)}"
+    if one.covers:
+        yield f"{margin}  {text('covers')}: {shown(', '.join(one.covers))}"
 
 
 def _verdict(verdict: Verdict, sub: SubIndication | None) -> str:

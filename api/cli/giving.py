@@ -82,14 +82,22 @@ def receipt(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def export(arguments: argparse.Namespace, console: Console) -> int:
-    """A bundle that `trusted-archive-verify` judges without us."""
+    """A bundle, or an ASiC-E container, that `trusted-archive-verify` judges without us."""
     with opened(arguments, console) as archive:
         view = archive.show(arguments.poid, arguments.version, actor=actor())
+        write = archive.export_asic if arguments.format == "asic-e" else archive.export
         with new_file(arguments.out) as stream:
-            archive.export(view.poid, view.version, stream, actor=actor(), progress=console.progress)
+            write(view.poid, view.version, stream, actor=actor(), progress=console.progress)
             size = stream.tell()
     place = path_text(arguments.out)
     hint = text("Check it anywhere: trusted-archive-verify {path} --trust CERTS", path=shown(place))
-    document = {"poid": view.poid, "version": view.version, "path": place, "size": size}
+    document = {
+        "poid": view.poid,
+        "version": view.version,
+        "path": place,
+        "size": size,
+        "format": arguments.format,
+        "test_trust": view.test_trust,
+    }
     console.result(document, [f"{shown(place)}  {size}", hint])
     return GOOD

@@ -264,6 +264,12 @@ def _repair(parser: argparse.ArgumentParser) -> None:
 def _export(parser: argparse.ArgumentParser) -> None:
     _one_version(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE.zip", help=text("where to write the bundle"))
+    parser.add_argument(
+        "--format",
+        choices=("bundle", "asic-e"),
+        default="bundle",
+        help=text("our bundle, or an ASiC-E container with the evidence records inside"),
+    )
 
 
 def _rebuild(parser: argparse.ArgumentParser) -> None:

@@ -54,6 +54,9 @@ _HELP = {
     "write it to a file": "zapsat do souboru",
     "every version of every object": "každou verzi každého objektu",
     "where to write the bundle": "kam zapsat balíček",
+    "our bundle, or an ASiC-E container with the evidence records inside": (
+        "náš balíček, nebo kontejner ASiC-E s důkazními záznamy uvnitř"
+    ),
     "the store to read, by name or folder; otherwise the one that holds most": (
         "úložiště kopií, ze kterého se čte, jménem nebo složkou; jinak to, které obsahuje nejvíce"
     ),

@@ -21,7 +21,8 @@ EXAMINING: dict[str, str] = {
     "not decided": "nerozhodnuto",
     "NOT EXAMINED": "NEPROVĚŘENO",
     "no signatures and no time-stamps": "žádné podpisy ani časová razítka",
-    "evidence records": "záznamy důkazů",
+    "evidence record": "důkazní záznam",
+    "existed at": "existoval",
     "Not everything in the file could be looked at.": "V souboru nebylo možné prověřit všechno.",
     "No trust anchors were given (--trust): nobody is trusted.": (
         "Nebyly zadány kotvy důvěry (--trust): nevěří se nikomu."

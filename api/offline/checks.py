@@ -1,4 +1,4 @@
-"""The two checks of the offline verifier: a bundle, and any RFC 4998 record with its data.
+"""The checks of the offline verifier: a bundle or an exported ASiC-E container, and any RFC 4998 record with its data.
 
 Rules kept here
  * A check always gives a report; what cannot be opened at all is the caller's error (`UsageError`).
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from api.offline.asic import check_asic, is_asic
 from api.offline.bundle_earlier import check_earlier
 from api.offline.bundle_evidence import check_evidence, check_receipt, check_seal, check_seal_evidence, validation_for
 from api.offline.bundle_members import Bundle, open_bundle
@@ -41,14 +42,15 @@ def judges(trust: TrustMaterial, extra: ValidationData, at: datetime) -> Judges:
 
 
 def check_bundle(path: Path, judging: Judges) -> Report:
-    """Judge a bundle; raises `UsageError` when the file cannot be read."""
+    """Judge a bundle, or an exported ASiC-E container; raises `UsageError` when the file cannot be read."""
     log = Log()
     facts: dict[str, object] = {"kind": "bundle", "judged_at": utc_text(judging.at)}
     proven: datetime | None = None
     try:
         with ZipContainer.open(path) as container:
-            bundle = open_bundle(container, log)
-            if bundle is not None:
+            if is_asic(container):
+                proven = check_asic(container, judging, log, facts)
+            elif (bundle := open_bundle(container, log)) is not None:
                 proven = _check_contents(bundle, judging, log, facts)
     except UnsafeContainerError as error:
         log.failed("container", SubIndication.FORMAT_FAILURE, str(error))

@@ -13,11 +13,13 @@ from api.pipe import streamed
 from api.ranges import not_modified, select
 from api.routing import Route, actor, archive
 from api.wire import download, json_response, number, parameters, poid_of, primed
+from archive_core.asic_format import MEDIA_TYPE
 from archive_core.digests import Digest
 from archive_core.errors import EvidencePendingError, ObjectDestroyedError, UnknownObjectError, UsageError
 from archive_core.lifecycle import Status
 
 MAX_PAGE, DEFAULT_PAGE = 1000, 100
+_BUNDLES = {"bundle": (".zip", "application/zip"), "asic-e": (".asice", MEDIA_TYPE)}
 
 
 def list_objects() -> Response:
@@ -110,7 +112,11 @@ def read_receipt(poid: str) -> Response:
 
 
 def read_bundle(poid: str) -> Response:
-    version = _version(parameters(request, "version"))
+    given = parameters(request, "version", "format")
+    version = _version(given)
+    wanted = given.get("format", "bundle")
+    if wanted not in _BUNDLES:
+        raise UsageError(f"format is one of {', '.join(_BUNDLES)}")
     poid, store, who = poid_of(poid), archive(), actor()
     shown = store.show(poid, version, actor=who)
     if shown.status is Status.DESTROYED:
@@ -119,8 +125,10 @@ def read_bundle(poid: str) -> Response:
         raise EvidencePendingError
     content: Iterator[bytes] = iter(())
     if request.method == "GET":
-        content = primed(streamed(lambda out: store.export(poid, version, out, actor=who)))
-    response = download(content, f"{poid}.zip", "application/zip")
+        write = store.export_asic if wanted == "asic-e" else store.export
+        content = primed(streamed(lambda out: write(poid, version, out, actor=who)))
+    suffix, media_type = _BUNDLES[wanted]
+    response = download(content, f"{poid}{suffix}", media_type)
     response.headers["Test-Trust"] = "true" if shown.test_trust else "false"
     return response
 

@@ -4,29 +4,36 @@ Rules kept here
  * Every signature file, time-stamp and manifest below META-INF/ is looked at; one that cannot be read is told, and
    the examination is then not complete.
  * In a container a name means the entry of that name and nothing else.
- * Time-stamps over archive manifests are looked at first: they prove when the signatures under them existed.
+ * Time-stamps over archive manifests and evidence records are looked at first: they prove when the signatures under
+   them existed.
+ * An evidence record covers the entries of the manifest that names it, in the digest algorithm of its initial
+   time-stamp (A.5); without a manifest, the only data object of an ASiC-S, and in an ASiC-E nothing.
  * A data object under no signature and no time-stamp is named as uncovered.
  * A container without any data object is broken, and so is an ASiC-E with XAdES without any manifest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hmac
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from archive_core.errors import UnsafeContainerError
-from archive_core.findings import Finding
+from archive_core.evidence.record import MAX_RECORD
+from archive_core.findings import Finding, SubIndication, Verdict
 from signing.examination.asic_container import Contents, Entry, Role
 from signing.examination.asic_manifests import Manifest, manifests_of, named, problem_of
 from signing.examination.cms_reading import CmsError, parse_signed_data
 from signing.examination.cms_signatures import Surroundings, examine_cms
 from signing.examination.documents import Document, TooLargeError
+from signing.examination.evidence import careful, examine_record, existence
 from signing.examination.stamping import Stamp, examine_stamps
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import (
     Coverage,
     DocumentFormat,
+    EvidenceExamination,
     Examination,
     Reference,
     SignatureExamination,
@@ -79,15 +86,16 @@ class _Examining:
         self.findings: list[Finding] = list(contents.remarks())
         self.complete = True
         self.covered: set[str] = set()
+        self.records: list[tuple[EvidenceExamination, Manifest | None]] = []
 
     def run(self, document: Document) -> Examination:
         stamps = self._timestamps()
+        self.records = self._evidence()
         signatures: list[SignatureExamination] = []
         for entry in self._limited(Role.XADES):
             signatures += self._xades(entry, stamps)
         for entry in self._limited(Role.CADES):
             signatures += self._cades(entry, stamps)
-        self._evidence_coverage()
         self._name_uncovered()
         return Examination(
             document.name,
@@ -97,7 +105,8 @@ class _Examining:
             complete=self.complete,
             signatures=tuple(signatures),
             timestamps=tuple(one for one, _ in stamps),
-            evidence_records=len(self.contents.having(Role.EVIDENCE)),
+            evidence_records=len(self.records) + sum(one.evidence_records for one in signatures),
+            records=tuple(one for one, _ in self.records),
             size=document.size,
             sha256=document.digest("sha256").hex(),
             findings=tuple(self.findings),
@@ -168,6 +177,55 @@ class _Examining:
         objects = self.contents.data_objects
         return objects[0] if len(objects) == 1 else None
 
+    # -- evidence records -----------------------------------------------------------------------
+
+    def _evidence(self) -> list[tuple[EvidenceExamination, Manifest | None]]:
+        """Every evidence record, with the manifest that names it."""
+        found: list[tuple[EvidenceExamination, Manifest | None]] = []
+        for entry in self._limited(Role.EVIDENCE):
+            try:
+                octets = entry.read(MAX_RECORD)
+            except (TooLargeError, UnsafeContainerError) as error:
+                self._not_read(f"{entry.name}: {error}")
+                continue
+            manifest = self._manifest_for(entry)
+            references = manifest.references() if manifest is not None else ()
+            one = examine_record(
+                entry.name,
+                octets,
+                [careful(name, digest) for name, digest in self._under(manifest)],
+                trust=self.trust,
+                at=self.at,
+                data=self.contents.validation_data(),
+                failure=problem_of(manifest, references) if manifest is not None else None,
+                covers=tuple(reference.name for reference in references if reference.intact),
+            )
+            found.append((_of_one_algorithm(one, references), manifest))
+            self._cover(references, manifest)
+            self._cover_twins(manifest)
+        return found
+
+    def _under(self, manifest: Manifest | None) -> list[tuple[str, Callable[[str], bytes]]]:
+        """What a record should be about: names, and how to digest them."""
+        if manifest is not None:
+            return [(one.uri, one.digest_of_data) for one in manifest.listed]
+        data = self._single_data_object() if self.simple else None
+        return [(data.name, data.digest)] if data is not None else []
+
+    def _existed(self, entry: Entry) -> datetime | None:
+        """What good records prove of a signature file that their manifest lists."""
+        return existence(one for one, manifest in self.records if manifest is not None and manifest.covers(entry.name))
+
+    def _cover_twins(self, manifest: Manifest | None) -> None:
+        """A group is a set of digests (RFC 4998 4.2): data objects with the bytes of one that is listed are covered."""
+        intact = [one for one in manifest.listed if one.reference().intact] if manifest is not None else []
+        for entry in self.contents.data_objects:
+            if entry.name in self.covered:
+                continue
+            same = (one for one in intact if one.entry is not None and one.entry.size == entry.size)
+            if any(_has_digest(entry, one.algorithm, one.digest) for one in same):
+                self.covered.add(entry.name)
+
     # -- signatures -----------------------------------------------------------------------------
 
     def _xades(
@@ -180,7 +238,10 @@ class _Examining:
             return ()
         outside = {name: other for name, other in self.contents.entries.items() if other is not entry}
         around = Container(
-            prefix=f"{entry.name} ", stamps=self._protecting(entry, stamps), failure=self._broken(Role.XADES)
+            prefix=f"{entry.name} ",
+            stamps=self._protecting(entry, stamps),
+            existence=self._existed(entry),
+            failure=self._broken(Role.XADES),
         )
         found, complete = examine_tree(tree, outside, trust=self.trust, at=self.at, around=around)
         if not complete:
@@ -208,6 +269,7 @@ class _Examining:
             coverage=self._coverage(covers),
             covers=covers,
             stamps=self._protecting(entry, stamps),
+            existence=self._existed(entry),
             failure=self._broken(Role.CADES) or problem,
         )
         found = examine_cms(message, content, trust=self.trust, at=self.at, around=around, name=entry.name)
@@ -247,17 +309,29 @@ class _Examining:
             self.covered |= {target.name} if target is not None else set()
         self.covered |= {named(one.name, self.contents.entries) for one in intact}
 
-    def _evidence_coverage(self) -> None:
-        """Evidence records are judged elsewhere; what their manifests list is no stranger."""
-        for manifest in self.manifests:
-            if manifest.role is Role.EVIDENCE_MANIFEST:
-                self._cover(manifest.references(), manifest)
-
     def _name_uncovered(self) -> None:
         for entry in self.contents.data_objects:
             if entry.name not in self.covered:
-                text = "a data object that no signature and no time-stamp covers"
+                text = "a data object that no signature, no time-stamp and no evidence record covers"
                 self.findings.append(Finding("UNCOVERED", text, where=entry.name[:200], clause="EN 319 162-1 4.4.1"))
+
+
+def _has_digest(entry: Entry, algorithm: str, digest: bytes) -> bool:
+    try:
+        return hmac.compare_digest(entry.digest(algorithm), digest)
+    except UnsafeContainerError:
+        return False
+
+
+def _of_one_algorithm(one: EvidenceExamination, references: Sequence[Reference]) -> EvidenceExamination:
+    """EN 319 162-1 A.5: the manifest's digests are of the algorithm of the initial time-stamp."""
+    other = sorted({it.algorithm for it in references if it.algorithm} - {it.algorithm for it in one.references})
+    if one.verdict is Verdict.FAILED or not one.references or not other:
+        return one
+    text = f"the manifest's digests are {other[0]}, the initial time-stamp's are {one.references[0].algorithm}"
+    return replace(
+        one, verdict=Verdict.FAILED, sub_indication=SubIndication.HASH_FAILURE, message=text, proof_of_existence=None
+    )
 
 
 def _whole(manifest: Manifest | None, content: Entry | None) -> tuple[Reference, ...]:

@@ -10,6 +10,7 @@ Rules kept here
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from typing import BinaryIO
 from archive_core.digests import new_hasher
 from archive_core.errors import UnsafeContainerError
 from archive_core.findings import Finding
+from archive_core.ports import ValidationData
 from archive_core.zip_reading import ZipContainer, ZipLimits
 from signing.examination.documents import TooLargeError
 
@@ -26,6 +28,10 @@ LIMITS = ZipLimits(
 )
 MIMETYPE_S = "application/vnd.etsi.asic-s+zip"
 MIMETYPE_E = "application/vnd.etsi.asic-e+zip"
+MAX_VALIDATION = 100
+"""Certificates, lists and responses that are taken from META-INF/validation/, each."""
+MAX_VALUE = 4 * 1024 * 1024
+_VALIDATION = re.compile(r"META-INF/validation/[0-9a-f]{64}\.(cer|crl|ocsp)")
 _LONGEST_MIMETYPE = 200
 _META = "META-INF/"
 _OFFICE = ("[Content_Types].xml", "_rels/.rels")
@@ -145,6 +151,20 @@ class Contents:
             return self.mimetype == MIMETYPE_S
         manifests = self.having(Role.MANIFEST) or "META-INF/manifest.xml" in self.entries
         return len(self.data_objects) == 1 and not manifests
+
+    def validation_data(self) -> ValidationData:
+        """What lies below META-INF/validation/, where our own containers keep what records are validated with; it is
+        trusted by nobody. What is too large to be that is passed over."""
+        found: dict[str, list[bytes]] = {"cer": [], "crl": [], "ocsp": []}
+        for name, entry in self.entries.items():
+            kind = _VALIDATION.fullmatch(name)
+            if kind is None or len(found[kind[1]]) >= MAX_VALIDATION or entry.size > MAX_VALUE:
+                continue
+            try:
+                found[kind[1]].append(entry.read(MAX_VALUE))
+            except UnsafeContainerError:
+                continue  # then a verdict that needs it says what is missing
+        return ValidationData(tuple(found["cer"]), tuple(found["crl"]), tuple(found["ocsp"]))
 
     def remarks(self) -> tuple[Finding, ...]:
         """What the rules on the mimetype file find (EN 319 162-1 A.1)."""

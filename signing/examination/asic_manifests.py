@@ -40,6 +40,12 @@ class Listed:
     digest: bytes
     problem: str = ""
 
+    def digest_of_data(self, algorithm: str) -> bytes:
+        """Of the entry; raises LookupError where there is none."""
+        if self.entry is None:
+            raise LookupError(f"{self.uri} is not in the container")
+        return self.entry.digest(algorithm)
+
     def reference(self) -> Reference:
         if self.entry is None or self.problem:
             return Reference(self.uri, self.entry is not None, False, self.algorithm, indirect=True)

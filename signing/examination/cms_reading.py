@@ -71,7 +71,8 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class SignedData:
-    """`content` is None when detached. The `…_raw` fields are octets as sent (in definite form)."""
+    """`content` is None when detached. The `…_raw` fields are octets as sent (in definite form); `raw` is the whole
+    ContentInfo as sent."""
 
     version: int
     content_type: str
@@ -85,12 +86,14 @@ class SignedData:
     signers: tuple[Signer, ...] = ()
     was_ber: bool = False
     findings: tuple[Finding, ...] = field(default=())
+    raw: bytes = b""
 
 
 def parse_signed_data(octets: bytes, *, max_size: int = MAX_CMS) -> SignedData:
     """Raises `CmsError`."""
     try:
         octets, rest = ber.first_element(octets)
+        sent = octets
         shape = ber.scan(octets, max_size=max_size, max_elements=ber.MAX_LIST_ELEMENTS)
         if shape.needs_definite_form:
             octets = ber.definite(octets)
@@ -105,7 +108,7 @@ def parse_signed_data(octets: bytes, *, max_size: int = MAX_CMS) -> SignedData:
     if rest.strip(b"\0\r\n"):
         text = f"{len(rest)} octets follow the signed data, and nobody vouches for them"
         findings += (Finding("TRAILING_OCTETS", text, clause="X.690 8.1"),)
-    return replace(found, was_ber=shape.needs_definite_form, findings=findings)
+    return replace(found, was_ber=shape.needs_definite_form, findings=findings, raw=sent)
 
 
 def content_type_of(head: bytes) -> str | None:

@@ -36,6 +36,7 @@ from signing.examination.cms_values import (
     stamp_values,
 )
 from signing.examination.documents import Document
+from signing.examination.evidence import embedded_records, existence
 from signing.examination.facts import certificate_facts
 from signing.examination.judging import Facts, conclude
 from signing.examination.material import listed, merged
@@ -44,6 +45,7 @@ from signing.examination.stamping import Stamp, examine_stamps, proven_time
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import (
     Coverage,
+    EvidenceExamination,
     Level,
     Reference,
     SignatureExamination,
@@ -62,8 +64,9 @@ class Surroundings:
     """What is around a CMS signature and belongs to its judgement.
 
     `material` is validation data outside the CMS (a PDF's document security store, a container's files), from
-    `origin`; `stamps` are time-stamps outside that cover the signature (document time-stamps). `failure` is what
-    the format around it found wrong, `references` what is referred to besides the CMS's own digest. `coverage` and
+    `origin`; `stamps` are time-stamps outside that cover the signature (document time-stamps), `existence` is what an
+    evidence record outside proves. `failure` is what the format around it found wrong, `references` what is referred
+    to besides the CMS's own digest. `coverage` and
     `covers` say what the content is.
     """
 
@@ -74,6 +77,7 @@ class Surroundings:
     material: ValidationData = field(default_factory=ValidationData)
     origin: str = ""
     stamps: tuple[TimestampExamination, ...] = ()
+    existence: datetime | None = None
     failure: Judgement | None = None
     references: tuple[Reference, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -95,7 +99,7 @@ def examine_cms(
     found: list[SignatureExamination] = []
     for index, signer in enumerate(message.signers, start=1):
         place = name if len(message.signers) == 1 and name != "signature" else f"{name} {index}"
-        one = _One(message, signer, content, trust, at, around or Surroundings(), more, place, first=index == 1)
+        one = _One(message, signer, content, trust, at, around or Surroundings(), more, place, number=index - 1)
         found.append(one.examined())
         found += one.counter_signatures()
     return tuple(found)
@@ -119,13 +123,13 @@ class _One:
         more: Sequence[x509.Certificate],
         place: str,
         *,
-        first: bool,
+        number: int,
         parent: str = "",
         depth: int = 0,
     ) -> None:
         self.message, self.signer, self.content = message, signer, content
         self.trust, self.at, self.around, self.more = trust, at, around, more
-        self.place, self.parent, self.first, self.depth = place, parent, first, depth
+        self.place, self.parent, self.number, self.depth = place, parent, number, depth
         self.findings: list[Finding] = [*message.findings, *around.findings]
 
     def examined(self) -> SignatureExamination:
@@ -143,6 +147,7 @@ class _One:
         material = merged(inside, self.around.material)
         own = examine_stamps(self._stamps(), trust=self.trust, at=self._control_time(), data=material)
         stamps = (*own, *self.around.stamps)
+        records = self._records(material)
         facts = Facts(
             failure=_graver(mathematics.failure, self.around.failure),
             references=references,
@@ -151,6 +156,7 @@ class _One:
             digests=(mathematics.digest,) if mathematics.digest else (),
             material=material,
             timestamps=stamps,
+            existence=min(filter(None, (existence(records), self.around.existence)), default=None),
         )
         conclusion = conclude(facts, trust=self.trust, at=self.at)
         claimed, policy = self._stated()
@@ -174,7 +180,8 @@ class _One:
             covers=self.around.covers,
             qualified=conclusion.qualified,
             timestamps=own,
-            evidence_records=self._records(),
+            evidence_records=len(records),
+            records=records,
             test_trust=conclusion.test_trust,
             parent=self.parent,
             used=(*listed(inside, "signature"), *listed(self.around.material, self.around.origin)),
@@ -201,7 +208,7 @@ class _One:
                 around,
                 self.more,
                 place,
-                first=False,
+                number=self.number,
                 parent=self.place,
                 depth=self.depth + 1,
             )
@@ -283,9 +290,13 @@ class _One:
             return Level.T
         return Level.LTA if kinds & {TimestampKind.ARCHIVE, TimestampKind.DOCUMENT} else Level.LT
 
-    def _records(self) -> int:
-        """Evidence records are in the first signer's unsigned attributes (RFC 4998 A.1)."""
-        return sum(len(one.values) for one in self._unsigned(OID_RECORD_INTERNAL, OID_RECORD_EXTERNAL))
+    def _records(self, material: ValidationData) -> tuple[EvidenceExamination, ...]:
+        """Evidence records are in a signer's unsigned attributes (RFC 4998 A.1); a counter-signer has none."""
+        if self.parent or not self._unsigned(OID_RECORD_INTERNAL, OID_RECORD_EXTERNAL):
+            return ()
+        return embedded_records(
+            self.message, self.number, self.content, self.place, trust=self.trust, at=self.at, data=material
+        )
 
 
 def _digest_of(document: Document) -> archive_stamps.Imprints:

@@ -60,7 +60,7 @@ class Facts:
 
     `failure`: what mathematics and format found wrong, the gravest. `references`: as in `SignatureExamination`.
     `material`: certificates and revocation data in and around the signature. `used` and `digests`: what the
-    signature itself rests on.
+    signature itself rests on. `existence` is the earliest time that a good evidence record proves (5.6.3.4 step 1).
     """
 
     failure: Judgement | None
@@ -70,6 +70,7 @@ class Facts:
     digests: tuple[str, ...]
     material: ValidationData
     timestamps: tuple[TimestampExamination, ...] = ()
+    existence: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Conclusion:
 
 def conclude(facts: Facts, *, trust: ExaminationTrust, at: datetime) -> Conclusion:
     """The verdict of one signature as of `at`."""
-    stamped = proven_time(facts.timestamps)
+    stamped = min(filter(None, (proven_time(facts.timestamps), facts.existence)), default=None)
     proven = min((time for time in (stamped, trust.existed) if time is not None), default=None)
     told = stamped if trust.existed is None or (stamped or at) <= trust.existed else trust.existed
     broken = _broken(facts)

@@ -18,6 +18,7 @@ from typing import Any
 
 from archive_core.findings import utc_text
 from signing.examination.values import (
+    EvidenceExamination,
     Examination,
     QualifiedStatus,
     SignatureExamination,
@@ -30,6 +31,7 @@ _CONCLUDED: dict[type, tuple[str, ...]] = {
     Examination: ("verdict",),
     SignatureExamination: ("signature_intact", "references_found", "references_intact"),
     TimestampExamination: ("references_found", "references_intact"),
+    EvidenceExamination: ("references_found", "references_intact"),
     QualifiedStatus: ("is_qualified",),
 }
 _LONGEST = 4_000

@@ -21,6 +21,7 @@ from lxml import etree
 from archive_core.findings import Finding, SubIndication, Verdict, utc_text
 from signing.examination.values import (
     CertificateFacts,
+    EvidenceExamination,
     Examination,
     Level,
     Material,
@@ -184,6 +185,9 @@ class _Report:
             _digest(_below(element, "ValidationObjectRepresentation"), item.sha256)
         for place, stamp in self.stamps:
             self._stamp(objects, place, stamp)
+        records = [*self.examination.records, *(it for one in self.examination.signatures for it in one.records)]
+        for index, record in enumerate(records, start=1):
+            self._record(objects, f"E-{index}", record)
 
     def _document(self, objects: etree._Element) -> None:
         element = _below(objects, "ValidationObject", id=_DOCUMENT_ID)
@@ -230,6 +234,24 @@ class _Report:
             ("references-intact", _yes(stamp.references_intact)),
         ]
         _additional(data, facts, stamp.findings)
+
+    def _record(self, objects: etree._Element, place: str, record: EvidenceExamination) -> None:
+        element = _below(objects, "ValidationObject", id=place)
+        _text(element, "ObjectType", f"{_ETSI}:validationObject:evidencerecord")
+        _text(_below(element, "ValidationObjectRepresentation"), "direct", record.id)
+        if record.proof_of_existence is not None:
+            provisioning = _below(element, "POEProvisioning")
+            _text(provisioning, "POETime", utc_text(record.proof_of_existence))
+            _below(provisioning, "ValidationObject", VOReference=_DOCUMENT_ID)
+        report = _below(element, "ValidationReport")
+        status = _status(report, "SignatureValidationStatus", _OBJECT_VERDICTS, record.verdict, record.sub_indication)
+        facts = [
+            ("message", record.message),
+            ("references-found", _yes(record.references_found)),
+            ("references-intact", _yes(record.references_intact)),
+            *(("covers", text) for text in record.covers),
+        ]
+        _additional(_below(status, "AssociatedValidationReportData"), facts, record.findings)
 
 
 # -- elements ---------------------------------------------------------------------------------

@@ -218,6 +218,35 @@ class TimestampExamination:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceExamination:
+    """One evidence record, by the verification of RFC 4998 5.3.
+
+    `references` are the data objects that it should cover, `intact` when the initial time-stamp covers them.
+    `proof_of_existence` is set only when the record is PASSED: they existed then.
+    """
+
+    id: str
+    verdict: Verdict
+    sub_indication: SubIndication | None
+    message: str
+    references: tuple[Reference, ...]
+    proof_of_existence: datetime | None = None
+    time_stamps: int = 0
+    digest_algorithms: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+    test_trust: bool = False
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def references_found(self) -> bool:
+        return all_found(self.references)
+
+    @property
+    def references_intact(self) -> bool:
+        return all_intact(self.references)
+
+
+@dataclass(frozen=True, slots=True)
 class SignatureExamination:
     """One signature.
 
@@ -227,8 +256,8 @@ class SignatureExamination:
     `signature_intact` puts both together: cryptography over the right bytes.
 
     `claimed_time` is what the signer says; `proven_time` the best-signature-time of a good time-stamp
-    (EN 319 102-1 5.5.4), None without one. `level` is what is in the signature, not whether it is good.
-    `parent` is the id of the signature that a counter-signature signs.
+    or evidence record (EN 319 102-1 5.5.4, 5.6.3), None without one. `level` is what is in the signature, not whether
+    it is good. `parent` is the id of the signature that a counter-signature signs.
     """
 
     id: str
@@ -249,7 +278,8 @@ class SignatureExamination:
     covers: tuple[str, ...] = ()  # "data.txt", "revision 1 of 3", "detached data"
     qualified: QualifiedStatus = NOT_LOOKED_UP
     timestamps: tuple[TimestampExamination, ...] = ()
-    evidence_records: int = 0  # recognised in or beside this signature; judged by the evidence verifier
+    evidence_records: int = 0  # recognised in this signature; `records` are those looked at
+    records: tuple[EvidenceExamination, ...] = ()
     test_trust: bool = False
     parent: str = ""
     used: tuple[Material, ...] = ()
@@ -287,7 +317,8 @@ class Examination:
     """One document, examined. `reason` says why it was not, when `examined` is False.
 
     `complete` is False when something in a document that is otherwise understood could not be looked at (a
-    limit was reached, a part is damaged): there may be signatures that are not in the list.
+    limit was reached, a part is damaged): there may be signatures that are not in the list. `records` are the evidence
+    records beside the signatures; `evidence_records` counts these and those in signatures.
     """
 
     document: str
@@ -299,15 +330,18 @@ class Examination:
     signatures: tuple[SignatureExamination, ...] = ()
     timestamps: tuple[TimestampExamination, ...] = ()
     evidence_records: int = 0
+    records: tuple[EvidenceExamination, ...] = ()
     size: int = 0
     sha256: str = ""
     findings: tuple[Finding, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:
-        """The worst of all signatures and time-stamps; INDETERMINATE when something was not looked at; None when
-        there is nothing that could be judged."""
+        """The worst of all signatures, time-stamps and evidence records; INDETERMINATE when something was not looked
+        at; None when there is nothing that could be judged."""
         verdicts = [one.verdict for one in self.signatures] + [one.verdict for one in self.timestamps]
+        verdicts += [one.verdict for one in self.records]
+        verdicts += [one.verdict for signature in self.signatures for one in signature.records]
         if not self.examined or not self.complete:
             verdicts.append(Verdict.INDETERMINATE)
         return max(verdicts, key=_SEVERITY.__getitem__, default=None)

@@ -21,6 +21,7 @@ from archive_core.findings import Finding
 from archive_core.ports import ValidationData
 from signing.certificates import load_certificate
 from signing.examination.documents import Document, TooLargeError
+from signing.examination.evidence import not_judged
 from signing.examination.facts import certificate_facts
 from signing.examination.judging import Facts, conclude
 from signing.examination.material import listed
@@ -30,6 +31,7 @@ from signing.examination.trust import ExaminationTrust
 from signing.examination.values import (
     Coverage,
     DocumentFormat,
+    EvidenceExamination,
     Examination,
     Level,
     SignatureExamination,
@@ -80,6 +82,7 @@ def examine(document: Document, *, detached: Sequence[Document], trust: Examinat
         at=at,
         complete=complete,
         signatures=found,
+        evidence_records=sum(one.evidence_records for one in found),
         size=document.size,
         sha256=document.digest("sha256").hex(),
         findings=() if complete else (Finding("SIGNATURE_LIMIT", "there are more signatures than are looked at"),),
@@ -88,11 +91,13 @@ def examine(document: Document, *, detached: Sequence[Document], trust: Examinat
 
 @dataclass(frozen=True)
 class Container:
-    """What is around an XML signature in a container. `stamps` are time-stamps outside that cover the signature;
-    `failure` says what the container's format found wrong. In a container names alone say which data are meant."""
+    """What is around an XML signature in a container. `stamps` are time-stamps outside that cover the signature,
+    `existence` is what an evidence record outside proves; `failure` says what the container's format found wrong. In a
+    container names alone say which data are meant."""
 
     prefix: str = ""
     stamps: tuple[TimestampExamination, ...] = ()
+    existence: datetime | None = None
     failure: Judgement | None = None
 
 
@@ -187,8 +192,10 @@ class _One:
             digests=tuple(sorted({one.algorithm for one in mathematics.references if one.algorithm})),
             material=data,
             timestamps=(*stamps, *self.around.stamps),
+            existence=self.around.existence,
         )
         conclusion = conclude(facts, trust=self.trust, at=self.at)
+        records = self._records(properties)
         coverage, covers = _covered(signature, properties, checked, self.parent_place)
         certificate = mathematics.certificate
         return SignatureExamination(
@@ -210,7 +217,8 @@ class _One:
             covers=covers,
             qualified=conclusion.qualified,
             timestamps=stamps,
-            evidence_records=len(evidence_records(properties)),
+            evidence_records=len(records),
+            records=records,
             test_trust=conclusion.test_trust,
             parent=self.parent_place,
             used=listed(data, "signature"),
@@ -222,6 +230,12 @@ class _One:
                 *mathematics.findings,
                 *conclusion.findings,
             ),
+        )
+
+    def _records(self, properties: Properties | None) -> tuple[EvidenceExamination, ...]:
+        return tuple(
+            not_judged(f"{self.place} evidence record {number}", "an evidence record in an XML signature is not judged")
+            for number, _ in enumerate(evidence_records(properties), start=1)
         )
 
     def _malformed(self, error: MalformedSignatureError) -> SignatureExamination:

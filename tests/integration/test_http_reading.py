@@ -354,6 +354,22 @@ def test_a_bundle_is_a_zip_with_the_documents(world: HttpWorld, poid: str) -> No
     assert answer.headers["Content-Type"] == "application/zip"
 
 
+def test_a_bundle_is_an_asic_container_where_that_is_asked_for(world: HttpWorld, poid: str) -> None:
+    """With its own media type; another format is refused, and nothing is given out before there is evidence."""
+    address = f"/v1/preservation-objects/{poid}/bundle?format="
+    assert problem(world.get(f"{address}asic-e")) == "evidence-pending"
+    world.archive.preserve(actor=OPERATOR)
+    answer = world.get(f"{address}asic-e")
+    assert answer.mimetype == "application/vnd.etsi.asic-e+zip"
+    assert answer.headers["Test-Trust"] == "true"
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as container:
+        assert container.testzip() is None
+        assert container.namelist()[0] == "mimetype"
+        assert container.read("data/big.bin") == CONTENT
+    assert problem(world.get(f"{address}asic-s")) == "usage"
+    assert world.get(f"{address}asic-e", who=world.key("depositor", "obec-b")).status_code == 404
+
+
 def test_a_bundle_of_damaged_documents_is_never_complete(world: HttpWorld, poid: str) -> None:
     """Damage on every copy is a problem, or a stream that breaks off; never a whole ZIP."""
     world.preserve()

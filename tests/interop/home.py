@@ -106,6 +106,12 @@ class Home:
             self._archive.export(poid, None, stream, actor=_OPERATOR)
         return Bundle(name, path, self._ca_pem)
 
+    def export_asic(self, poid: str, out: Path) -> bytes:
+        """Write the object's ASiC-E container; gives the CA by which it is to be judged (PEM)."""
+        with out.open("xb") as stream:
+            self._archive.export_asic(poid, None, stream, actor=_OPERATOR)
+        return self._ca_pem
+
     def close(self) -> None:
         self._archive.close()
 

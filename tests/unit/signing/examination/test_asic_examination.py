@@ -222,8 +222,8 @@ def test_a_time_stamp_over_an_archive_manifest_covers_what_it_lists() -> None:
     assert [one.sub_indication for one in spoiled.timestamps] == [SubIndication.HASH_FAILURE] * 2
 
 
-def test_an_evidence_record_is_recognised_and_its_data_are_no_strangers() -> None:
-    """It is judged by the evidence verifier, not here."""
+def test_an_evidence_record_that_cannot_be_read_is_broken_and_its_data_are_no_strangers() -> None:
+    """The manifest names them, whatever the record is worth."""
     file = manifest("META-INF/evidencerecord.ers", DATA)
     entries = {
         "mimetype": MIMETYPE_E,
@@ -233,6 +233,10 @@ def test_an_evidence_record_is_recognised_and_its_data_are_no_strangers() -> Non
     }
     found = examined(entries)
     assert (found.evidence_records, found.signatures) == (1, ())
+    assert not uncovered(found)
+    assert [(one.verdict, one.sub_indication) for one in found.records] == [
+        (Verdict.FAILED, SubIndication.FORMAT_FAILURE)
+    ]
 
 
 # -- what is no container -----------------------------------------------------------------------

@@ -1,17 +1,19 @@
 /*
- * What the European Commission's DSS library says of the signatures in a file, without trust anchors and
- * without a network: for each signature whether its value is intact and each reference found and intact, for
- * each time-stamp whether its imprint and signature are intact. Nothing is decided here.
+ * What the European Commission's DSS library says of the signatures in a file, without a network and
+ * without trust anchors other than those given: for each signature whether its value is intact and each
+ * reference found and intact, for each time-stamp whether its imprint and signature are intact, for each
+ * evidence record whether its data are. Nothing is decided here.
  *
  * usage: DssSignatureJudge < JOBS     one job a line: a name, a file, and any detached data files,
- *                                     separated by tabs
+ *                                     separated by tabs; among them --ca=FILE (a trusted certificate) and
+ *                                     --crl=FILE
  *
  * One line of JSON per job on standard output:
  *   {"job":…,"error":null|text,"version":…,
  *    "signatures":[{"format":…,"counter":…,"intact":…,"valid":…,"indication":…,"sub_indication":…,
  *                   "references":[{"type":…,"name":…,"found":…,"intact":…}]}],
  *    "timestamps":[{"type":…,"imprint_found":…,"imprint_intact":…,"intact":…,"valid":…}],
- *    "records":n}
+ *    "records":n,"evidence":[{"indication":…,"sub_indication":…,"references":[…]}]}
  */
 
 import java.io.BufferedReader;
@@ -33,13 +35,17 @@ import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 
 import eu.europa.esig.dss.diagnostic.DiagnosticData;
+import eu.europa.esig.dss.diagnostic.EvidenceRecordWrapper;
 import eu.europa.esig.dss.diagnostic.SignatureWrapper;
 import eu.europa.esig.dss.diagnostic.TimestampWrapper;
 import eu.europa.esig.dss.diagnostic.jaxb.XmlDigestMatcher;
 import eu.europa.esig.dss.model.DSSDocument;
 import eu.europa.esig.dss.model.InMemoryDocument;
 import eu.europa.esig.dss.simplereport.SimpleReport;
+import eu.europa.esig.dss.spi.DSSUtils;
 import eu.europa.esig.dss.spi.validation.CommonCertificateVerifier;
+import eu.europa.esig.dss.spi.x509.CommonTrustedCertificateSource;
+import eu.europa.esig.dss.spi.x509.revocation.crl.ExternalResourcesCRLSource;
 import eu.europa.esig.dss.validation.SignedDocumentValidator;
 import eu.europa.esig.dss.validation.reports.Reports;
 
@@ -51,11 +57,28 @@ public final class DssSignatureJudge {
         return new InMemoryDocument(Files.readAllBytes(path), path.getFileName().toString());
     }
 
-    private static Reports ask(Path file, List<Path> detached) throws IOException {
+    /** Certificates to trust and revocation lists. */
+    private record Trust(List<Path> cas, List<Path> crls) { }
+
+    private static Reports ask(Path file, List<Path> detached, Trust trust) throws IOException {
         CommonCertificateVerifier verifier = new CommonCertificateVerifier();
         verifier.setAIASource(null);
         verifier.setOcspSource(null);
         verifier.setCrlSource(null);
+        if (!trust.cas().isEmpty()) {
+            CommonTrustedCertificateSource trusted = new CommonTrustedCertificateSource();
+            for (Path ca : trust.cas()) {
+                trusted.addCertificate(DSSUtils.loadCertificate(ca.toFile()));
+            }
+            verifier.setTrustedCertSources(trusted);
+        }
+        if (!trust.crls().isEmpty()) {
+            List<DSSDocument> crls = new ArrayList<>();
+            for (Path crl : trust.crls()) {
+                crls.add(document(crl));
+            }
+            verifier.setCrlSource(new ExternalResourcesCRLSource(crls.toArray(new DSSDocument[0])));
+        }
         SignedDocumentValidator validator = SignedDocumentValidator.fromDocument(document(file));
         validator.setCertificateVerifier(verifier);
         List<DSSDocument> data = new ArrayList<>();
@@ -68,8 +91,9 @@ public final class DssSignatureJudge {
         return validator.validateDocument();
     }
 
-    private static String judge(String job, Path file, List<Path> detached, ExecutorService worker) throws Exception {
-        Callable<Reports> question = () -> ask(file, detached);
+    private static String judge(
+            String job, Path file, List<Path> detached, Trust trust, ExecutorService worker) throws Exception {
+        Callable<Reports> question = () -> ask(file, detached, trust);
         var answer = worker.submit(question);
         try {
             Reports reports = answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
@@ -98,7 +122,24 @@ public final class DssSignatureJudge {
                     .collect(Collectors.joining(",")));
         }
         json.append("],\"records\":").append(data == null ? 0 : data.getEvidenceRecords().size());
-        return json.append("}").toString();
+        json.append(",\"evidence\":[");
+        if (data != null) {
+            json.append(data.getEvidenceRecords().stream()
+                    .map(r -> record(r, simple))
+                    .collect(Collectors.joining(",")));
+        }
+        return json.append("]}").toString();
+    }
+
+    private static String record(EvidenceRecordWrapper record, SimpleReport simple) {
+        var indication = simple.getIndication(record.getId());
+        var sub = simple.getSubIndication(record.getId());
+        String references = record.getDigestMatchers().stream()
+                .map(DssSignatureJudge::reference)
+                .collect(Collectors.joining(","));
+        return "{\"indication\":" + quoted(indication == null ? null : indication.name())
+                + ",\"sub_indication\":" + quoted(sub == null ? null : sub.name())
+                + ",\"references\":[" + references + "]}";
     }
 
     private static String signature(SignatureWrapper signature, SimpleReport simple) {
@@ -168,10 +209,17 @@ public final class DssSignatureJudge {
             for (String line = in.readLine(); line != null; line = in.readLine()) {
                 String[] fields = line.split("\t");
                 List<Path> detached = new ArrayList<>();
+                Trust trust = new Trust(new ArrayList<>(), new ArrayList<>());
                 for (int i = 2; i < fields.length; i++) {
-                    detached.add(Path.of(fields[i]));
+                    if (fields[i].startsWith("--ca=")) {
+                        trust.cas().add(Path.of(fields[i].substring(5)));
+                    } else if (fields[i].startsWith("--crl=")) {
+                        trust.crls().add(Path.of(fields[i].substring(6)));
+                    } else {
+                        detached.add(Path.of(fields[i]));
+                    }
                 }
-                out.println(judge(fields[0], Path.of(fields[1]), detached, worker));
+                out.println(judge(fields[0], Path.of(fields[1]), detached, trust, worker));
             }
         } finally {
             worker.shutdownNow();
