@@ -1,7 +1,7 @@
 """The HTTP application: routes, the door before them, problems after them.
 
 Rules kept here
- * A request meets, in this order: a request id, the key, the route's permission, the view. Nothing
+ * A request meets, in this order: a request id, the key, how often it comes, the route's permission, the view. Nothing
    of the body is read before the permission was found.
  * Every answer that is not what was asked for is a problem document, also those of the framework.
  * An application with a route that nobody may guard does not start.
@@ -23,13 +23,20 @@ from api.refused import RefusalRecorder
 from api.routing import EXTENSION, METRICS_EXTENSION, Edge, Route
 from api.settings import ArchiveSettings
 from api.uploads import UploadLimits
-from api.views import deposits, objects, system, verifications
+from api.views import deposits, keys, objects, organisations, system, verifications
 from archive_core.errors import ArchiveError
 
 if TYPE_CHECKING:
     from archive_core.archive import Archive
 
-ROUTES: tuple[Route, ...] = (*objects.ROUTES, *deposits.ROUTES, *verifications.ROUTES, *system.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *objects.ROUTES,
+    *deposits.ROUTES,
+    *verifications.ROUTES,
+    *organisations.ROUTES,
+    *keys.ROUTES,
+    *system.ROUTES,
+)
 
 
 def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Route, ...] = ROUTES) -> Flask:
@@ -54,6 +61,7 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
         if needed is Permission.PUBLIC:
             return
         g.actor = authenticated(archive, request.headers.get("Authorization"))
+        archive.organisations.arrive(g.actor)
         if needed is not None:
             require(g.actor, needed)
 

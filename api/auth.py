@@ -1,8 +1,8 @@
-"""Who may do what over HTTP: one table, and a key that is looked at before the body.
+"""The door of the HTTP interface: a credential that is looked at before the body, and what it may do.
 
 Rules kept here
- * A route without a declared permission does not start; a permission that no role has is refused to
-   everybody. What is not allowed here is denied.
+ * What a role may do stands in one table, `policies.access`. A route without a declared permission does not
+   start; a permission that no role has is refused to everybody.
  * The key is checked before the route is even known: without one there is no telling which exist.
  * A key stands in `Authorization: Bearer KEY` (RFC 6750 2.1) and nowhere else; it is never logged.
  * Whose objects an actor may see is decided below, by the archive, not here.
@@ -10,41 +10,19 @@ Rules kept here
 
 from __future__ import annotations
 
-import enum
 import re
-from collections.abc import Mapping
 from typing import Protocol
 
 from archive_core.errors import NotPermittedError, UnauthenticatedError
 from archive_core.lifecycle import Actor
+from policies.access import MAY as MAY
+from policies.access import Permission as Permission
+from policies.access import allowed
 
 MAX_HEADER = 512
 """Characters of an Authorization header that are looked at."""
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE | re.ASCII)
-
-
-class Permission(enum.StrEnum):
-    """What a route asks for."""
-
-    PUBLIC = "public"
-    """Needs no key: the interface description, health and readiness, nothing else."""
-    DEPOSIT = "deposit"
-    READ = "read"
-    """Objects, their files, evidence, receipts and bundles."""
-    TRACE = "trace"
-    VERIFY = "verify"
-    DESCRIBE = "describe"
-    """What the archive offers: profiles."""
-    OPERATE = "operate"
-
-
-MAY: Mapping[str, frozenset[Permission]] = {
-    "depositor": frozenset({Permission.DEPOSIT, Permission.READ, Permission.DESCRIBE}),
-    "auditor": frozenset({Permission.READ, Permission.TRACE, Permission.VERIFY, Permission.DESCRIBE}),
-    "operator": frozenset(Permission) - {Permission.PUBLIC},
-}
-"""The one table: role to permissions."""
 
 
 class Authenticator(Protocol):
@@ -67,6 +45,6 @@ def authenticated(archive: Authenticator, authorization: str | None) -> Actor:
 
 
 def require(actor: Actor, permission: Permission) -> None:
-    """Raises `NotPermittedError` unless the actor's role has the permission."""
-    if permission not in MAY.get(actor.role, frozenset()):
+    """Raises `NotPermittedError` unless the actor's role and scopes have the permission."""
+    if not allowed(actor.role, actor.scopes, permission):
         raise NotPermittedError(role=actor.role, needed=str(permission))

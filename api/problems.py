@@ -24,6 +24,7 @@ from api.refusals import RangeNotSatisfiableError
 from archive_core.errors import (
     ArchiveError,
     EvidencePendingError,
+    RateLimitedError,
     SettingsError,
     UnauthenticatedError,
     UnavailableError,
@@ -63,6 +64,8 @@ def _of_archive(error: ArchiveError) -> Problem:
     headers = {}
     if isinstance(error, (UnavailableError, EvidencePendingError)):
         headers["Retry-After"] = str(RETRY_AFTER)
+    if isinstance(error, RateLimitedError):
+        headers["Retry-After"] = str(error.facts["retry_after"])
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = 'Bearer realm="trusted-archive"'
     if isinstance(error, RangeNotSatisfiableError):

@@ -16,7 +16,7 @@ from typing import Protocol
 from flask import Request, g
 
 from api.logs import log
-from archive_core.errors import ArchiveError, EvidencePendingError
+from archive_core.errors import ArchiveError, EvidencePendingError, RateLimitedError
 from archive_core.lifecycle import Actor
 
 PER_MINUTE = 30
@@ -70,8 +70,10 @@ class RefusalRecorder:
 
 def _is_refusal(error: ArchiveError, incoming: Request) -> bool:
     """Whatever fails to change something; of looking only what was denied. Evidence that is not there
-    yet is no refusal: clients ask for it every few seconds."""
-    if incoming.method == "POST":
+    yet is no refusal: clients ask for it every few seconds. What comes too often would fill the trail."""
+    if isinstance(error, RateLimitedError):
+        return False
+    if incoming.method not in ("GET", "HEAD", "OPTIONS"):
         return True
     return error.http_status in (401, 403, 404) and not isinstance(error, EvidencePendingError)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from api.settings_access import AccessSettings, read_access
 from api.settings_examination import ExaminationSettings, read_examination
 from api.settings_fixity import FixitySettings, read_fixity
 from api.settings_services import AuthoritySettings as AuthoritySettings
@@ -166,6 +167,7 @@ class ArchiveSettings:
     fixity: FixitySettings = field(default_factory=FixitySettings)
     reported: tuple[ReportedSettings, ...] = ()
     copies: CopiesSettings = CopiesSettings()
+    access: AccessSettings = field(default_factory=AccessSettings)
     examination: ExaminationSettings = field(default_factory=ExaminationSettings)
 
     @classmethod
@@ -210,6 +212,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         fixity=top.take_table("fixity", read_fixity),
         reported=top.take_tables("reported", _reported),
         copies=top.take_table("copies", _copies),
+        access=top.take_table("access", read_access),
         examination=top.take_table("examination", read_examination),
     )
     top.done()

@@ -81,6 +81,7 @@ def build_archive(
         budgets={one.name: one.budget for one in settings.authorities if one.budget},
         locks=build_locks(settings),
         fixity_paces=build_fixity_paces(settings),
+        registered_only=settings.access.registered_only,
         examiner=build_examiner(settings),
     )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,7 +38,7 @@ from archive_core.holding import Holder
 from archive_core.identifiers import PoidMint
 from archive_core.jobs import Jobs
 from archive_core.journal import detail_of, event_of
-from archive_core.keys import Keys
+from archive_core.keys import OVERLAP, Keys
 from archive_core.lifecycle import (
     Acknowledgement,
     Actor,
@@ -50,6 +50,7 @@ from archive_core.lifecycle import (
 )
 from archive_core.mass import MassProof
 from archive_core.mass_verification import MassVerification
+from archive_core.organisations import Organisations
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import (
     Clock,
@@ -121,6 +122,7 @@ class Archive:
         locks: Mapping[str, LockPolicy] | None = None,
         fixity_paces: Mapping[str, Pace] | None = None,
         examiner: ExaminesDeposits | None = None,
+        registered_only: bool = False,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
         documents may be read for a hash-tree renewal, None for as fast as possible; `cautions` are warnings about the
@@ -291,7 +293,19 @@ class Archive:
             self._content,
             renewal_policy,
         )
-        self._keys = Keys(clock=clock, catalogue=catalogue, sequencer=self._sequencer)
+        self.organisations = Organisations(
+            clock=clock,
+            catalogue=catalogue,
+            sequencer=self._sequencer,
+            holder=holder,
+            registered_only=registered_only,
+        )
+        self._keys = Keys(
+            clock=clock,
+            catalogue=catalogue,
+            sequencer=self._sequencer,
+            require_active=self.organisations.require_active,
+        )
         self._jobs = Jobs(
             clock=clock,
             catalogue=catalogue,
@@ -342,13 +356,14 @@ class Archive:
             locks=self.locks.policies,
             fixity_paces=self._fixity_paces,
             examiner=self._examiner,
+            registered_only=self.organisations.registered_only,
         )
 
     # -- taking in ----------------------------------------------------------------------------
 
     def deposit(self, submission: SubmissionObject, *, actor: Actor) -> Acknowledgement:
         """A new preservation object, on every required store when this returns."""
-        with self._refusals(actor, "deposit"):
+        with self._refusals(actor, "deposit"), self.organisations.room(submission, submission.originator):
             return self._deposit.deposit(submission, actor=actor)
 
     def deposit_many(
@@ -369,12 +384,15 @@ class Archive:
                 self.record_refusal(answer, actor=actor, what="deposit")
             tell(answer)
 
-        self._deposit.deposit_many(submissions, actor=actor, tell=told)
+        with self.organisations.rooms(submissions, told) as (admitted, answered):
+            self._deposit.deposit_many(admitted, actor=actor, tell=answered)
 
     def update(self, poid: str, submission: SubmissionObject, *, actor: Actor) -> Acknowledgement:
         """The complete new content of an object as its next version."""
         with self._refusals(actor, "update"):
-            return self._deposit.update(poid, submission, actor=actor)
+            originator = self._row(poid, None, actor).originator
+            with self.organisations.room(submission, originator, objects=0):
+                return self._deposit.update(poid, submission, actor=actor)
 
     def preserve(self, *, actor: Actor, only_due: bool = False, progress: Progress = silent) -> list[BatchView]:
         """Close and prove what awaits evidence; see `Preservation.preserve`. What deposits left that lost
@@ -391,9 +409,11 @@ class Archive:
         if dry_run:
             return self._destruction.plan(poid, reason=reason, keep_digests=keep_digests, originator=actor.originator)
         with self._refusals(actor, "destroy"):
-            return self._destruction.destroy(
+            view = self._destruction.destroy(
                 poid, reason=reason, keep_digests=keep_digests, actor=actor, originator=actor.originator
             )
+        self.organisations.recount(self._row(poid, None, actor).originator)
+        return view
 
     def renew(self, request: RenewalRequest, *, actor: Actor, progress: Progress = silent) -> RenewalResult:
         """Renew evidence; see `Renewing.run`."""
@@ -608,11 +628,42 @@ class Archive:
 
     # -- keys ---------------------------------------------------------------------------------
 
-    def create_key(self, *, label: str, role: str, originator: str | None, actor: Actor) -> tuple[KeyRow, str]:
-        return self._keys.create(label=label, role=role, originator=originator, actor=actor)
+    def create_key(
+        self,
+        *,
+        label: str,
+        role: str,
+        originator: str | None,
+        actor: Actor,
+        expires: datetime | None = None,
+        scopes: Sequence[str] | None = None,
+        rate_per_minute: int | None = None,
+    ) -> tuple[KeyRow, str]:
+        """A new key and its secret, which is never shown again; see `Keys.create`."""
+        return self._keys.create(
+            label=label,
+            role=role,
+            originator=originator,
+            actor=actor,
+            expires=expires,
+            scopes=scopes,
+            rate_per_minute=rate_per_minute,
+        )
 
-    def keys(self) -> list[KeyRow]:
-        return self._keys.list()
+    def rotate_key(self, key_id: str, *, overlap: timedelta = OVERLAP, actor: Actor) -> tuple[KeyRow, KeyRow, str]:
+        """The key that ends after the overlap, the one that follows it, and the secret of that."""
+        return self._keys.rotate(key_id, overlap=overlap, actor=actor)
+
+    def key(self, key_id: str, *, actor: Actor) -> KeyRow:
+        return self._keys.get(key_id, actor=actor)
+
+    def keys(self, *, actor: Actor | None = None) -> list[KeyRow]:
+        """All keys that the actor may see; without one all there are."""
+        return self._keys.list(actor=actor)
+
+    def is_good_key(self, row: KeyRow) -> bool:
+        """Whether the key opens anything now."""
+        return self._keys.is_good(row)
 
     def revoke_key(self, key_id: str, *, actor: Actor) -> KeyRow:
         return self._keys.revoke(key_id, actor=actor)

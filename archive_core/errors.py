@@ -12,6 +12,7 @@ Rules kept here
 | ------------------ | ------------------------- | ---- | ---- |
 | `UsageError`       | the caller, now           | 400  | 2    |
 | `UnauthenticatedError`, `NotPermittedError` | the caller, or an operator | 401, 403 | 13 |
+| `RateLimitedError` | the caller, later         | 429  | 75   |
 | `SubmissionError`  | the depositor             | 422  | 10   |
 | `NotFoundError`    | the caller                | 404  | 11   |
 | `ConflictError`    | the caller                | 409  | 12   |
@@ -67,6 +68,13 @@ class NotPermittedError(ArchiveError):
     exit_code = 13
 
 
+class RateLimitedError(ArchiveError):
+    """Too many requests in a short time; wait as long as `Retry-After` says."""
+
+    http_status = 429
+    exit_code = 75
+
+
 # -- the depositor ----------------------------------------------------------------------------
 
 
@@ -105,6 +113,16 @@ class TruncatedSubmissionError(SubmissionError):
     http_status = 400
 
 
+class OrganisationNotActiveError(SubmissionError):
+    """Nothing more is taken in for this organisation; ask an operator."""
+
+    http_status = 403
+
+
+class QuotaExceededError(SubmissionError):
+    """The organisation has no room left for this; nothing was stored. Ask an operator for a larger quota."""
+
+
 class ProfileNotActiveError(SubmissionError):
     """The preservation profile does not take new submissions at this time."""
 
@@ -131,6 +149,10 @@ class ObjectDestroyedError(NotFoundError):
     """The object was destroyed on purpose; its tombstone says when and why."""
 
     http_status = 410
+
+
+class UnknownOrganisationError(NotFoundError):
+    """There is no such organisation that you may see."""
 
 
 class UnknownProfileError(NotFoundError):

@@ -48,6 +48,10 @@ class Actor:
     role: str
     originator: str | None = None
     detail: Mapping[str, str] = field(default_factory=dict)
+    scopes: frozenset[str] | None = None
+    """What the role is narrowed to; None is not narrowed."""
+    rate_per_minute: int | None = None
+    """How many requests of this actor are answered in a minute; None is no limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ from archive_core.identifiers import (
 )
 from archive_core.journal import event_row
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.organisations import replay
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import SealValidator, TimestampValidator
 from archive_core.preservation import batch_rows
@@ -141,6 +142,7 @@ class Rebuild:
         self._enter_objects(held.poids)
         self._enter_batches(held.batches, at)
         self._enter_renewals(held.renewals)
+        replay(self._catalogue)
         return RebuildReport(
             objects=len(held.poids),
             versions=self._versions,

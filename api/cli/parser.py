@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from api.cli import destroying_options, examine_options, fixity_options, plan_options, renewal_options, storing_options
+from api.cli import (
+    access_options,
+    destroying_options,
+    examine_options,
+    fixity_options,
+    plan_options,
+    renewal_options,
+    storing_options,
+)
 from api.cli.words import VERIFY, mistake
 from api.texts import marked, text
 from archive_core import __version__
@@ -24,7 +32,6 @@ from archive_core.identifiers import parse_poid
 
 HOME_VARIABLE = "TRUSTED_ARCHIVE_HOME"
 DEFAULT_HOME = "archive-home"
-ROLES = ("depositor", "auditor", "operator")
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -294,23 +301,6 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _create_key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--label", type=_some, metavar="TEXT", help=text("what the key is for"))
-    parser.add_argument(
-        "--role", default=ROLES[0], choices=ROLES, help=text("what the key may do (default: depositor)")
-    )
-    parser.add_argument(
-        "--organisation",
-        type=_some,
-        metavar="ID",
-        help=text("whose documents the key may see; otherwise a depositor's the home's own, any other key all"),
-    )
-
-
-def _revoke_key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("key_id", metavar="KEY-ID", help=text("the key, as `keys list` names it"))
-
-
 _POID_EXAMPLE = "01a206fbbf46744db6dc2a5fe0c13254"
 
 COMMANDS = (
@@ -394,17 +384,63 @@ COMMANDS = (
     Command("doctor", marked("Check everything the archive rests on"), "trusted-archive doctor", _doctor),
 )
 
-KEYS = Command("keys", marked("API keys: create, list, revoke"), "trusted-archive keys list", _nothing)
+KEYS = Command("keys", marked("API keys: create, list, rotate, revoke"), "trusted-archive keys list", _nothing)
 
 KEY_COMMANDS = (
     Command(
         "create",
         marked("Make a key; its secret is shown once"),
         "trusted-archive keys create --label spisovka --role depositor --organisation 70891508",
-        _create_key,
+        access_options.create_key,
     ),
     Command("list", marked("All keys, revoked ones too"), "trusted-archive keys list", _nothing),
-    Command("revoke", marked("Revoke a key at once"), "trusted-archive keys revoke key-0123456789abcdef", _revoke_key),
+    Command(
+        "rotate",
+        marked("Replace a key by a new one; both are good for a while"),
+        "trusted-archive keys rotate key-0123456789abcdef --overlap-days 14",
+        access_options.rotate_key,
+    ),
+    Command(
+        "revoke",
+        marked("Revoke a key at once"),
+        "trusted-archive keys revoke key-0123456789abcdef",
+        access_options.one_key,
+    ),
+)
+
+ORGANISATIONS = Command(
+    "organisations",
+    marked("Organisations: add, list, change, close, reopen"),
+    "trusted-archive organisations list",
+    _nothing,
+)
+
+ORGANISATION_COMMANDS = (
+    Command(
+        "add",
+        marked("Add an organisation whose documents are kept"),
+        "trusted-archive organisations add 70891508 --name 'Kraj Vysočina' --quota-objects 1000000",
+        access_options.add_organisation,
+    ),
+    Command("list", marked("Every organisation, and what it uses"), "trusted-archive organisations list", _nothing),
+    Command(
+        "change",
+        marked("Change the name or the limits of an organisation"),
+        "trusted-archive organisations change 70891508 --quota-bytes none",
+        access_options.change_organisation,
+    ),
+    Command(
+        "close",
+        marked("Take nothing more in for an organisation; what is there stays"),
+        "trusted-archive organisations close 70891508",
+        access_options.one_organisation,
+    ),
+    Command(
+        "reopen",
+        marked("Take in for an organisation again"),
+        "trusted-archive organisations reopen 70891508",
+        access_options.one_organisation,
+    ),
 )
 
 FIXITY = Command("fixity", marked("Read every copy again"), "trusted-archive fixity status", _nothing)
@@ -489,6 +525,7 @@ STORE_COMMANDS = (
 
 GROUPS = (
     (KEYS, KEY_COMMANDS),
+    (ORGANISATIONS, ORGANISATION_COMMANDS),
     (STORES, STORE_COMMANDS),
     (FIXITY, FIXITY_COMMANDS),
     (RENEWAL, RENEWAL_COMMANDS),

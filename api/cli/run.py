@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from api.cli.console import Console
 from api.cli.parser import build_parser
-from archive_core.errors import ArchiveError
+from archive_core.errors import ArchiveError, NotPermittedError
+from policies.access import Permission, allowed, command_permission
 
 if TYPE_CHECKING:
     from api.cli.commands import CommandFunction
 
 INTERNAL = 70
+ROLE = "operator"
+"""Whoever can run commands on a home owns it."""
 
 
 def run(words: Sequence[str], console: Console) -> int:
@@ -41,4 +44,8 @@ def _command(arguments: argparse.Namespace) -> CommandFunction:
 
     name = arguments.command
     below = getattr(arguments, f"{name}_command", None)
-    return commands.command(f"{name}-{below}" if below else name)
+    words = f"{name}-{below}" if below else name
+    permission = command_permission(words)
+    if permission is None or not (permission is Permission.PUBLIC or allowed(ROLE, None, permission)):
+        raise NotPermittedError(role=ROLE, needed=str(permission))
+    return commands.command(words)

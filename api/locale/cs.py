@@ -9,6 +9,7 @@ Rules kept here
 
 from __future__ import annotations
 
+from api.locale.cs_access import ACCESS as _ACCESS
 from api.locale.cs_destroying import DESTROYING as _DESTROYING
 from api.locale.cs_examining import EXAMINING as _EXAMINING
 from api.locale.cs_renewal import DRILLS as _DRILLS
@@ -91,7 +92,6 @@ _HELP = {
     "The published preservation profiles": "Vyhlášené profily uchovávání",
     "Bring an older home to this version": "Převést starší domovskou složku na tuto verzi",
     "Check everything the archive rests on": "Prověřit vše, na čem úložiště stojí",
-    "API keys: create, list, revoke": "Klíče k rozhraní: vytvořit, vypsat, zneplatnit",
     "Make a key; its secret is shown once": "Vytvořit klíč; jeho tajemství se ukáže jen jednou",
     "All keys, revoked ones too": "Všechny klíče, i zneplatněné",
     "Revoke a key at once": "Okamžitě zneplatnit klíč",
@@ -273,6 +273,7 @@ TEXTS: dict[str, str] = {
     **_HEADS,
     **_ANSWERS,
     **_DOCTOR,
+    **_ACCESS,
     **_DESTROYING,
     **_EXAMINING,
     **_PLANS,

@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from archive_core.catalogue.base import Part, to_row, to_rows, to_values
 from archive_core.catalogue.rows import JobRow, KeyRow
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import jobs, keys
-from archive_core.errors import NotFoundError
+from archive_core.errors import ConcurrentChangeError, NotFoundError
 
 _BY_HASH = select(keys).where(keys.c.key_hash == bindparam("key_hash"))
 
@@ -38,6 +38,33 @@ class Access(Part):
         with reading(self._engine) as connection:
             query = select(keys).order_by(keys.c.created, keys.c.key_id)
             return to_rows(KeyRow, connection.execute(query).mappings())
+
+    def key(self, key_id: str) -> KeyRow:
+        """A key, revoked or not; raises NotFoundError."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(keys).where(keys.c.key_id == key_id)).mappings().one_or_none()
+        if row is None:
+            raise NotFoundError("There is no such key.", key_id=key_id)
+        return to_row(KeyRow, row)
+
+    def replace_key(self, row: KeyRow, ends: datetime) -> KeyRow:
+        """Keep a new key, and let the one that it replaces end; returns that one. Raises ConcurrentChangeError when
+        it was revoked or replaced in the meantime."""
+        with writing(self._engine) as connection:
+            connection.execute(insert(keys).values(to_values(row)))
+            mine = (keys.c.key_id == row.replaces) & keys.c.revoked_at.is_(None)
+            follower = keys.alias("follower")
+            followed = (
+                select(func.count())
+                .select_from(follower)
+                .where(follower.c.replaces == row.replaces, follower.c.key_id != row.key_id)
+                .scalar_subquery()
+            )
+            changed = connection.execute(update(keys).where(mine, followed == 0).values(expires=ends))
+            if not changed.rowcount:
+                raise ConcurrentChangeError("The key was revoked or replaced already.", key_id=row.replaces)
+            old = connection.execute(select(keys).where(keys.c.key_id == row.replaces)).mappings().one()
+        return to_row(KeyRow, old)
 
     def revoke_key(self, key_id: str, at: datetime) -> KeyRow:
         """Revoke a key; the first revocation's time stays. Raises NotFoundError."""

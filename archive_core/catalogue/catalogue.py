@@ -24,6 +24,7 @@ from archive_core.catalogue.copy_debts import CopyDebts
 from archive_core.catalogue.events import Events
 from archive_core.catalogue.examinations import Examinations
 from archive_core.catalogue.leases import Leases
+from archive_core.catalogue.originators import Originators
 from archive_core.catalogue.renewals import Renewals
 from archive_core.catalogue.schema import require_current, upgrade
 from archive_core.catalogue.session import open_engine
@@ -32,7 +33,9 @@ from archive_core.catalogue.unfinished import begin, finish, require_whole
 from archive_core.catalogue.versions import Versions
 
 
-class Catalogue(Claims, Versions, Batches, Renewals, Tombstones, CopyDebts, Examinations, Events, Leases, Access):
+class Catalogue(
+    Claims, Versions, Batches, Renewals, Tombstones, CopyDebts, Examinations, Events, Leases, Access, Originators
+):
     """All methods over one engine, whose schema is taken to be current."""
 
     @property

@@ -11,7 +11,7 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -279,7 +279,8 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
-    """An API key, known by the hash of its secret. Lives in the catalogue only."""
+    """An API key, known by the hash of its secret. Lives in the catalogue only. `scopes` narrow what its role may do
+    (None: not at all), `replaces` is the key that it was made to follow."""
 
     key_id: str
     key_hash: str
@@ -289,6 +290,28 @@ class KeyRow:
     created: datetime
     revoked_at: datetime | None = None
     last_used: datetime | None = None
+    expires: datetime | None = None
+    scopes: Sequence[str] | None = None
+    replaces: str | None = None
+    rate_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganisationRow:
+    """An originator as the operator manages it. Follows from the trail's events about it. Quotas count living objects
+    and the bytes of all their versions; None is no limit."""
+
+    originator: str
+    name: str
+    active: bool
+    since: datetime
+    quota_objects: int | None = None
+    quota_bytes: int | None = None
+    rate_per_minute: int | None = None
+
+    @property
+    def has_quota(self) -> bool:
+        return self.quota_objects is not None or self.quota_bytes is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

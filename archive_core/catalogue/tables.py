@@ -366,6 +366,10 @@ keys = Table(
     Column("created", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
     Column("last_used", UtcDateTime),
+    Column("expires", UtcDateTime),
+    Column("scopes", json_value()),
+    Column("replaces", code_point_text()),
+    Column("rate_per_minute", Integer),
 )
 
 jobs = Table(

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, 
 from archive_core.catalogue.base import Part, among, chunks, these, to_row, to_rows, to_values
 from archive_core.catalogue.claims import insert_claim
 from archive_core.catalogue.events import insert_events
+from archive_core.catalogue.originators import add_use
 from archive_core.catalogue.rows import (
     AwaitingGroup,
     EventRow,
@@ -354,3 +355,4 @@ def _insert_new(connection: Connection, new: Sequence[Entry]) -> None:
     if listed:
         connection.execute(_INSERT_FILES, listed)
     insert_events(connection, [event for _, _, happened in new for event in happened])
+    add_use(connection, [row for row, _, _ in new])

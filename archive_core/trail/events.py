@@ -71,6 +71,7 @@ class EventType(enum.StrEnum):
     REBUILD = "rebuild"
     STORE_CHANGE = "store change"
     SETTINGS_CHANGE = "settings change"
+    ORGANISATION_CHANGE = "organisation change"
 
 
 class Outcome(enum.StrEnum):

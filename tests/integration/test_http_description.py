@@ -60,12 +60,8 @@ def schema(world: HttpWorld) -> BaseSchema:
     return schemathesis.openapi.from_wsgi("/v1/openapi.json", world.app)
 
 
-OPERATIONS = [
-    (path, method)
-    for path, item in description()["paths"].items()
-    for method in item
-    if method in ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-]
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+OPERATIONS = [(path, method) for path, item in description()["paths"].items() for method in item if method in METHODS]
 each_operation = pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=lambda text: text)
 PUBLIC = [path for path, method in OPERATIONS if description()["paths"][path][method].get("security") == []]
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
@@ -123,8 +119,8 @@ def test_every_operation_tells_its_refusals() -> None:
     """Every guarded operation documents 400, 401 and 403, as problem documents."""
     for path, item in description()["paths"].items():
         for method, operation in item.items():
-            if method in ("get", "post") and operation.get("security") != []:
-                assert {"400", "401", "403", "503"} <= set(operation["responses"]), (method, path)
+            if method in METHODS and operation.get("security") != []:
+                assert {"400", "401", "403", "429", "503"} <= set(operation["responses"]), (method, path)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,12 @@ def world(tmp_path: Path) -> Iterator[HttpWorld]:
 
 
 def address_of(route: Route) -> str:
-    return route.rule.replace("<poid>", SOME_POID).replace("<path:path>", "a").replace("<job_id>", "0" * 32)
+    return filled(route, {"poid": SOME_POID, "path": "a", "job_id": "0" * 32, "key_id": "key-0", "organisation": "1"})
+
+
+def filled(route: Route, parts: Mapping[str, str]) -> str:
+    """The address of a route; a part that nobody gave raises `KeyError`."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: parts[found[1]], route.rule)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.rule}")
@@ -51,13 +57,14 @@ def test_without_a_key_only_three_addresses_answer(world: HttpWorld, route: Rout
 
 
 @pytest.mark.parametrize("route", quick_first(ROUTES, 6), ids=lambda route: f"{route.method} {route.rule}")
-@pytest.mark.parametrize("role", ["depositor", "auditor", "operator"])
+@pytest.mark.parametrize("role", ["depositor", "auditor", "operator", "administrator"])
 def test_each_role_passes_its_own_doors_only(world: HttpWorld, route: Route, role: str) -> None:
     """403 exactly where the table says so; anything else is the view's answer."""
     forbidden = {
-        "depositor": {Permission.TRACE, Permission.VERIFY, Permission.OPERATE},
-        "auditor": {Permission.DEPOSIT, Permission.OPERATE},
+        "depositor": {Permission.TRACE, Permission.VERIFY, Permission.OPERATE, Permission.ADMINISTER},
+        "auditor": {Permission.DEPOSIT, Permission.OPERATE, Permission.ADMINISTER},
         "operator": set[Permission](),
+        "administrator": set(Permission) - {Permission.ADMINISTER, Permission.DESCRIBE, Permission.PUBLIC},
     }
     answer = world.client.open(address_of(route), method=route.method, headers=world.key(role))
 
@@ -68,7 +75,7 @@ def test_each_role_passes_its_own_doors_only(world: HttpWorld, route: Route, rol
 @pytest.mark.parametrize(
     "method", quick_first(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"], 2)
 )
-@pytest.mark.parametrize("address", ["/", "/v1", "/v1/nothing", "/static/x", "/v1/preservation-objects/", "/v1/keys"])
+@pytest.mark.parametrize("address", ["/", "/v1", "/v1/nothing", "/static/x", "/v1/preservation-objects/", "/v1/keys/"])
 def test_without_a_key_there_is_no_telling_what_exists(world: HttpWorld, method: str, address: str) -> None:
     """Unknown addresses are 401 like known ones."""
     assert world.client.open(address, method=method).status_code == 401

@@ -329,6 +329,7 @@ def test_people_see_keys_in_a_table(line: CommandLine) -> None:
         "created",
         "last",
         "used",
+        "ends",
         "state",
         "label",
     ]

@@ -9,7 +9,14 @@ import pytest
 from api.cli import CANCELLED
 from api.cli.answers import BAD, GOOD, UNDECIDED, WAITS
 from api.cli.commands import _PLACES, command
-from api.cli.parser import COMMANDS, FIXITY_COMMANDS, KEY_COMMANDS, RENEWAL_COMMANDS, STORE_COMMANDS
+from api.cli.parser import (
+    COMMANDS,
+    FIXITY_COMMANDS,
+    KEY_COMMANDS,
+    ORGANISATION_COMMANDS,
+    RENEWAL_COMMANDS,
+    STORE_COMMANDS,
+)
 from api.cli.run import INTERNAL
 from tests.vectors import REPOSITORY
 from tools import error_table
@@ -50,6 +57,7 @@ def test_every_command_is_in_the_reference() -> None:
     page = (REFERENCE / "cli.md").read_text("utf-8")
     rows = {line.split("`")[1].split(" [")[0] for line in page.splitlines() if line.startswith("| `")}
     names = [one.name for one in COMMANDS] + [f"keys {one.name}" for one in KEY_COMMANDS]
+    names += [f"organisations {one.name}" for one in ORGANISATION_COMMANDS]
     names += [f"renewal {one.name}" for one in RENEWAL_COMMANDS]
     names += [f"fixity {one.name}" for one in FIXITY_COMMANDS]
     names += [f"stores {one.name}" for one in STORE_COMMANDS]
@@ -60,6 +68,7 @@ def test_every_command_is_in_the_reference() -> None:
 def test_every_command_has_its_function() -> None:
     """And no function is without command."""
     names = {one.name for one in COMMANDS} | {f"keys-{one.name}" for one in KEY_COMMANDS}
+    names |= {f"organisations-{one.name}" for one in ORGANISATION_COMMANDS}
     names |= {f"renewal-{one.name}" for one in RENEWAL_COMMANDS}
     names |= {f"fixity-{one.name}" for one in FIXITY_COMMANDS}
     names |= {f"stores-{one.name}" for one in STORE_COMMANDS}

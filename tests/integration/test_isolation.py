@@ -1,0 +1,196 @@
+"""Another organisation's things are answered like things that do not exist: probes made from the route table.
+
+Every route with a part in its address is asked twice, once for what another organisation has and once for what nobody
+has, by a key of every role. A new kind of part fails here until somebody says how to fill it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+import pytest
+from werkzeug.test import TestResponse
+
+from api.app import ROUTES
+from api.routing import Route
+from policies.access import ROLES, SCOPES, Permission
+from tests.integration.http_world import OPERATOR, HttpWorld, Part, file, http_world
+from tests.integration.test_http_door import filled
+
+OURS, THEIRS = "70891508", "00064581"
+ABSENT: Mapping[str, str] = {
+    "poid": "0199b0c27d3e7000800000000000abcd",
+    "path": "theirs.txt",
+    "job_id": "0" * 32,
+    "key_id": "key-0000000000000000",
+    "organisation": "25063677",
+}
+BODIES: Mapping[str, object] = {
+    "PATCH /v1/organisations/<organisation>": {"name": "x"},
+    "POST /v1/keys/<key_id>/replacements": {},
+}
+WITH_PARTS = [route for route in ROUTES if "<" in route.rule]
+
+
+@dataclass
+class Two:
+    """Two organisations in one archive; `there` is what the other one has, by part of an address."""
+
+    world: HttpWorld
+    there: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, route: Route, parts: Mapping[str, str], who: dict[str, str]) -> TestResponse:
+        address = filled(route, parts)
+        name = f"{route.method} {route.rule}"
+        if route.rule.endswith("/versions"):
+            return self.world.post(file("a.txt", b"x"), address=address, who=who)
+        if name in BODIES:
+            return self.world.client.open(address, method=route.method, json=BODIES[name], headers=who)
+        return self.world.client.open(address, method=route.method, headers=who)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+    with http_world(tmp_path_factory.mktemp("isolation")) as world:
+        for one in (OURS, THEIRS):
+            added = world.client.post(
+                "/v1/organisations", json={"id": one, "name": one}, headers=world.key("operator", None)
+            )
+            assert added.status_code == 201
+        made = world.post(
+            file("theirs.txt", b"secret"),
+            Part("metadata", '{"title": "tajné"}'.encode()),
+            who=world.key("depositor", THEIRS),
+            Idempotency_Key="theirs-1",
+        )
+        world.post(file("ours.txt", b"ours"), who=world.key("depositor", OURS))
+        world.preserve()
+        job = world.client.post("/v1/verifications", json={"all": True}, headers=world.key("auditor", THEIRS))
+        keys = world.get("/v1/keys", world.key("administrator", THEIRS)).json["keys"]
+        there = {
+            "poid": made.json["poid"],
+            "path": "theirs.txt",
+            "job_id": job.json["id"],
+            "key_id": keys[0]["key_id"],
+            "organisation": THEIRS,
+        }
+        yield Two(world, there)
+
+
+def told(answer: TestResponse, parts: Mapping[str, str]) -> tuple[int, str]:
+    """What an answer says, without the request's own identity and with the parts of the address put alike."""
+    headers = {name: value for name, value in answer.headers.items() if name != "X-Request-Id"}
+    said = json.dumps(headers) + "\n" + answer.get_data(as_text=True)
+    for name, value in parts.items():
+        said = said.replace(value, f"<{name}>")
+    return answer.status_code, said
+
+
+@pytest.mark.parametrize("route", WITH_PARTS, ids=lambda route: f"{route.method} {route.rule}")
+@pytest.mark.parametrize("role", ROLES)
+def test_what_another_organisation_has_is_answered_like_what_nobody_has(two: Two, route: Route, role: str) -> None:
+    """The same status, headers and bytes, to the last one; and it is never an answer that gives something."""
+    who = two.world.key(role, OURS)
+    foreign = two.ask(route, two.there, who)
+    absent = two.ask(route, ABSENT, who)
+
+    assert told(foreign, two.there) == told(absent, ABSENT)
+    assert foreign.status_code in (403, 404)
+
+
+@pytest.mark.parametrize("route", WITH_PARTS, ids=lambda route: f"{route.method} {route.rule}")
+def test_the_probes_would_find_something(two: Two, route: Route) -> None:
+    """Who may see everything gets another answer for what is there than for what is not: the probes can fail."""
+    who = two.world.key("operator", None)
+    parts = dict(two.there)
+    if route.rule.startswith("/v1/keys"):  # one that nobody needs: it is revoked
+        row, _ = two.world.archive.create_key(label="x", role="auditor", originator=THEIRS, actor=OPERATOR)
+        parts["key_id"] = row.key_id
+    there, absent = two.ask(route, parts, who), two.ask(route, ABSENT, who)
+
+    assert absent.status_code == 404
+    assert there.status_code in (200, 201)
+
+
+def test_lists_hold_what_is_ours_only(two: Two) -> None:
+    """Objects, keys, organisations, and what a verification of everything counts."""
+    world = two.world
+    for role in ("depositor", "auditor", "operator"):
+        page = world.get("/v1/preservation-objects", world.key(role, OURS)).json
+        assert {one["originator"] for one in page["objects"]} == {OURS}
+        assert world.get("/v1/preservation-objects", world.key(role, OURS)).json["next"] is None
+    keys = world.get("/v1/keys", world.key("administrator", OURS)).json["keys"]
+    assert {one["organisation"] for one in keys} == {OURS}
+    found = world.get("/v1/organisations", world.key("administrator", OURS)).json["organisations"]
+    assert [one["id"] for one in found] == [OURS]
+    job = world.client.post("/v1/verifications", json={"all": True}, headers=world.key("auditor", OURS)).json
+    world.archive.run_jobs()
+    done = world.get(f"/v1/verifications/{job['id']}", world.key("auditor", OURS)).json
+    assert done["result"]["checked"] == 1
+
+
+def test_a_cursor_or_a_list_of_poids_tells_nothing(two: Two) -> None:
+    """A page behind their object is like one behind nobody's; to verify their object is to verify none."""
+    world = two.world
+    poids = [two.there["poid"], ABSENT["poid"]]
+    who = world.key("auditor", OURS)
+    answers = [world.client.post("/v1/verifications", json={"poids": [poid]}, headers=who).get_data() for poid in poids]
+    assert answers[0] == answers[1]
+
+
+def test_an_idempotency_key_is_an_organisation_s_own(two: Two) -> None:
+    """The key that they used before is as good as new for us, and answers with ours."""
+    mine = two.world.post(file("a.txt", b"x"), who=two.world.key("depositor", OURS), Idempotency_Key="theirs-1")
+
+    assert mine.status_code == 201
+    assert mine.json["poid"] != two.there["poid"]
+    assert mine.json["originator"] == OURS
+
+
+def test_no_key_deposits_for_another_organisation(two: Two) -> None:
+    """Whether there is such a one or not: the same refusal."""
+    answers = [
+        two.world.post(
+            file("a.txt", b"x"), Part("originator", one.encode()), who=two.world.key("depositor", OURS)
+        ).get_data()
+        for one in (THEIRS, "25063677")
+    ]
+    assert answers[0] == answers[1]
+    assert b"not-permitted" in answers[0]
+
+
+def test_metrics_name_no_organisation(two: Two) -> None:
+    """Neither in labels nor in values."""
+    said = two.world.get("/v1/metrics", two.world.key("operator", None)).get_data(as_text=True)
+
+    assert OURS not in said
+    assert THEIRS not in said
+
+
+@pytest.mark.slow
+def test_it_takes_as_long_to_find_theirs_as_to_find_nothing(two: Two) -> None:
+    """The medians of two hundred tries each differ by less than their spread: there is nothing to listen to."""
+    who = two.world.key("auditor", OURS)
+    addresses = [f"/v1/preservation-objects/{poid}" for poid in (two.there["poid"], ABSENT["poid"])]
+    seconds: dict[str, list[float]] = {address: [] for address in addresses}
+    for number in range(400):
+        address = addresses[number % 2]
+        began = time.perf_counter()
+        assert two.world.get(address, who).status_code == 404
+        seconds[address].append(time.perf_counter() - began)
+    found, absent = (sorted(seconds[address]) for address in addresses)
+    spread = max(one[150] - one[50] for one in (found, absent))
+
+    assert abs(median(found) - median(absent)) <= max(spread, 0.001)
+
+
+def test_a_route_without_a_decision_has_no_name_in_the_table() -> None:
+    """Every route asks for a permission that the table knows, and every part of an address has a probe."""
+    for route in ROUTES:
+        assert route.permission is Permission.PUBLIC or str(route.permission) in SCOPES
+        assert set(re.findall(r"<(?:\w+:)?(\w+)>", route.rule)) <= set(ABSENT)
