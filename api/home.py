@@ -112,9 +112,22 @@ def _write_new(path: Path, text: str) -> None:
 @contextmanager
 def only_user(home: Path) -> Iterator[None]:
     """Hold the home's server lock for the block; raises `LeaseHeldError` while a server runs on it."""
+    with _locked(home, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def one_of_several(home: Path) -> Iterator[None]:
+    """As `only_user`, but beside others that do the same: for servers whose catalogue is in a server database."""
+    with _locked(home, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(home: Path, how: int) -> Iterator[None]:
     with (home / LOCK_FILE).open("a+") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LeaseHeldError(f"a server is running on {home}: stop it first") from None
         yield

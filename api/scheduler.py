@@ -226,7 +226,7 @@ class Scheduler:
         self.jobs = jobs
         logging.getLogger("apscheduler").setLevel(_QUIET)
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(jobs))},
+            executors={"default": ThreadPoolExecutor(max(1, len(jobs)))},
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
             timezone="UTC",
         )

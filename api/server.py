@@ -5,7 +5,8 @@ Rules kept here
  * What would keep the server from working is found before it starts listening, and says which exit
    code it is (`archive_core.errors`).
  * SIGTERM and SIGINT are graceful: no new connections, running requests and jobs end, then it stops.
- * One server per home: the second is refused while the first lives.
+ * Over an SQLite catalogue there is one server per home: the second is refused while the first lives. Over a server
+   database several may serve one home, or homes of their own on several machines with the same stores.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,14 +32,16 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from api.app import create_app
-from api.home import only_user
+from api.home import one_of_several, only_user
 from api.logs import log, start_logging
 from api.patience import PATIENCE, PatientSocket
 from api.routing import EXTENSION, SCHEDULER_EXTENSION
 from api.scheduler import Scheduler, jobs_of
 from api.settings import ArchiveSettings
 from api.uploads import clear_staging
+from api.wiring import catalogue_file
 from archive_core.errors import SettingsError, UnavailableError
+from archive_core.holding import Holder
 from archive_core.lifecycle import Actor
 
 if TYPE_CHECKING:
@@ -47,6 +51,8 @@ GRACE = 30
 """Seconds that running requests and jobs are given at a stop."""
 
 FIRST_KEY_FILE = "first-key"
+FIRST_KEY_PATIENCE = 30.0
+"""Seconds that a server waits for another one that starts at the same time."""
 _OPERATOR = Actor(actor_id="serve", role="operator")
 
 Build = Callable[[ArchiveSettings], "Archive"]
@@ -60,22 +66,34 @@ def serve(
     port: int,
     json_lines: bool = False,
     patience: float = PATIENCE,
+    works: bool = True,
 ) -> None:
     """Serve until a signal, then end the process (`SystemExit`). Clients are waited for `patience`
-    seconds (`api.patience`). Raises `SettingsError`, `LeaseHeldError` or `UnavailableError` when it
-    cannot start, and the errors of `build`."""
+    seconds (`api.patience`). Unless it `works`, the scheduler's jobs are left to other processes
+    (`api.working`). Raises `SettingsError`, `LeaseHeldError` or `UnavailableError` when it cannot start, and the
+    errors of `build`."""
     start_logging()
-    with only_user(settings.home):
+    with home_in_use(settings):
         key_file = _prepare(settings, build)
         listener = _listen(host, port)
         _announce(listener, settings, key_file, json_lines=json_lines)
-        _Server(settings, build, listener, patience).run()
+        _Server(settings, build, listener, patience, works).run()
+
+
+def home_in_use(settings: ArchiveSettings) -> AbstractContextManager[None]:
+    """The home's lock for a process that stays: for itself where the catalogue is a file, else beside others."""
+    return only_user(settings.home) if catalogue_file(settings) is not None else one_of_several(settings.home)
 
 
 def ensure_first_key(archive: Archive, home: Path) -> Path | None:
     """The file (mode 0600) with the first key, made when there is no key yet; None when there are
     keys and no such file. The key is an operator's, of no single organisation."""
     path = home / FIRST_KEY_FILE
+    with Holder(archive.catalogue, archive.clock).hold("first key", patience=FIRST_KEY_PATIENCE):
+        return _first_key(archive, path)
+
+
+def _first_key(archive: Archive, path: Path) -> Path | None:
     if archive.keys():
         return path if path.is_file() else None
     path.unlink(missing_ok=True)
@@ -125,8 +143,11 @@ def _announce(listener: socket.socket, settings: ArchiveSettings, key_file: Path
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with our settings instead of its command line."""
 
-    def __init__(self, settings: ArchiveSettings, build: Build, listener: socket.socket, patience: float) -> None:
+    def __init__(
+        self, settings: ArchiveSettings, build: Build, listener: socket.socket, patience: float, works: bool
+    ) -> None:
         self.patience = patience
+        self._works = works
         self._settings = settings
         self._build = build
         self._listener = listener
@@ -156,10 +177,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Called inside the worker process: the only place where the serving archive is made."""
-        clear_staging(self._settings.staging)
+        clear_staging(self._settings.staging, alone=catalogue_file(self._settings) is not None)
         archive = self._build(self._settings)
         app = create_app(archive, settings=self._settings)
-        scheduler = Scheduler(jobs_of(archive, self._settings.server.interval))
+        scheduler = Scheduler(jobs_of(archive, self._settings.server.interval) if self._works else ())
         app.extensions[SCHEDULER_EXTENSION] = scheduler
         scheduler.start()
         log("worker started", threads=self._settings.server.threads)

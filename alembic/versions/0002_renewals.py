@@ -48,6 +48,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_events_subject"), "events", ["subject"], sqlite_where=said, postgresql_where=said)
 
 
+def downgrade() -> None:
+    op.drop_index(op.f("ix_events_subject"), table_name="events")
+    op.drop_index(op.f("ix_stamps_storage_object_line"), table_name="stamps")
+    op.drop_column("stamps", "facts")
+    op.drop_table("renewals")
+
+
 def text(length: int | None = None) -> Any:
     """Text in code point order."""
     here = sa.String(length) if length else sa.Text()

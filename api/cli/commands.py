@@ -18,6 +18,7 @@ CommandFunction = Callable[[argparse.Namespace, Console], int]
 _PLACES = {
     "init": "operating:init",
     "serve": "operating:serve",
+    "work": "operating:work",
     "deposit": "depositing:deposit",
     "update": "depositing:update",
     "preserve": "proving:preserve",

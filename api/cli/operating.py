@@ -1,4 +1,4 @@
-"""Commands for whoever runs the archive: `init`, `serve`, `status`, `upgrade`, `doctor`."""
+"""Commands for whoever runs the archive: `init`, `serve`, `work`, `status`, `upgrade`, `doctor`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,16 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
         host=arguments.host,
         port=arguments.port,
         json_lines=arguments.json,
+        works=not arguments.no_work,
     )
+    return GOOD
+
+
+def work(arguments: argparse.Namespace, console: Console) -> int:
+    """Do scheduled jobs until a signal."""
+    from api import working
+
+    working.work(settings_of(arguments), partial(build_archive, busy=False), only=arguments.only)
     return GOOD
 
 

@@ -218,6 +218,15 @@ def _update(parser: argparse.ArgumentParser) -> None:
 def _serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help=text("the address to listen on"))
     parser.add_argument("--port", type=_port, default=8080, help=text("the port to listen on (0: any free one)"))
+    parser.add_argument(
+        "--no-work", action="store_true", help=text("run no scheduled jobs: `trusted-archive work` does them")
+    )
+
+
+def _work(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="JOB", help=text("this job alone; may be repeated")
+    )
 
 
 def _retrieve(parser: argparse.ArgumentParser) -> None:
@@ -306,6 +315,7 @@ _POID_EXAMPLE = "01a206fbbf46744db6dc2a5fe0c13254"
 COMMANDS = (
     Command("init", marked("Make a new home, or complete one"), "trusted-archive --home /srv/archive init", _nothing),
     Command("serve", marked("Answer HTTP requests and run the scheduler"), "trusted-archive serve --port 8080", _serve),
+    Command("work", marked("Run the scheduled jobs, in a process of their own"), "trusted-archive work", _work),
     Command(
         "deposit",
         marked("Take files in: each PATH becomes one preservation object"),

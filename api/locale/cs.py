@@ -70,6 +70,11 @@ _HELP = {
     "the key, as `keys list` names it": "klíč, jak jej uvádí `keys list`",
     "Make a new home, or complete one": "Založit domovskou složku, nebo dokončit založení",
     "Answer HTTP requests and run the scheduler": "Odpovídat na požadavky HTTP a spouštět plánované úlohy",
+    "Run the scheduled jobs, in a process of their own": "Spouštět plánované úlohy ve vlastním procesu",
+    "run no scheduled jobs: `trusted-archive work` does them": (
+        "nespouštět plánované úlohy: dělá je `trusted-archive work`"
+    ),
+    "this job alone; may be repeated": "jen tuto úlohu; lze opakovat",
     "Take files in: each PATH becomes one preservation object": (
         "Přijmout soubory: z každé cesty PATH je jeden uchovávaný objekt"
     ),

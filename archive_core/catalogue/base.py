@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
 from itertools import islice
 from operator import attrgetter
+from types import FunctionType
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, bindparam, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
+
+from archive_core.catalogue.session import again
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -19,10 +23,34 @@ CHUNK = 500
 
 
 class Part:
-    """A part of the catalogue: methods over one engine."""
+    """A part of the catalogue: methods over one engine.
+
+    Each public method is one transaction, or several that may be repeated, and is done again when the database undid
+    it (`session.again`); it takes values and returns values, so that to repeat it is to have done it once."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, member in vars(cls).copy().items():
+            if isinstance(member, FunctionType) and not name.startswith("_"):
+                setattr(cls, name, _repeatable(member))
+
+
+def _repeatable(method: Callable[..., T]) -> Callable[..., T]:
+    @wraps(method)
+    def repeatable(self: Part, *given: Any, **named: Any) -> T:
+        values = [_kept(one) for one in given]
+        rest = {name: _kept(one) for name, one in named.items()}
+        return again(lambda: method(self, *values, **rest))
+
+    return repeatable
+
+
+def _kept(value: Any) -> Any:
+    """An argument that may be gone through more than once."""
+    return tuple(value) if isinstance(value, Iterator) else value
 
 
 def to_row(kind: type[T], mapping: Mapping[Any, Any]) -> T:

@@ -7,15 +7,21 @@ Rules kept here
  * A SQLite writer takes the write lock at its first statement (BEGIN IMMEDIATE), so that what it
    read is still true when it writes; PostgreSQL writers rely on unique indexes and row locks.
  * No exception of SQLAlchemy or of a driver leaves this module: it becomes one of ours.
+ * What a server database undid (a deadlock, a serialisation failure, a connection that was lost before the commit)
+   did not happen and is done again (`again`). A connection that is lost while it commits leaves a doubt: that is told
+   to the caller, who repeats under the same key and learns which it was.
 """
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -43,7 +49,19 @@ SQLITE_WAIT_SECONDS = 30
 POOL_SIZE = 16
 """Connections that stay open; as many again may be opened for a while."""
 
+TRIES = 8
+"""How often a transaction that the database undid is tried, and with `PAUSE` how long an outage may last unnoticed:
+some three seconds."""
+
+PAUSE = 0.025
+"""Seconds before the second try; each further one waits up to twice as long."""
+
+_UNDONE = {"40001", "40P01"}
+"""Serialisation failure and deadlock: whatever was under way, also a commit, is rolled back."""
+
 _WRITES = "catalogue_writes"
+
+T = TypeVar("T")
 
 
 def open_engine(url: str) -> Engine:
@@ -128,10 +146,41 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def again(transaction: Callable[[], T]) -> T:
+    """Do what is one transaction, and once more when the database undid it, up to `TRIES` times.
+
+    Raises what the last try raised; never repeats what may have been committed. Within another one it does nothing of
+    its own: that one begins again."""
+    if getattr(_trying, "now", False):
+        return transaction()
+    _trying.now = True
+    try:
+        for number in range(1, TRIES):
+            try:
+                return transaction()
+            except _UndoneError:
+                wait = PAUSE * 2.0**number * random.uniform(0.25, 1.0)  # noqa: S311 - lets contenders part
+            time.sleep(wait)
+        return transaction()
+    finally:
+        _trying.now = False
+
+
+_trying = threading.local()
+
+
+class _UndoneError(CatalogueUnavailableError):
+    """The database undid a transaction: it may be done again."""
+
+    @property
+    def code(self) -> str:
+        return CatalogueUnavailableError().code
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads."""
-    with _translated(), engine.connect() as connection, connection.begin():
+    with _translated(_Course()), engine.connect() as connection, connection.begin():
         yield connection
 
 
@@ -141,10 +190,19 @@ def writing(engine: Engine, *, references_known: bool = False) -> Iterator[Conne
 
     With `references_known` the caller itself enters what its rows refer to, and SQLite need not look it up
     for each of very many rows."""
-    with _translated(), engine.connect() as connection:
+    course = _Course()
+    with _translated(course), engine.connect() as connection:
         connection = connection.execution_options(**{_WRITES: True})
         with _unchecked(connection) if references_known else nullcontext(), connection.begin():
             yield connection
+            course.committing = True
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far a transaction is: once it may have been committed, only the database can say that it was not."""
+
+    committing: bool = False
 
 
 @contextmanager
@@ -161,7 +219,7 @@ def _unchecked(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(course: _Course) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
@@ -174,7 +232,8 @@ def _translated() -> Iterator[None]:
             raise SchemaOutOfDateError() from error
         if _is_damage(error):
             raise CatalogueDamagedError(reason=_first_line(error)) from error
-        raise CatalogueUnavailableError(reason=_first_line(error)) from error
+        kind = _UndoneError if _is_undone(error, course) else CatalogueUnavailableError
+        raise kind(reason=_first_line(error)) from error
     except StatementError as error:
         if isinstance(error.orig, UnicodeError | OverflowError):
             raise UsageError("A value is not one that can be in the catalogue.") from error
@@ -183,6 +242,13 @@ def _translated() -> Iterator[None]:
         raise UsageError("A value is not one that can be in the catalogue.") from error
     except SQLAlchemyError as error:
         raise CatalogueUnavailableError(reason=type(error).__name__) from error
+
+
+def _is_undone(error: DBAPIError, course: _Course) -> bool:
+    """Whether a server database has certainly kept nothing of the transaction."""
+    if getattr(error.orig, "sqlstate", None) in _UNDONE:
+        return True
+    return error.connection_invalidated and not course.committing
 
 
 def _first_line(error: DBAPIError) -> str:

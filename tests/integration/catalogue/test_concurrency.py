@@ -36,14 +36,14 @@ CONTENDERS = 4
 ROUNDS = 15
 
 
-def contend(url: str, act: Callable[[Catalogue, int, int], Any]) -> list[list[Any]]:
+def contend(url: str, act: Callable[[Catalogue, int, int], Any], rounds: int = ROUNDS) -> list[list[Any]]:
     """Let threads do `act(catalogue, contender, round)` together; per round what each got."""
     barrier = threading.Barrier(CONTENDERS, timeout=60)
 
     def run(contender: int) -> list[Any]:
         catalogue = Catalogue.open(url)
         got = []
-        for round_ in range(ROUNDS):
+        for round_ in range(rounds):
             barrier.wait()
             got.append(act(catalogue, contender, round_))
         catalogue.close()
