@@ -78,6 +78,7 @@ setup(
         "psycopg[binary]>=3.3,<4",
         "pyhanko>=0.38,<0.39",
         "pyhanko-certvalidator>=0.33,<0.34",
+        "pyrage>=1.4,<2",
         "python-pkcs11>=0.9.5,<0.10",
         "PyYAML>=6,<7",
         "signxml>=5.2,<6",

@@ -61,6 +61,7 @@ _CZECH = {
     "timestamp-pending": "Časové razítko je uloženo; posoudí se, až budou údaje o řetězu certifikátů a zneplatnění.",
     "seal-key-unavailable": "Klíč k pečetění neodpovídá.",
     "lease-held": "Totéž právě provádí jiný proces.",
+    "read-only": "Obnovené úložiště je jen ke čtení, dokud je neuvolní `trusted-archive restore --release --yes`.",
     "renewal-paused": "Obnova důkazů je pozastavena; pokračuje po `trusted-archive renewal resume`.",
     "clock-not-trusted": "Hodiny tohoto stroje odporují tomu, co je o čase známo; nic se podle nich neobnovuje.",
     "settings": "Nastavení nepopisuje úložiště, které by mohlo začít pracovat.",

@@ -66,6 +66,7 @@ from archive_core.progress import Progress, Told
 from archive_core.proofs import Proofs, evidence_files, receipt
 from archive_core.publishing import Published
 from archive_core.quarantine import require_released
+from archive_core.read_only import Guard, release
 from archive_core.reconciling import Reconciling
 from archive_core.recovery import Recovery
 from archive_core.renewal.means import Means
@@ -164,6 +165,7 @@ class Archive:
             locks=self.locks,
             sequencer=self._sequencer,
         )
+        guard = copies.guard = Guard(catalogue)
         self.stores.refresh(now=True)
         self._examiner = examiner
         self._examining = Examining(examiner)
@@ -331,7 +333,7 @@ class Archive:
             sealing=self._sealing,
             test_trust=self._test_trust,
             cautions=self._cautions,
-            parts=(self.debts, self.locks, self._destruction, self.fixity, self.renewing, self.signatures),
+            parts=(guard, self.debts, self.locks, self._destruction, self.fixity, self.renewing, self.signatures),
         )
 
     def over(self, catalogue: Catalogue, copies: Copies) -> Archive:
@@ -397,6 +399,7 @@ class Archive:
     def preserve(self, *, actor: Actor, only_due: bool = False, progress: Progress = silent) -> list[BatchView]:
         """Close and prove what awaits evidence; see `Preservation.preserve`. What deposits left that lost
         their process is settled first, so that it needs nobody."""
+        self.copies.guard()
         self._destruction.settle(actor)
         self._recovery.settle_claims(at=self.clock.now())
         return self._preservation.preserve(actor=actor, only_due=only_due, progress=progress)
@@ -613,6 +616,15 @@ class Archive:
     def run_jobs(self) -> int:
         """Do waiting jobs; for the scheduler."""
         return self._jobs.run_waiting()
+
+    def backed_up(self, digest: str, *, actor: Actor) -> None:
+        """A backup was made whose SHA-512 (hexadecimal) is this: the trail keeps it."""
+        self._sequencer.record(EventType.BACKUP, Outcome.SUCCESS, "backup", actor=actor, subject=digest)
+
+    def release(self, *, actor: Actor) -> None:
+        """A restored archive may be written to again; that its marks agree is the caller's to know."""
+        release(self.catalogue)
+        self._sequencer.record(EventType.RECOVERY, Outcome.SUCCESS, "restored", actor=actor)
 
     def start_verification(self, poids: Sequence[str] | None, *, actor: Actor) -> JobRow:
         return self._jobs.start(poids, actor=actor)

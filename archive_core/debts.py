@@ -83,7 +83,10 @@ class Debts:
         """Pay the debts of every store, or of one; what cannot be paid now goes on being owed.
 
         Raises `LeaseHeldError` while another process does it."""
-        payments = []
+        payments: list[Payment] = []
+        if not self._catalogue.owed_copies():
+            return payments
+        self._copies.guard()
         for owed in self._catalogue.owed_copies():
             root = next((root for root in self._copies.roots if root.store.name == owed.store), None)
             if root is None or (store is not None and store != owed.store):

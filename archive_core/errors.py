@@ -237,6 +237,10 @@ class LeaseHeldError(UnavailableError):
     """Another process is doing this just now."""
 
 
+class ReadOnlyError(UnavailableError):
+    """The archive was restored and is read-only: `trusted-archive restore --release --yes` lets it be written to."""
+
+
 class RenewalPausedError(UnavailableError):
     """Renewal is paused: `trusted-archive renewal resume` lets it go on."""
 

@@ -20,14 +20,13 @@ from datetime import datetime
 
 from archive_core.admission import CONTENT_DIGEST
 from archive_core.audit_comparing import code_of
-from archive_core.batch_reading import read_batch_from
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, FileRow, VersionRow
 from archive_core.catalogue.versions import Entry
 from archive_core.description import MAX_BYTES as MAX_DESCRIPTION_BYTES
 from archive_core.description import Description
-from archive_core.destruction.reading import read_tombstone, require_authentic
 from archive_core.digests import Digest
+from archive_core.entering import enter_batch, enter_renewal, enter_segment, enter_tombstone
 from archive_core.entries import file_rows, version_row
 from archive_core.errors import (
     ArchiveError,
@@ -53,12 +52,7 @@ from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.organisations import replay
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import SealValidator, TimestampValidator
-from archive_core.preservation import batch_rows
 from archive_core.publishing import Published
-from archive_core.renewal.finishing import stamped_of
-from archive_core.renewal.stored import read_renewal_from, renewal_row
-from archive_core.sequencer import read_segment, recorded_rows, segment_rows
-from archive_core.stamping import stamp_rows
 from archive_core.trail.events import deposit_event
 
 Progress = Callable[[str, int, int | None], None]
@@ -98,14 +92,41 @@ class RebuildReport:
 
 
 @dataclass(slots=True)
-class _Inventory:
-    """The names that a store holds, sorted into kinds."""
+class Names:
+    """The names that a store holds, sorted into kinds; `foreign` are the ids of objects that are not ours."""
 
     poids: list[str] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     renewals: list[int] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
     tombstones: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+
+def names_in(root: StorageRoot) -> Names:
+    """Every object of a store, by its name. Raises `UnavailableError`."""
+    held = Names()
+    for object_id in root.object_ids():
+        try:
+            name = object_name(object_id)
+        except ValueError:
+            held.foreign.append(object_id)
+            continue
+        if is_poid(name):
+            held.poids.append(name)
+        elif (poid := tombstoned_poid(object_id)) is not None:
+            held.tombstones.append(poid)
+        elif (number := number_of(object_id, BATCH)) is not None:
+            held.batches.append(number)
+        elif (number := number_of(object_id, RENEWAL)) is not None:
+            held.renewals.append(number)
+        elif (number := number_of(object_id, TRAIL)) is not None:
+            held.segments.append(number)
+    for names in (held.poids, held.tombstones):
+        names.sort()
+    for numbers in (held.batches, held.renewals, held.segments):
+        numbers.sort()
+    return held
 
 
 class Rebuild:
@@ -154,29 +175,10 @@ class Rebuild:
             findings=tuple(self._findings),
         )
 
-    def _names(self) -> _Inventory:
-        held = _Inventory()
-        for object_id in self._root.object_ids():
-            try:
-                name = object_name(object_id)
-            except ValueError:
-                self._find("FOREIGN_OBJECT", f"{object_id[:80]!a} is not an object of ours", object_id)
-                continue
-            if is_poid(name):
-                held.poids.append(name)
-            elif (poid := tombstoned_poid(object_id)) is not None:
-                held.tombstones.append(poid)
-            elif (number := number_of(object_id, BATCH)) is not None:
-                held.batches.append(number)
-            elif (number := number_of(object_id, RENEWAL)) is not None:
-                held.renewals.append(number)
-            elif (number := number_of(object_id, TRAIL)) is not None:
-                held.segments.append(number)
-        held.poids.sort()
-        held.tombstones.sort()
-        held.batches.sort()
-        held.renewals.sort()
-        held.segments.sort()
+    def _names(self) -> Names:
+        held = names_in(self._root)
+        for object_id in held.foreign:
+            self._find("FOREIGN_OBJECT", f"{object_id[:80]!a} is not an object of ours", object_id)
         self._name_gaps("BATCH_MISSING", "batch", held.batches)
         self._name_gaps("RENEWAL_MISSING", "renewal", held.renewals)
         self._name_gaps("TRAIL_SEGMENT_MISSING", "trail segment", held.segments)
@@ -193,11 +195,7 @@ class Rebuild:
         for done, number in enumerate(numbers):
             self._progress("trail", done, len(numbers))
             try:
-                header, segment = read_segment(self._root, number)
-                rows = recorded_rows(segment)
-                self._catalogue.record_events(rows)
-                row, items = segment_rows(header, segment)
-                self._catalogue.sequence_events(items, row)
+                rows = enter_segment(self._catalogue, self._root, number)
             except _BREAKS_OFF:
                 raise
             except ArchiveError as error:
@@ -215,14 +213,15 @@ class Rebuild:
         for done, poid in enumerate(poids):
             self._progress("tombstones", done, len(poids))
             try:
-                found = read_tombstone(self._root, poid)
-                require_authentic(
-                    found, validator=self._validator, seal_validator=self._seal_validator, catalogue=self._catalogue
-                )
                 owing = (*((self._root.store.name,) if poid in present else ()), *self._others)
-                events = [event_row(found.event, None)]
-                self._catalogue.complete_destruction(found.row, found.document.rows, owing, events)
-                self._versions += len(found.document.versions)
+                self._versions += enter_tombstone(
+                    self._catalogue,
+                    self._root,
+                    poid,
+                    owing,
+                    validator=self._validator,
+                    seal_validator=self._seal_validator,
+                )
                 entered.add(poid)
             except _BREAKS_OFF:
                 raise
@@ -257,14 +256,14 @@ class Rebuild:
         for done, number in enumerate(numbers):
             self._progress("batches", done, len(numbers))
             try:
-                stored = read_batch_from(self._root, number)
-                first = self._catalogue.version(*stored.formed.members[0])
-                shared = self._published.profile(stored.formed.statement.profile.id).batch.shared
-                row, lines = batch_rows(stored.formed, None if shared else first.originator)
-                self._catalogue.enter_batch(row, lines, stored.formed.members)
-                if not stored.unstamped:
-                    stamps = stamp_rows(stored, self._validator, at=at)
-                    self._catalogue.complete_batch(number, min(stamp.gen_time for stamp in stamps), stamps)
+                enter_batch(
+                    self._catalogue,
+                    self._root,
+                    number,
+                    published=self._published,
+                    validator=self._validator,
+                    at=at,
+                )
             except _BREAKS_OFF:
                 raise
             except ArchiveError as error:
@@ -275,10 +274,7 @@ class Rebuild:
         for done, number in enumerate(numbers):
             self._progress("renewals", done, len(numbers))
             try:
-                stored = read_renewal_from(self._root, number)
-                self._catalogue.enter_renewal(renewal_row(stored))
-                if stored.token is not None:
-                    self._catalogue.complete_renewal(stamped_of(stored, self._validator))
+                enter_renewal(self._catalogue, self._root, number, validator=self._validator)
             except _BREAKS_OFF:
                 raise
             except ArchiveError as error:

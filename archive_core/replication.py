@@ -88,6 +88,8 @@ class Copies:
         self.owing: Owing | None = None
         self.before_write: Callable[[], None] = _nothing
         """Called before stores are chosen for what is new: which take part may have changed."""
+        self.guard: Callable[[], None] = _nothing
+        """Asked before anything is written to a store; raises when nothing may be."""
         self.after_write: Callable[[Mapping[str, Sequence[str]]], None] = _nothing_of
         """Told which stores hold which objects anew, before anybody else is; raises when that cannot be kept."""
         self.away = Away()
@@ -127,6 +129,7 @@ class Copies:
     def _begin(self, packages: Sequence[ArchivalPackage], *, first_alone: bool) -> Replication:
         for package in packages:
             _ = package.inventory  # made once, and not by every store's thread at the same time
+        self.guard()
         self.before_write()
         self._require_short_keys(packages)
         owed = self.owed([package.object_id for package in packages])
@@ -284,6 +287,8 @@ class Copies:
         """Write to one store the versions up to `head` that it lacks; True when it lacked any."""
         there = root.read_inventory(object_id)
         known = there.head_number if there else 0
+        if known < head:
+            self.guard()
         for version in range(known + 1, head + 1):
             with TemporaryDirectory(dir=self._scratch) as folder:
                 root.write_version(package_of(source, object_id, version, Path(folder)))

@@ -182,6 +182,7 @@ class Stores:
 
     def add(self, name: str, *, actor: Actor, progress: Progress) -> Payment:
         """Let a store of the settings take part, and fill it; may be repeated until it lacks nothing."""
+        self._copies.guard()
         root = self._named(name)
         state = self._state(root, self._catalogue.store_states())
         if state in (DRAINING, RETIRED):
@@ -258,6 +259,7 @@ class Stores:
         raise NotFoundError(f"there is no store {name[:80]!a} in the settings", store=name[:80])
 
     def _change(self, name: str, state: str, actor: Actor) -> None:
+        self._copies.guard()
         self._catalogue.set_store_state(name, state, self._clock.now())
         self._sequencer.record(EventType.STORE_CHANGE, Outcome.SUCCESS, state, actor=actor, subject=f"store-{name}")
         self.refresh(now=True)

@@ -36,6 +36,8 @@ _PLACES = {
     "trace": "looking:trace",
     "profiles": "looking:profiles",
     "rebuild-catalogue": "rebuilding:rebuild_catalogue",
+    "backup": "backing_up:backup",
+    "restore": "backing_up:restore",
     "algorithms": "algorithms:algorithms",
     "examine": "examining:examine",
     "upgrade": "operating:upgrade",

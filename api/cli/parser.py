@@ -24,6 +24,8 @@ from api.cli import (
     renewal_options,
     storing_options,
 )
+from api.cli.backup_options import backup as _backup
+from api.cli.backup_options import restore as _restore
 from api.cli.words import VERIFY, mistake
 from api.texts import marked, text
 from archive_core import __version__
@@ -376,6 +378,18 @@ COMMANDS = (
         marked("Make the catalogue again from one store"),
         "trusted-archive rebuild-catalogue --from one",
         _rebuild,
+    ),
+    Command(
+        "backup",
+        marked("Write what is not in the stores to one encrypted file"),
+        "trusted-archive backup --out /media/usb/home.backup --passphrase file:/root/backup-passphrase",
+        _backup,
+    ),
+    Command(
+        "restore",
+        marked("Make a home again from a backup and the stores"),
+        "trusted-archive --home /srv/archive restore home.backup --passphrase file:/root/backup-passphrase",
+        _restore,
     ),
     Command("profiles", marked("The published preservation profiles"), "trusted-archive profiles", _nothing),
     Command(

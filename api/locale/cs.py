@@ -10,6 +10,7 @@ Rules kept here
 from __future__ import annotations
 
 from api.locale.cs_access import ACCESS as _ACCESS
+from api.locale.cs_backup import BACKUP as _BACKUP
 from api.locale.cs_destroying import DESTROYING as _DESTROYING
 from api.locale.cs_examining import EXAMINING as _EXAMINING
 from api.locale.cs_renewal import DRILLS as _DRILLS
@@ -288,4 +289,5 @@ TEXTS: dict[str, str] = {
     **_REPAIR,
     **_FIXITY,
     **_STORES,
+    **_BACKUP,
 }

@@ -148,6 +148,15 @@ class Versions(Part):
                 found.update(connection.execute(query).scalars())
         return found
 
+    def newest_versions(self, poids: Iterable[str]) -> dict[str, int]:
+        """The number of the newest version of each of these objects that is known."""
+        found: dict[str, int] = {}
+        with reading(self._engine) as connection:
+            for chunk in chunks(set(poids)):
+                query = select(versions.c.poid, func.max(versions.c.version)).where(versions.c.poid.in_(chunk))
+                found.update((poid, newest) for poid, newest in connection.execute(query.group_by(versions.c.poid)))
+        return found
+
     def count_states(self, originator: str | None = None) -> StateCounts:
         """How many objects there are, and what is true of their versions."""
         query = select(

@@ -282,6 +282,7 @@ class Destruction:
         Returns a sentence for each destruction and each debt that is left."""
         if not self._catalogue.destructions_under_way() and not self._catalogue.deletion_debts():
             return []
+        self._copies.guard()
         try:
             with self._holder.hold(LEASE):
                 told = self._finish_all()
@@ -294,6 +295,7 @@ class Destruction:
         """As `settle`, but without paying: what is owed is only told of by whoever asks."""
         if not self._catalogue.destructions_under_way():
             return []
+        self._copies.guard()
         with self._holder.hold(LEASE, patience=PATIENCE):
             return self._finish_all()
 

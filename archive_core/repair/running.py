@@ -112,6 +112,8 @@ class Repair:
     ) -> RepairResult:
         """Repair these objects, or whatever is damaged. Raises `UnknownObjectError` for a POID that is none,
         `LeaseHeldError` while another repair runs, and when the catalogue cannot be read."""
+        if not dry_run:
+            self._copies.guard()
         run = _Run(RepairResult(dry_run), at, actor, dry_run, list(self._copies.roots))
         with self._holder.hold(LEASE):
             if poids:

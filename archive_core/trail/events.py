@@ -71,6 +71,7 @@ class EventType(enum.StrEnum):
     REBUILD = "rebuild"
     STORE_CHANGE = "store change"
     SETTINGS_CHANGE = "settings change"
+    BACKUP = "backup"
     ORGANISATION_CHANGE = "organisation change"
 
 
