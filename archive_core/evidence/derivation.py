@@ -25,7 +25,7 @@ from asn1crypto import core
 from archive_core.digests import OID_OF_DIGEST
 from archive_core.errors import EvidenceBrokenError, MalformedEvidenceError
 from archive_core.evidence import der
-from archive_core.evidence.hash_tree import reduced_root
+from archive_core.evidence.hash_tree import combine
 from archive_core.evidence.record import MAX_CHAINS, MAX_HASHES, MAX_LISTS, MAX_STAMPS, EvidenceRecord
 from archive_core.evidence.token import parse_token
 
@@ -105,14 +105,14 @@ def _chain(stamps: Sequence[StampInput]) -> bytes:
 @lru_cache(maxsize=256)
 def _stamp(stamp: StampInput) -> bytes:
     """An ArchiveTimeStamp; made once for the many records of a batch, whose later stamps are the same."""
-    tree = stamp.reduced_hash_tree
-    if len(tree) > MAX_LISTS or len(stamp.first_list) > MAX_HASHES:
+    if len(stamp.siblings) >= MAX_LISTS or len(stamp.first_list) > MAX_HASHES:
         raise ValueError("a reduced hash tree is larger than its reader accepts")
     if len(set(stamp.first_list)) != len(stamp.first_list):
         raise ValueError("a data group holds each digest once")
     _check_root(stamp)
     algorithm = der.wrap(der.context(0), _oid(stamp.digest_algorithm))
-    return der.wrap(der.SEQUENCE, algorithm, der.wrap(der.context(2), *map(_list, tree)), stamp.token)
+    tree = [_list(sorted(stamp.first_list)), *(_lone_head(len(value)) + value for value in stamp.siblings)]
+    return der.wrap(der.SEQUENCE, algorithm, der.wrap(der.context(2), *tree), stamp.token)
 
 
 def _list(values: Sequence[bytes]) -> bytes:
@@ -120,11 +120,24 @@ def _list(values: Sequence[bytes]) -> bytes:
     return der.wrap(der.SEQUENCE, *(der.wrap(der.OCTET_STRING, value) for value in values))
 
 
+@lru_cache(maxsize=16)
+def _lone_head(length: int) -> bytes:
+    """What stands before the value in a PartialHashtree of one value of that many octets."""
+    return _list([bytes(length)])[:-length]
+
+
 def _check_root(stamp: StampInput) -> None:
     """4.2(5) read backwards: algorithm and root of the tree are those of the token's imprint."""
-    root = reduced_root(stamp.digest_algorithm, stamp.reduced_hash_tree)
+    root = _root(stamp.digest_algorithm, combine(stamp.digest_algorithm, stamp.first_list), stamp.siblings)
     if _imprint(stamp.token) != (stamp.digest_algorithm, root):
         raise EvidenceBrokenError("the hash tree of a record does not lead to the imprint of its token")
+
+
+@lru_cache(maxsize=256)
+def _root(algorithm: str, node: bytes, siblings: tuple[bytes, ...]) -> bytes:
+    """The root over a node and the siblings above it (4.3(3)). Neighbours in a batch share all but the lowest levels:
+    who comes second finds the rest of the way computed."""
+    return _root(algorithm, combine(algorithm, (node, siblings[0])), siblings[1:]) if siblings else node
 
 
 @lru_cache(maxsize=16)

@@ -107,10 +107,10 @@ class HashTree:
         reduced hash tree (4.2, second part). A level at which the node is carried up has none."""
         self._check_index(index)
         siblings = []
-        for height, level in enumerate(self._levels[:-1]):
-            sibling = index ^ 1
-            if sibling * self._size < len(level):
-                siblings.append(self._node(height, sibling))
+        for level in self._levels[:-1]:
+            start = (index ^ 1) * self._size
+            if start < len(level):
+                siblings.append(level[start : start + self._size])
             index >>= 1
         return tuple(siblings)
 

@@ -86,6 +86,8 @@ class Examining:
         )
         if group_leaf(subject.initial, initial) != tree.leaf(leaf):
             return None
+        if not self._line.later:  # the newest chain is the first, which is about the group as it lies in the tree
+            return Examined(initial, new) if now == initial else None
         siblings = (*tree.path(leaf), self._batch.formed.seal_leaf(subject.initial))
         chains = self._line.chains(leaf, initial, siblings)
         return Examined(initial, new) if self._agrees(set(now), chains) else None
