@@ -58,7 +58,8 @@ def lost(proven_home: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
     identity = pyrage.x25519.Identity.generate()
     (folder / "identity.txt").write_text(f"# made for a test\n{identity}\n")
     made = line.json("backup", "--out", folder / "b", "--recipient", str(identity.to_public()))
-    assert "home/keys/service" in made["files"] and not any("stores" in path for path in made["files"])
+    assert "home/keys/service" in made["files"]
+    assert not any("stores" in path for path in made["files"])
 
     shutil.copytree(line.store("two"), folder / "older")
 
@@ -85,9 +86,12 @@ def empty(lost: Lost, tmp_path: Path) -> CommandLine:
 def test_a_restored_home_holds_what_the_lost_one_held(lost: Lost, empty: CommandLine) -> None:
     """What came after the backup too: deposits, versions, proofs, destructions, revocations; new keys are named."""
     said = empty.json(*lost.words())
-    assert said["agree"] and said["read_only"] and said["entered"]["versions"] == 2
+    assert said["agree"]
+    assert said["read_only"]
+    assert said["entered"]["versions"] == 2
     codes = {(note["code"], note["where"]) for note in said["notes"]}
-    assert ("KEY_REVOKED", lost.revoked) in codes and any(code == "NOT_REPEATED" for code, _ in codes)
+    assert ("KEY_REVOKED", lost.revoked) in codes
+    assert any(code == "NOT_REPEATED" for code, _ in codes)
     assert empty.json("restore", "--release", "--yes")["agree"]
     empty.preserve()  # each store is asked once more to purge what was destroyed
 
@@ -129,7 +133,7 @@ def test_a_restored_home_is_read_only_until_it_is_released(lost: Lost, empty: Co
 
 @pytest.mark.slow
 def test_a_tombstone_in_any_store_wins(lost: Lost, empty: CommandLine) -> None:
-    """One store is older and still holds the object and no tombstone: it is destroyed all the same, and purged there."""
+    """One store is older, with the object and without its tombstone: it is destroyed all the same, and purged there."""
     two = StorageRoot(FilesystemStore("two", empty.store("two"), empty.home / "staging"))
     shutil.rmtree(empty.store("two") / two.object_path(tombstone_object(lost.destroyed)))
     older = empty.store("two") / two.object_path(storage_object_for(lost.destroyed))
@@ -142,7 +146,8 @@ def test_a_tombstone_in_any_store_wins(lost: Lost, empty: CommandLine) -> None:
     assert not older.exists()
     assert empty.json("show", lost.destroyed)["status"] == "destroyed"
     empty.json("repair")
-    assert empty.json("audit")["findings"] == [] and not older.exists()
+    assert empty.json("audit")["findings"] == []
+    assert not older.exists()
 
 
 # -- what is refused ----------------------------------------------------------------------------
@@ -179,7 +184,8 @@ def test_a_backup_is_opened_by_its_own_key_only(lost: Lost, bare: CommandLine, t
     refused(bare, [*words, "--identity", f"file:{tmp_path / 'other'}"], 1)
     refused(bare, words, 2)
     said = bare.run("--json", *words, "--identity", "AGE-SECRET-KEY-1SECRET")
-    assert said.code == 2 and "1SECRET" not in said.out + said.err
+    assert said.code == 2
+    assert "1SECRET" not in said.out + said.err
 
 
 @pytest.mark.parametrize("place", [0, 600, 1100, 1300, -30000, -5000, "cut", "added"])
@@ -198,7 +204,8 @@ def test_a_changed_backup_is_refused(lost: Lost, bare: CommandLine, tmp_path: Pa
     words = lost.words()
     words[1] = str(changed)
     said = bare.run("--json", *words)
-    assert said.code == 1 and not list(bare.home.glob("[!s]*")), said
+    assert said.code == 1, said
+    assert not list(bare.home.glob("[!s]*"))
 
 
 def test_a_home_that_is_there_is_not_touched(lost: Lost, line: CommandLine) -> None:
@@ -214,7 +221,8 @@ def test_a_home_that_is_there_is_not_touched(lost: Lost, line: CommandLine) -> N
 def test_a_dry_run_writes_nothing(lost: Lost, bare: CommandLine) -> None:
     """And says what stands in the way."""
     said = bare.json(*lost.words("--dry-run"))
-    assert said["stores"].keys() == {"one", "two"} and said["in_the_way"] == []
+    assert said["stores"].keys() == {"one", "two"}
+    assert said["in_the_way"] == []
     (bare.home / "trust").mkdir()
     (bare.home / "trust" / "test-ca.pem").write_text("another")
     assert bare.json(*lost.words("--dry-run"), code=1)["in_the_way"] == ["trust/test-ca.pem"]
@@ -225,7 +233,8 @@ def test_a_dry_run_writes_nothing(lost: Lost, bare: CommandLine) -> None:
 def test_a_backup_replaces_nothing_and_shows_no_secret(lost: Lost, line: CommandLine, tmp_path: Path) -> None:
     """A file of that name stays; passphrases are given by address and long enough; the file holds no plain text."""
     assert SECRET.encode() not in lost.file.read_bytes()
-    assert b"BEGIN" not in lost.file.read_bytes() and lost.file.stat().st_mode & 0o777 == 0o600
+    assert b"BEGIN" not in lost.file.read_bytes()
+    assert lost.file.stat().st_mode & 0o777 == 0o600
     (tmp_path / "there").write_text("mine")
     (tmp_path / "short").write_text("short")
     recipient = str(pyrage.x25519.Identity.generate().to_public())
@@ -238,7 +247,8 @@ def test_a_backup_replaces_nothing_and_shows_no_secret(lost: Lost, line: Command
         [],
     ):
         said = line.run("--json", "backup", "--out", tmp_path / "new", *words)
-        assert said.code == 2 and "horse" not in said.out + said.err, said
+        assert said.code == 2, said
+        assert "horse" not in said.out + said.err
     assert not list(tmp_path.glob("new*"))
 
 
@@ -251,7 +261,8 @@ def test_addresses_of_what_is_elsewhere_are_named(line: CommandLine, tmp_path: P
     (line.home / "link").symlink_to("/etc/passwd")
     said = line.json("backup", "--dry-run", "--out", tmp_path / "none")
     assert said["named"] == ["env:SEAL_PIN", "pkcs11:token=a;object=b"]
-    assert said["left_out"] == ["link: no regular file"] and "link" not in said["files"]
+    assert said["left_out"] == ["link: no regular file"]
+    assert "link" not in said["files"]
 
 
 # -- stores that do not fit -----------------------------------------------------------------------
@@ -262,7 +273,8 @@ def test_stores_that_are_older_than_the_backup_are_told_of(lost: Lost, bare: Com
     """It is never released over them."""
     shutil.copytree(made_home / "stores", bare.home / "stores")
     said = bare.json(*lost.words(), code=1)
-    assert [one["code"] for one in said["findings"]] == ["STORES_BEHIND"] and not said["agree"]
+    assert [one["code"] for one in said["findings"]] == ["STORES_BEHIND"]
+    assert not said["agree"]
     bare.json("restore", "--release", "--yes", code=1)
     assert bare.run("--json", "deposit", str(lost.file)).error["code"] == "read-only"
 
@@ -272,11 +284,12 @@ def test_a_store_that_is_away_is_waited_for_or_left_out_by_name(lost: Lost, empt
     """The other store's damage is made up for by none."""
     shutil.move(empty.store("two"), empty.home / "elsewhere")
     said = empty.json(*lost.words(), code=75)
-    assert list(said["away"]) == ["two"] and not said["agree"]
+    assert list(said["away"]) == ["two"]
+    assert not said["agree"]
     assert empty.json("restore", "--release", "--yes", code=75)["read_only"]
     assert empty.json("restore", "--without", "two")["agree"]
     shutil.move(empty.home / "elsewhere", empty.store("two"))
-    [segment] = [path for path in empty.files("one", "events.jsonl")][-1:]
+    [segment] = list(empty.files("one", "events.jsonl"))[-1:]
     flip(segment)
     assert empty.json("restore")["agree"]
 
@@ -308,7 +321,8 @@ def test_a_restore_that_is_killed_anywhere_is_finished_by_the_next(lost: Lost, t
         if (home / "trusted-archive.toml").exists():
             assert line.run("--json", "deposit", str(lost.file)).error["code"] == "read-only"
         said = line.json(*lost.words())
-        assert said["agree"] and said["read_only"]
+        assert said["agree"]
+        assert said["read_only"]
         shown = [(view["poid"], view["version"], view["status"]) for view in line.json("list")["objects"]]
         assert shown == [(one["poid"], one["version"], one["status"]) for one in lost.line.json("list")["objects"]]
         shutil.rmtree(home)
