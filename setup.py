@@ -73,6 +73,7 @@ setup(
         "cryptography>=50",
         "Flask>=3.1,<4",
         "gunicorn>=27,<28",
+        "joserfc>=1.8,<2",
         "lxml>=6,<7",
         "prometheus-client>=0.26,<1",
         "psycopg[binary]>=3.3,<4",

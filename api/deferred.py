@@ -14,11 +14,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from archive_core.errors import SettingsError
 from archive_core.ports import (
+    JsonSeal,
+    JudgesJsonSeals,
     JudgesMany,
     Seal,
     SealAssessment,
     Sealer,
+    SealsJson,
     SealValidator,
     TimestampValidator,
     TokenAssessment,
@@ -58,6 +62,12 @@ class DeferredSealer:
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         return self._sealer.get().seal(content, at=at)
 
+    def seal_json(self, content: bytes, *, at: datetime) -> JsonSeal:
+        sealer = self._sealer.get()
+        if not isinstance(sealer, SealsJson):
+            raise SettingsError("this seal key makes no seals in JSON")
+        return sealer.seal_json(content, at=at)
+
 
 class DeferredTimestampValidator:
     """A `TimestampValidator`; `many` builds what judges many at once."""
@@ -75,12 +85,18 @@ class DeferredTimestampValidator:
 
 
 class DeferredSealValidator:
-    """A `SealValidator`."""
+    """A `SealValidator`; `in_json` builds what judges seals in JSON."""
 
-    def __init__(self, build: Callable[[], SealValidator]) -> None:
+    def __init__(self, build: Callable[[], SealValidator], in_json: Callable[[], JudgesJsonSeals]) -> None:
         self._validator = _Once(build)
+        self._in_json = _Once(in_json)
 
     def assess_seal(
         self, seal: bytes, content: bytes, *, at: datetime, data: ValidationData | None = None
     ) -> SealAssessment:
         return self._validator.get().assess_seal(seal, content, at=at, data=data)
+
+    def assess_json_seal(
+        self, seal: bytes, content: bytes, *, at: datetime, data: ValidationData | None = None
+    ) -> SealAssessment:
+        return self._in_json.get().assess_json_seal(seal, content, at=at, data=data)

@@ -27,6 +27,7 @@ from api.settings_table import Secret
 from archive_core.errors import SealKeyUnavailableError, SettingsError
 from archive_core.ports import (
     Clock,
+    JudgesJsonSeals,
     JudgesMany,
     Sealer,
     SealValidator,
@@ -81,11 +82,16 @@ def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
 
         return SealVerifier(anchors, algorithms=algorithms, test_anchors=test_anchors)
 
+    def json_seal_validator() -> JudgesJsonSeals:
+        from signing.json_seal_validation import JsonSealVerifier  # loads joserfc
+
+        return JsonSealVerifier(anchors, algorithms=algorithms, test_anchors=test_anchors)
+
     return Signing(
         authorities={one.name: _authority(settings.home, one, trust, clock, known) for one in settings.authorities},
         validator=DeferredTimestampValidator(validator, judging_pool),
         sealer=_sealers(settings, trust, clock, known),
-        seal_validator=DeferredSealValidator(seal_validator),
+        seal_validator=DeferredSealValidator(seal_validator, json_seal_validator),
         cautions=tuple(_cautions(settings)),
     )
 

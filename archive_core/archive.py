@@ -55,6 +55,7 @@ from archive_core.packaging import DESCRIPTION
 from archive_core.ports import (
     Clock,
     ExaminesDeposits,
+    JsonSeal,
     SealAssessment,
     Sealer,
     SealValidator,
@@ -524,6 +525,15 @@ class Archive:
         made = receipt(self._proofs.proof(row), self.catalogue).to_bytes()
         self._disseminated(row, "receipt", actor)
         return made
+
+    def receipt_as_jws(self, poid: str, version: int | None = None, *, actor: Actor) -> JsonSeal:
+        """The receipt sealed once more, now, as a JSON web signature with the receipt inside. Raises as `receipt` and
+        `Sealing.seal`."""
+        row = self._living(poid, version, actor)
+        made = receipt(self._proofs.proof(row), self.catalogue).to_bytes()
+        seal = self._sealing.seal_json(made, at=self.clock.now())
+        self._disseminated(row, "receipt-jws", actor)
+        return seal
 
     def export(
         self, poid: str, version: int | None, out: BinaryIO, *, actor: Actor, progress: Progress = silent

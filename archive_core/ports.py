@@ -441,6 +441,28 @@ class Seal:
     test_trust: bool
 
 
+@dataclass(frozen=True, slots=True)
+class JsonSeal:
+    """A seal as a JSON web signature (RFC 7515) with its payload inside, and what is needed to validate it. The three
+    parts are base64url text."""
+
+    protected: str
+    payload: str
+    signature: str
+    validation_data: ValidationData
+    test_trust: bool
+
+    def compact(self) -> bytes:
+        """RFC 7515 7.1."""
+        return f"{self.protected}.{self.payload}.{self.signature}".encode("ascii")
+
+    def flattened(self) -> bytes:
+        """RFC 7515 7.2.2."""
+        return (
+            f'{{"payload":"{self.payload}","protected":"{self.protected}","signature":"{self.signature}"}}\n'
+        ).encode("ascii")
+
+
 class Sealer(Protocol):
     @property
     def test_trust(self) -> bool:
@@ -466,12 +488,33 @@ class SealAssessment:
     test_trust: bool = False
 
 
+@runtime_checkable
+class SealsJson(Protocol):
+    """What a sealer may offer besides: seals for programs that read JSON and no CMS."""
+
+    def seal_json(self, content: bytes, *, at: datetime) -> JsonSeal:
+        """A JWS with the headers of JAdES baseline B (TS 119 182-1) over the bytes, by the key that `seal` uses. Raises
+        `SealKeyUnavailableError`, and `SettingsError` for a key that JSON has no algorithm for."""
+        ...
+
+
 class SealValidator(Protocol):
     def assess_seal(
         self, seal: bytes, content: bytes, *, at: datetime, data: ValidationData | None = None
     ) -> SealAssessment:
         """Judge a detached CAdES seal over `content` as of the instant `at` (for a seal under
         evidence: the proof-of-existence time). Never raises for bad input."""
+        ...
+
+
+@runtime_checkable
+class JudgesJsonSeals(Protocol):
+    """What a seal validator may offer besides."""
+
+    def assess_json_seal(
+        self, seal: bytes, content: bytes, *, at: datetime, data: ValidationData | None = None
+    ) -> SealAssessment:
+        """Judge a JWS (any form) whose payload is `content`, as `assess_seal` does a CAdES seal."""
         ...
 
 

@@ -10,13 +10,26 @@ Rules kept here
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 from archive_core.catalogue.catalogue import Catalogue
-from archive_core.errors import ArchiveError, SealKeyUnavailableError, UnavailableError
+from archive_core.errors import ArchiveError, SealKeyUnavailableError, SettingsError, UnavailableError
 from archive_core.findings import Verdict, utc_text
 from archive_core.outages import Outage, Outages
-from archive_core.ports import Clock, Seal, Sealer, SealValidator
+from archive_core.ports import (
+    Clock,
+    JsonSeal,
+    JudgesJsonSeals,
+    Seal,
+    SealAssessment,
+    Sealer,
+    SealsJson,
+    SealValidator,
+)
+
+T = TypeVar("T")
 
 SEAL_KEY = "seal key"
 """Under what name an outage of the seal key is kept; no time-stamp authority has a space in its name."""
@@ -42,8 +55,15 @@ class Sealing:
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         """A seal that verifies. Raises `SealKeyUnavailableError` when there is none to be had now, and
         `SettingsError` when it never will be by these settings."""
+        return self._watched(lambda: self._verified(content, at))
+
+    def seal_json(self, content: bytes, *, at: datetime) -> JsonSeal:
+        """The same as a JSON web signature."""
+        return self._watched(lambda: self._verified_json(content, at))
+
+    def _watched(self, make: Callable[[], T]) -> T:
         try:
-            seal = self._verified(content, at)
+            seal = make()
         except ArchiveError as error:
             if isinstance(error, UnavailableError):
                 self._outages.failed(SEAL_KEY, error, self._clock.now())
@@ -54,12 +74,16 @@ class Sealing:
     def _verified(self, content: bytes, at: datetime) -> Seal:
         seal = self._sealer.seal(content, at=at)
         judged = self._validator.assess_seal(seal.der, content, at=at, data=seal.validation_data)
-        if judged.verdict is not Verdict.PASSED:
-            raise SealKeyUnavailableError(
-                f"the seal is not used: {judged.verdict} {judged.sub_indication or ''} {judged.message}".strip()
-            )
-        if judged.test_trust and not seal.test_trust:
-            raise SealKeyUnavailableError("the seal is not used: it is test trust, and is not said to be")
+        _require_good(judged, test_trust=seal.test_trust)
+        return seal
+
+    def _verified_json(self, content: bytes, at: datetime) -> JsonSeal:
+        sealer, validator = self._sealer.in_force(at), self._validator
+        if not isinstance(sealer, SealsJson) or not isinstance(validator, JudgesJsonSeals):
+            raise SettingsError("this seal key makes no seals in JSON")
+        seal = sealer.seal_json(content, at=at)
+        judged = validator.assess_json_seal(seal.compact(), content, at=at, data=seal.validation_data)
+        _require_good(judged, test_trust=seal.test_trust)
         return seal
 
     def outage(self) -> Outage | None:
@@ -88,3 +112,12 @@ class Sealing:
             return []
         since = utc_text(outage.since)
         return [f"the seal key gives no seal since {since} ({outage.failures} tries): {outage.message}"]
+
+
+def _require_good(judged: SealAssessment, *, test_trust: bool) -> None:
+    if judged.verdict is not Verdict.PASSED:
+        raise SealKeyUnavailableError(
+            f"the seal is not used: {judged.verdict} {judged.sub_indication or ''} {judged.message}".strip()
+        )
+    if judged.test_trust and not test_trust:
+        raise SealKeyUnavailableError("the seal is not used: it is test trust, and is not said to be")

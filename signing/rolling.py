@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from archive_core.errors import SettingsError
-from archive_core.ports import Clock, Seal, Sealer
+from archive_core.ports import Clock, JsonSeal, Seal, Sealer, SealsJson
 
 
 class RollingSealer:
@@ -38,3 +38,9 @@ class RollingSealer:
 
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         return self.in_force(at).seal(content, at=at)
+
+    def seal_json(self, content: bytes, *, at: datetime) -> JsonSeal:
+        sealer = self.in_force(at)
+        if not isinstance(sealer, SealsJson):
+            raise SettingsError("the seal key in force makes no seals in JSON")
+        return sealer.seal_json(content, at=at)

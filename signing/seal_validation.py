@@ -52,7 +52,7 @@ class SealVerifier:
             signature = check_signed_message(message, content, more_certificates=more)
             known = replace(known, signer=name_of(signature.certificate))
             with reading("the signer's certificate"):
-                _check_purpose(signature.certificate)
+                check_purpose(signature.certificate)
             inside = ValidationData(tuple(c.dump() for c in message.certificates), message.crls, message.ocsps)
             path, _ = self._trust.path(
                 signature.certificate, inside=inside, data=data, table=self._algorithms, signed=at, at=at
@@ -83,7 +83,8 @@ def _certificates(data: ValidationData | None) -> list[x509.Certificate]:
     return found
 
 
-def _check_purpose(certificate: x509.Certificate) -> None:
+def check_purpose(certificate: x509.Certificate) -> None:
+    """Raises `Judgement` unless its key usage, where there is one, allows signatures (RFC 5280 4.2.1.3)."""
     usage = certificate.key_usage_value
     if usage is not None and not {"digital_signature", "non_repudiation"} & usage.native:
         raise Judgement(

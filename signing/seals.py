@@ -29,8 +29,10 @@ from pyhanko.sign.general import SigningError
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from archive_core.digests import hash_bytes
-from archive_core.errors import SealKeyUnavailableError
-from archive_core.ports import Seal, Sealer, ValidationData
+from archive_core.errors import ArchiveError, SealKeyUnavailableError
+from archive_core.ports import JsonSeal, Seal, Sealer, ValidationData
+from signing.file_key import FileKey
+from signing.json_seals import json_seal
 from signing.key_devices import KeyDevice, Mechanism, mechanism_for
 from signing.keys import SigningKey
 from signing.waiting import completed
@@ -72,7 +74,20 @@ class _CadesSealer:
         data = self._source(bytes(signed.dump()), at)
         return Seal(_with_inside(signed, _small(data)), data, self._test_trust)
 
+    def seal_json(self, content: bytes, *, at: datetime) -> JsonSeal:
+        try:
+            return json_seal(
+                self._keyed(), content, at=at, source=self._source, test_trust=self._test_trust, digest=self._digest
+            )
+        except (ValueError, TypeError, OSError) as error:
+            if isinstance(error, ArchiveError):
+                raise
+            raise SealKeyUnavailableError(f"the seal could not be made: {error}") from error
+
     def _signer(self) -> signers.Signer:
+        raise NotImplementedError
+
+    def _keyed(self) -> KeyDevice:
         raise NotImplementedError
 
 
@@ -104,8 +119,13 @@ class SoftwareSealer(_CadesSealer):
             prefer_pss=certificate.public_key.algorithm == "rsa",
         )
 
+        self._file_key = key
+
     def _signer(self) -> signers.Signer:
         return self._made
+
+    def _keyed(self) -> KeyDevice:
+        return FileKey(self._file_key)
 
 
 class DeviceSealer(_CadesSealer):
@@ -131,6 +151,9 @@ class DeviceSealer(_CadesSealer):
         certificate, *chain = self._device.certificates()
         mechanism = mechanism_for(certificate, self._device.schemes(), self._name)
         return _DeviceSigner(self._device, certificate, tuple(chain), mechanism)
+
+    def _keyed(self) -> KeyDevice:
+        return self._device
 
 
 class _DeviceSigner(signers.Signer):

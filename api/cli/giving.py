@@ -69,15 +69,21 @@ def _places(out: Path, files: list[EvidenceFile]) -> list[Path]:
 
 
 def receipt(arguments: argparse.Namespace, console: Console) -> int:
-    """The receipt itself on stdout, or in a file."""
+    """The receipt itself on stdout, or in a file: as it is, or sealed once more as a JSON web signature."""
     with opened(arguments, console) as archive:
-        made = archive.receipt(arguments.poid, arguments.version, actor=actor())
+        if arguments.format == "json":
+            made = archive.receipt(arguments.poid, arguments.version, actor=actor())
+            document = json.loads(made)
+        else:
+            seal = archive.receipt_as_jws(arguments.poid, arguments.version, actor=actor())
+            made = seal.compact() if arguments.format == "jws" else seal.flattened()
+            document = json.loads(seal.flattened())
     if arguments.out is not None:
         write_file(arguments.out, made)
         lines = [shown(path_text(arguments.out))]
     else:
         lines = [made.decode("utf-8").rstrip("\n")]
-    console.result(json.loads(made), lines)
+    console.result(document, lines)
     return GOOD
 
 

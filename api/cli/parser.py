@@ -256,6 +256,12 @@ def _evidence(parser: argparse.ArgumentParser) -> None:
 def _receipt(parser: argparse.ArgumentParser) -> None:
     _one_version(parser)
     parser.add_argument("--out", type=Path, metavar="FILE.json", help=text("write it to a file"))
+    parser.add_argument(
+        "--format",
+        choices=("json", "jws", "jws-json"),
+        default="json",
+        help=text("the receipt, or the receipt sealed once more as a JSON web signature, compact or flattened"),
+    )
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:

@@ -56,6 +56,9 @@ _HELP = {
     "write it to a file": "zapsat do souboru",
     "every version of every object": "každou verzi každého objektu",
     "where to write the bundle": "kam zapsat balíček",
+    "the receipt, or the receipt sealed once more as a JSON web signature, compact or flattened": (
+        "potvrzení, nebo potvrzení znovu zapečetěné jako webový podpis JSON, v jednom řádku nebo jako objekt JSON"
+    ),
     "our bundle, or an ASiC-E container with the evidence records inside": (
         "náš balíček, nebo kontejner ASiC-E s důkazními záznamy uvnitř"
     ),

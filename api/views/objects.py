@@ -19,6 +19,8 @@ from archive_core.errors import EvidencePendingError, ObjectDestroyedError, Unkn
 from archive_core.lifecycle import Status
 
 MAX_PAGE, DEFAULT_PAGE = 1000, 100
+_JSON, _COMPACT, _FLATTENED = "application/json", "application/jose", "application/jose+json"
+_RECEIPTS = {_JSON: ".json", _COMPACT: ".jws", _FLATTENED: ".jws.json"}
 _BUNDLES = {"bundle": (".zip", "application/zip"), "asic-e": (".asice", MEDIA_TYPE)}
 
 
@@ -107,8 +109,15 @@ def read_evidence(poid: str) -> Response:
 def read_receipt(poid: str) -> Response:
     version = _version(parameters(request, "version"))
     poid = poid_of(poid)
-    receipt = archive().receipt(poid, version, actor=actor())
-    return download(receipt, f"{poid}-receipt.json", "application/json")
+    wanted = request.accept_mimetypes.best_match(list(_RECEIPTS), default=_JSON)
+    if wanted == _JSON:
+        octets = archive().receipt(poid, version, actor=actor())
+    else:
+        seal = archive().receipt_as_jws(poid, version, actor=actor())
+        octets = seal.compact() if wanted == _COMPACT else seal.flattened()
+    response = download(octets, f"{poid}-receipt{_RECEIPTS[wanted]}", wanted)
+    response.vary.add("Accept")
+    return response
 
 
 def read_bundle(poid: str) -> Response:

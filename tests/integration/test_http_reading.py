@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from archive_core.errors import FixityError
 from archive_core.identifiers import parse_poid
+from signing.jws import parse_jws
 from tests.integration.http_world import OPERATOR, HttpWorld, Part, file, http_world
 from tests.sampling import quick_first
 
@@ -341,6 +342,25 @@ def test_a_receipt_is_the_archives_own_document(world: HttpWorld, poid: str) -> 
 
     assert answer.data == world.archive.receipt(poid, actor=OPERATOR)
     assert (poid, 1, True) == tuple(answer.json[name] for name in ("poid", "version", "test_trust"))
+
+
+def test_a_receipt_is_a_json_web_signature_where_that_is_asked_for(world: HttpWorld, poid: str) -> None:
+    """By its media type, compact or flattened; inside is the receipt. Otherwise it is the receipt itself."""
+    address = f"/v1/preservation-objects/{poid}/receipt"
+    assert problem(world.get(address, Accept="application/jose")) == "evidence-pending"
+    world.preserve()
+    plain = world.get(address)
+    compact = world.get(address, Accept="application/jose")
+    flattened = world.get(address, Accept="application/jose+json, text/html;q=0.5")
+
+    assert (plain.mimetype, compact.mimetype) == ("application/json", "application/jose")
+    assert flattened.mimetype == "application/jose+json"
+    assert compact.headers["Vary"] == "Accept"
+    for octets in (compact.data, flattened.data):
+        (jws,) = parse_jws(octets)
+        assert jws.content() == plain.data
+    other = world.key("depositor", "obec-b")
+    assert world.get(address, Accept="application/jose", who=other).status_code == 404
 
 
 def test_a_bundle_is_a_zip_with_the_documents(world: HttpWorld, poid: str) -> None:

@@ -20,6 +20,7 @@ from asn1crypto import pem
 from api.home import initialise_home
 from api.wiring import build_archive
 from archive_core.lifecycle import Actor, SubmissionObject, SubmittedFile
+from archive_core.ports import JsonSeal
 from tests.interop.specimens import Specimen
 
 _OPERATOR = Actor("interop", "operator", None)
@@ -111,6 +112,11 @@ class Home:
         with out.open("xb") as stream:
             self._archive.export_asic(poid, None, stream, actor=_OPERATOR)
         return self._ca_pem
+
+    def receipts(self, poid: str) -> tuple[bytes, JsonSeal, bytes]:
+        """The receipt, the receipt as a JSON web signature, and the CA by which that is to be judged (PEM)."""
+        plain = self._archive.receipt(poid, None, actor=_OPERATOR)
+        return plain, self._archive.receipt_as_jws(poid, None, actor=_OPERATOR), self._ca_pem
 
     def close(self) -> None:
         self._archive.close()

@@ -1,0 +1,107 @@
+"""EU DSS on receipts in JSON (JAdES baseline B), from keys in files and in a hardware module; broken ones are refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from archive_core.findings import Verdict
+from archive_core.ports import JsonSeal
+from policies import current_algorithms
+from signing.fetching import FetchedData, over_http
+from signing.http_fetch import Allowed
+from signing.json_seal_validation import JsonSealVerifier
+from signing.jws import decoded, encoded
+from signing.pkcs11_key import Pkcs11Address, Pkcs11Key
+from signing.seals import DeviceSealer
+from tests.fakes.seal_authority import SealAuthority
+from tests.hsm import PIN, key, soft_hsm
+from tests.interop.asked import Question, dss_says
+from tests.interop.home import Home
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+
+class Clock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def _spoiled(seal: JsonSeal) -> dict[str, bytes]:
+    """Another payload, another time in the header, another value."""
+    header = json.loads(decoded(seal.protected, "header"))
+    older = encoded(json.dumps({**header, "iat": header["iat"] - 1}).encode())
+    value = bytearray(decoded(seal.signature, "value"))
+    value[5] ^= 1
+    return {
+        "payload": f"{seal.protected}.{encoded(b'{}')}.{seal.signature}".encode(),
+        "header": f"{older}.{seal.payload}.{seal.signature}".encode(),
+        "value": f"{seal.protected}.{seal.payload}.{encoded(bytes(value))}".encode(),
+    }
+
+
+def _asked(folder: Path, seals: dict[str, JsonSeal], anchors: dict[str, bytes]) -> None:
+    questions = {}
+    for name, seal in seals.items():
+        (folder / f"{name}.pem").write_bytes(anchors[name])
+        lists = []
+        for number, der in enumerate(seal.validation_data.crls):
+            lists.append(folder / f"{name}-{number}.crl")
+            lists[-1].write_bytes(der)
+        forms = {"compact": seal.compact(), "flattened": seal.flattened(), **_spoiled(seal)}
+        for form, octets in forms.items():
+            path = folder / f"{name}-{form}.json"
+            path.write_bytes(octets)
+            questions[f"{name} {form}"] = Question(path, cas=[folder / f"{name}.pem"], crls=lists)
+    said = dss_says(questions)
+    for name in seals:
+        for form in ("compact", "flattened"):
+            (told,) = said[f"{name} {form}"]["signatures"]
+            assert (told["format"], told["intact"]) == ("JAdES-BASELINE-B", True), name
+            assert told["indication"] == "TOTAL_PASSED", told
+        for form in ("payload", "header", "value"):
+            for told in said[f"{name} {form}"]["signatures"]:
+                assert told["indication"] != "TOTAL_PASSED"
+                assert not (told["intact"] and all(one["intact"] for one in told["references"])), (name, form)
+
+
+def test_eu_dss_validates_the_receipt_of_a_home(tmp_path: Path) -> None:
+    """What `receipt --format jws` gives out, in both forms; the receipt inside is the receipt."""
+    home = Home(tmp_path)
+    poid = home.deposit({"a.txt": b"hello"})
+    home.preserve()
+    receipt, seal, ca = home.receipts(poid)
+    home.close()
+
+    assert decoded(seal.payload, "payload") == receipt
+    assert seal.test_trust
+    _asked(tmp_path, {"home": seal}, {"home": ca})
+
+
+@pytest.mark.parametrize("kind", ["rsa3072", "p384"])
+def test_eu_dss_validates_seals_in_json_from_a_module(tmp_path: Path, kind: str) -> None:
+    """RSASSA-PSS and ECDSA in SoftHSM2, with lists fetched over HTTP; our own judge says the same."""
+    authority = SealAuthority(Clock().now)
+    with soft_hsm(tmp_path / "hsm") as hsm, authority.listening():
+        identity = authority.identity(key(kind))
+        hsm.put(identity.key, "seal")
+        certificates = (identity.der, *(one.public_bytes(serialization.Encoding.DER) for one in identity.chain))
+        device = Pkcs11Key(Pkcs11Address.parse(hsm.address("seal")), lambda: PIN, certificates=certificates[:2])
+        fetch = FetchedData(Allowed([authority.url]), over_http(5.0), Clock(), known=[certificates[-1]])
+        sealer = DeviceSealer(device, source=lambda carrier, _at: fetch(carrier))
+        at = Clock().now()
+        seal = sealer.seal_json(b'{"format":"trusted-archive/receipt/1"}\n', at=at)
+
+    verifier = JsonSealVerifier([certificates[-1]], algorithms=current_algorithms())
+    content = decoded(seal.payload, "payload")
+    assert (
+        verifier.assess_json_seal(seal.compact(), content, at=at, data=seal.validation_data).verdict is Verdict.PASSED
+    )
+    for octets in _spoiled(seal).values():
+        told = verifier.assess_json_seal(octets, content, at=at, data=seal.validation_data)
+        assert told.verdict is Verdict.FAILED
+    _asked(tmp_path, {kind: seal}, {kind: authority.anchor})
