@@ -1,4 +1,4 @@
-"""EU DSS on receipts in JSON (JAdES baseline B), from keys in files and in a hardware module; broken ones are refused."""
+"""EU DSS on receipts in JSON (JAdES baseline B), from files and from a hardware module; broken ones are refused."""
 
 from __future__ import annotations
 
