@@ -32,6 +32,7 @@ $(STAMP): requirements-dev.txt setup.py
 	@echo "Installing into $(VENV), as locked with hashes; this takes a minute the first time."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q alembic api archive_core policies signing storage_backends tests
 	@touch $(STAMP)
 
 run: setup ## start the server on http://127.0.0.1:8080 (home: archive-home); ARGS="--port 9000"

@@ -83,7 +83,7 @@ class FormedBatch:
         return _seal_group(digest, self.statement_bytes, self.seal)
 
     def seal_leaf(self, digest: str) -> bytes:
-        return group_leaf(digest, self.seal_group(digest))
+        return _seal_leaf(digest, self.statement_bytes, self.seal)
 
     def stamped_root(self, line: BatchLine) -> Digest:
         """The one value that the line's time-stamp is over."""
@@ -96,6 +96,11 @@ def _seal_group(digest: str, statement: bytes, seal: bytes) -> tuple[bytes, byte
     """Asked for with every object of a batch, and the same for all."""
     first, second = sorted((hash_bytes(digest, statement), hash_bytes(digest, seal)))
     return first, second
+
+
+@lru_cache(maxsize=16)
+def _seal_leaf(digest: str, statement: bytes, seal: bytes) -> bytes:
+    return group_leaf(digest, _seal_group(digest, statement, seal))
 
 
 def members_text(members: Sequence[tuple[str, int]]) -> bytes:
