@@ -2,7 +2,7 @@
 
 Rules kept here
  * Each submission is answered once, in their order; a refusal takes its place and keeps nobody out.
- * At most two groups are under way: one that is being written and one that waits for its turn.
+ * As many groups are under way as stores take at once, and one more whose rows are entered meanwhile.
  * Whoever is interrupted leaves nothing half done and nobody unanswered: what was begun is finished and
    told, and only then the interruption goes on. Ctrl-C is held while a group is begun, finished and told.
 """
@@ -18,13 +18,14 @@ from archive_core.committing import Answer, Committing, StartedGroup
 from archive_core.errors import ArchiveError
 from archive_core.interruption import interruption_held
 from archive_core.lifecycle import PreparedSubmission
+from archive_core.replication import UNDER_WAY
 
 S = TypeVar("S")
 
-GROUP = 200
-"""Submissions that share the durable steps. Larger groups gain nothing and answer later."""
+GROUP = 128
+"""Submissions that share the durable steps. Larger groups gain nothing, answer later and take more memory."""
 
-GROUP_BYTES = 64 * 1024 * 1024
+GROUP_BYTES = 32 * 1024 * 1024
 """A group that has reached this size waits for no more."""
 
 
@@ -51,7 +52,7 @@ def deposit_in_groups(
             accepted = [item for item in prepared if isinstance(item, PreparedSubmission)]
             with interruption_held():
                 under_way.append(_Bulk(refused, committing.start(accepted)))
-                if len(under_way) > 1:
+                if len(under_way) > UNDER_WAY:
                     _finish_first(under_way, committing, tell)
     finally:
         with interruption_held():

@@ -141,19 +141,24 @@ def _check_writable(value: object) -> None:
     """Only what JSON can say and what has one spelling. Strings are judged when they are encoded."""
     pending = [value]
     for item in pending:  # which grows on the way
-        if item is None or isinstance(item, str | bool):
-            continue
         if isinstance(item, dict):
-            for key in item:
-                if not isinstance(key, str):
+            for key, below in item.items():
+                if type(key) is not str and not isinstance(key, str):
                     raise ValueError("only text can be a key")
-            pending.extend(item.values())
+                if type(below) not in _PLAIN:
+                    pending.append(below)
         elif isinstance(item, list | tuple):
-            pending.extend(item)
+            pending.extend(below for below in item if type(below) not in _PLAIN)
+        elif item is None or isinstance(item, str | bool):
+            continue
         elif not isinstance(item, int):
             raise ValueError(f"{type(item).__name__} has no canonical form")
         elif abs(item) > MAX_INTEGER:
             raise ValueError("an integer of more than 63 bits has no canonical form")
+
+
+_PLAIN = frozenset({str, bool, type(None)})
+"""What needs no second look: nearly everything."""
 
 
 def _short(error: Exception) -> str:

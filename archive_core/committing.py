@@ -79,6 +79,9 @@ class Committing:
         self._catalogue = catalogue
         self._copies = copies
         self._on_damage = on_damage
+        self._catalogue_turn = threading.Lock()
+        """Groups that are under way at once take turns here: a database that makes one of them wait does so by asking
+        again and again."""
         self._lock = threading.Lock()
         self._under_way: set[tuple[str, int]] = set()
 
@@ -98,7 +101,9 @@ class Committing:
         if not items:
             return StartedGroup(items, answers, members, waiting, None)
         try:
-            claims = self._catalogue.claim_all([_request(item) for item in items])
+            requests = [_request(item) for item in items]
+            with self._catalogue_turn:
+                claims = self._catalogue.claim_all(requests)
         except UnavailableError as error:
             return StartedGroup(items, [error] * len(items), [], [], None)
         for place, (item, claim) in enumerate(zip(items, claims, strict=True)):
@@ -212,7 +217,8 @@ class Committing:
             return
         entries = [self._entry(member, stores) for member, stores in stored]
         try:
-            self._catalogue.enter_versions(entries)
+            with self._catalogue_turn:
+                self._catalogue.enter_versions(entries)
         except ArchiveError as error:
             if len(stored) == 1 or isinstance(error, UnavailableError):
                 _answer([member for member, _ in stored], answers, error)

@@ -30,7 +30,7 @@ from archive_core.identifiers import PoidMint
 from archive_core.lifecycle import Acknowledgement, Actor, PreparedSubmission, SubmissionObject
 from archive_core.packaging import DEPOSIT, UPDATE, describe, read_description
 from archive_core.ports import Clock
-from archive_core.replication import Copies, DamageListener
+from archive_core.replication import UNDER_WAY, Copies, DamageListener
 from policies.profiles import PreservationProfile
 
 LARGE = 4 * 1024 * 1024
@@ -59,7 +59,7 @@ class Deposit:
         self._profile_of = profile_of
         self._on_damage = on_damage
         self._committing = Committing(catalogue=catalogue, copies=copies, on_damage=on_damage)
-        self._group = GroupCommit(self._committing.commit, limit=GROUP)
+        self._group = GroupCommit(self._committing.commit, limit=GROUP, at_once=UNDER_WAY)
 
     def deposit(self, submission: SubmissionObject, *, actor: Actor) -> Acknowledgement:
         """A new preservation object; raises `SubmissionError`, `ConflictError`, `UnavailableError`."""

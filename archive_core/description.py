@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from json.encoder import encode_basestring as _quoted
 from typing import Any, Self
 
 from archive_core import canonical, reading
@@ -72,6 +73,11 @@ class DescribedFile:
     def to_json(self) -> dict[str, Any]:
         return {"path": self.path, "role": self.role, "size": self.size, "digests": dict(self.digests)}
 
+    def to_text(self) -> str:
+        """The same as canonical JSON."""
+        digests = ",".join(f"{_quoted(name)}:{_quoted(value)}" for name, value in sorted(self.digests.items()))
+        return f'{{"digests":{{{digests}}},"path":{_quoted(self.path)},"role":{_quoted(self.role)},"size":{self.size}}}'
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:
@@ -123,7 +129,17 @@ class Description:
 
     def to_bytes(self) -> bytes:
         """The canonical bytes; `Description.parse` gives the same value back."""
-        return canonical.write(self.to_json())
+        if self.examined is not None or self.predecessor is not None:
+            return canonical.write(self.to_json())
+        # What `canonical.write` makes of it, put together at once, because every deposit needs it.
+        files = ",".join(file.to_text() for file in self.files)
+        key = "null" if self.idempotency_key is None else _quoted(self.idempotency_key)
+        return (
+            f'{{"files":[{files}],"format":"{FORMAT}","idempotency_key":{key},"kind":{_quoted(self.kind)},'
+            f'"nonce":{_quoted(self.nonce)},"originator":{_quoted(self.originator)},"poid":{_quoted(self.poid)},'
+            f'"predecessor":null,"profile":{_quoted(self.profile)},"received":"{utc_text(self.received)}",'
+            f'"version":{self.version}}}\n'
+        ).encode()
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

@@ -3,7 +3,7 @@
 Rules kept here
  * No timer: whoever comes while nobody is at work begins at once, alone; whoever comes meanwhile waits,
    and all of them together are the next group. So a single caller is never slower, and the groups grow
-   with the crowd.
+   with the crowd. Where more than one group may be at work, whoever comes while there is room begins at once too.
  * There is no thread of its own: the first of a group does its work, the others wait for their answer.
  * An answer belongs to one caller. When the work of a group breaks off, nobody in it is answered as if
    it had been done.
@@ -33,16 +33,20 @@ class _Ticket(Generic[T, R]):
 
 
 class GroupCommit(Generic[T, R]):
-    """Does `work` for groups of at most `limit` items, one group at a time.
+    """Does `work` for groups of at most `limit` items, `at_once` groups at a time.
 
     `work` gives one answer for each item, in their order."""
 
-    def __init__(self, work: Callable[[Sequence[T]], Sequence[R]], *, limit: int) -> None:
+    def __init__(self, work: Callable[[Sequence[T]], Sequence[R]], *, limit: int, at_once: int = 1) -> None:
         self._work = work
         self._limit = limit
+        self._at_once = at_once
         self._lock = threading.Lock()
         self._waiting: deque[_Ticket[T, R]] = deque()
-        self._busy = False
+        self._busy = 0
+        """Groups at work, with the one that is forming."""
+        self._forming = False
+        """Whether the first of those who wait has been called to lead: it takes everybody who is there then."""
 
     def submit(self, item: T) -> R:
         """The answer for an item, once the group that it came into is done. Raises what `work` raised,
@@ -50,7 +54,10 @@ class GroupCommit(Generic[T, R]):
         ticket: _Ticket[T, R] = _Ticket(item)
         with self._lock:
             self._waiting.append(ticket)
-            leads, self._busy = not self._busy, True
+            leads = self._busy < self._at_once and not self._forming
+            if leads:  # then nobody else is waiting
+                self._busy += 1
+                self._forming = True
         if not leads:
             self._wait(ticket)
         if ticket.error is not None:
@@ -67,6 +74,7 @@ class GroupCommit(Generic[T, R]):
                 if ticket in self._waiting:
                     self._waiting.remove(ticket)
                     if ticket.turn.is_set():
+                        self._forming = False
                         self._let_next_lead()
             raise
 
@@ -74,6 +82,10 @@ class GroupCommit(Generic[T, R]):
         """Do the work of everybody who is there; `own` is the first of them."""
         with self._lock:
             group = [self._waiting.popleft() for _ in range(min(self._limit, len(self._waiting)))]
+            self._forming = False
+            if self._waiting and self._busy < self._at_once:
+                self._busy += 1
+                self._let_next_lead()
         try:
             answers = self._work([ticket.item for ticket in group])
             for ticket, answer in zip(group, answers, strict=True):
@@ -91,11 +103,12 @@ class GroupCommit(Generic[T, R]):
                     ticket.turn.set()
 
     def _let_next_lead(self) -> None:
-        """The first of those who came meanwhile leads the next group."""
-        if self._waiting:
+        """Whoever leads no more gives its place to the first of those who came meanwhile."""
+        if self._waiting and not self._forming:
+            self._forming = True
             self._waiting[0].turn.set()
         else:
-            self._busy = False
+            self._busy -= 1
 
 
 def _for_others(error: BaseException) -> BaseException:

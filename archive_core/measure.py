@@ -46,9 +46,12 @@ def measure(source: Path | bytes, algorithms: Collection[str]) -> Measured:
     `SubmissionError`. Links are not followed."""
     if isinstance(source, bytes):
         return _measure_bytes(source, algorithms)
-    descriptor = _open_regular(source)
+    descriptor, announced = _open_regular(source)
     try:
-        content = _read(descriptor, SMALL + 1, source)
+        # Room for what was announced and a byte more: what the file has grown by meanwhile is read as well.
+        content = _read(descriptor, min(announced, SMALL) + 1, source)
+        if announced < len(content) <= SMALL:
+            content += _read(descriptor, SMALL + 1 - len(content), source)
         if len(content) <= SMALL:
             return _measure_bytes(content, algorithms)
         return _measure_rest(descriptor, content, algorithms, source)
@@ -81,15 +84,17 @@ def _measure_rest(descriptor: int, begun: bytes, algorithms: Collection[str], so
     return Measured(hasher.size, hasher.digests(), listed)
 
 
-def _open_regular(path: Path) -> int:
+def _open_regular(path: Path) -> tuple[int, int]:
+    """A descriptor of a regular file, and its size at this moment."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise SubmissionError(f"cannot read {path.name!a}: {error.strerror}", path=ascii(path.name)) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise NameNotAcceptedError(f"{path.name!a} is not a regular file", path=ascii(path.name))
-    return descriptor
+    return descriptor, found.st_size
 
 
 def _read(descriptor: int, size: int, source: Path) -> bytes:

@@ -25,8 +25,14 @@ _SEPARATOR_FIRST = str.maketrans({"/": "\0", "\0": "\1\1", "\1": "\1\2"})
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_. ()+,=@~-]{0,199}")
+"""One part that nothing can be wrong with but that it names a device: as nearly all are."""
+
+
 def verify_path(path: str) -> str:
     """The path itself when it can be kept; raises `NameNotAcceptedError` saying why not."""
+    if _PLAIN.fullmatch(path) and not _DEVICE.fullmatch(path):
+        return path
     shown = ascii(path[:80])
     try:
         encoded = path.encode("utf-8")
@@ -57,6 +63,9 @@ def _verify_part(part: str, shown: str) -> None:
 def verify_distinct(paths: Iterable[str]) -> None:
     """Raises `NameNotAcceptedError` when two paths are the same, could become the same, or one is
     the folder of another."""
+    paths = list(paths)
+    if len(paths) < 2:
+        return
     seen: dict[str, str] = {}
     for path in paths:
         folded = _fold(path)

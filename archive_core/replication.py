@@ -43,6 +43,9 @@ from archive_core.stored_packages import package_of, version_inventory
 
 T = TypeVar("T")
 
+UNDER_WAY = 2
+"""Groups of packages that every store takes at the same time: while one waits for the device, the next is written."""
+
 DamageListener = Callable[[str, str, ArchiveError], None]
 """Told the store's name, what was read, and what was wrong. What was read begins with the object's id
 or POID and, where one was asked for, the version: `0199… v2 data/a.pdf`."""
@@ -94,7 +97,7 @@ class Copies:
         """Told which stores hold which objects anew, before anybody else is; raises when that cannot be kept."""
         self.away = Away()
         self._scratch = scratch
-        self._pool = ThreadPoolExecutor(len(self.roots), thread_name_prefix="store")
+        self._pool = ThreadPoolExecutor(UNDER_WAY * len(self.roots), thread_name_prefix="store")
 
     def take_part(self, roots: Sequence[StorageRoot], written: Sequence[StorageRoot], rule: CopyRule) -> None:
         """Go on with these of the stores; what is under way ends as it began."""

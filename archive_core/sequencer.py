@@ -34,7 +34,7 @@ from archive_core.ports import Clock
 from archive_core.replication import Copies
 from archive_core.settling import discard, settle
 from archive_core.trail.events import Detail, EventType, Outcome, new_event
-from archive_core.trail.merkle import Frontier, leaf_hash
+from archive_core.trail.merkle import Frontier
 from archive_core.trail.segments import (
     DETAILS,
     EVENTS,
@@ -44,6 +44,7 @@ from archive_core.trail.segments import (
     SegmentHeader,
     build_segment,
     parse_segment,
+    split_leaves,
     split_lines,
 )
 
@@ -144,10 +145,7 @@ class Sequencer:
         self._copies.replicate_in_turn(
             system_package(system_object(TRAIL, number), 1, segment.files(), None, message="Trail segment", at=at)
         )
-        self._enter(header, segment)
-
-    def _enter(self, header: SegmentHeader, segment: Segment) -> None:
-        row, items = segment_rows(header, segment)
+        row, items = _rows(header, segment, [event.event_id for event in events])
         self._catalogue.sequence_events(items, row)
 
     def _adopt_claimed(self) -> bool:
@@ -164,7 +162,8 @@ class Sequencer:
             settle(self._copies, system_object(TRAIL_DETAIL, number))
             header, segment = read_segment(source, number)
             self._catalogue.record_events(recorded_rows(segment))
-            self._enter(header, segment)
+            row, items = segment_rows(header, segment)
+            self._catalogue.sequence_events(items, row)
             adopted = True
 
 
@@ -209,13 +208,18 @@ def read_segment_if_good(root: StorageRoot, number: int) -> Segment | None:
 
 
 def segment_rows(header: SegmentHeader, segment: Segment) -> tuple[SegmentRow, list[tuple[str, int, bytes, bytes]]]:
-    """The catalogue's row of a segment and the numbers, lines and leaf hashes of its events."""
+    """The catalogue's row of a segment and the numbers, lines and leaf hashes of its events; the segment is one
+    that was read, and is checked."""
     _, events = parse_segment(segment)
-    lines = split_lines(segment.events)
-    items = [
-        (event.event_id, header.first + place, line[:-1], leaf_hash(line[:-1]))
-        for place, (event, line) in enumerate(zip(events, lines, strict=True))
-    ]
+    return _rows(header, segment, [event.event_id for event in events])
+
+
+def _rows(
+    header: SegmentHeader, segment: Segment, event_ids: Sequence[str]
+) -> tuple[SegmentRow, list[tuple[str, int, bytes, bytes]]]:
+    """The same of a segment that is known to be good, with these events in it."""
+    numbered = zip(event_ids, split_lines(segment.events), split_leaves(segment.leaves), strict=True)
+    items = [(event_id, header.first + place, line[:-1], leaf) for place, (event_id, line, leaf) in enumerate(numbered)]
     row = SegmentRow(
         number=header.number,
         first=header.first,

@@ -2,8 +2,10 @@
 
 Rules kept here
  * The process keeps the promises of `FilesystemStore.put_objects`, because it calls nothing else.
- * It takes requests from the one process that started it, over a socket that nobody else has, and ends
-   when that process closes the socket or dies. What it was told to write it finishes first.
+ * It takes requests from the one process that started it, over sockets that nobody else has, and ends
+   when that process closes them or dies. What it was told to write it finishes first.
+ * It has as many sockets as groups may be written at once, and a thread for each: while one group waits for
+   the device, the next is written.
  * Ctrl-C and SIGTERM are meant for the one that started it, and mean here that no more requests come.
  * Whether a writer that vanished had written, nobody knows: that is `StoreUnavailableError`, and the
    caller assumes both.
@@ -12,6 +14,7 @@ Rules kept here
 from __future__ import annotations
 
 import marshal
+import os
 import signal
 import socket
 import subprocess
@@ -33,6 +36,10 @@ INLINE = 16 * 1024 * 1024
 for them a process of its own gains nothing, and small ones must not wait behind large ones."""
 
 
+LANES = 2
+"""Groups that one store writes at the same time."""
+
+
 class Writer:
     """The process beside a store; it starts with the first request, and again after it vanished."""
 
@@ -40,55 +47,86 @@ class Writer:
         self._name = name
         self._arguments = [name, str(root), str(staging)]
         self._lock = threading.Lock()
+        self._room = threading.BoundedSemaphore(LANES)
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
+        self._former: list[subprocess.Popen[bytes]] = []
+        self._free: list[Connection] = []
 
     def put_objects(self, objects: Sequence[NewObject]) -> None:
-        """As the port's verb; one request at a time."""
+        """As the port's verb; `LANES` requests at a time."""
         request = marshal.dumps([_packed(item) for item in objects])
-        with self._lock:
-            connection = self._connection or self._start()
+        with self._room:
+            process, connection = self._take()
             try:
                 connection.send_bytes(request)
                 answer = marshal.loads(connection.recv_bytes())  # noqa: S302 - from a process of ours
             except (EOFError, OSError) as error:
-                self._end()
+                self._give_up(process, connection)
                 raise StoreUnavailableError(
                     "the process that writes for this store ended; whether it had written is not known",
                     store=self._name,
                 ) from error
             except BaseException:
-                self._end()  # an answer that nobody waited for must not be taken for the next one's
+                self._give_up(process, connection)  # an answer nobody waited for must not be the next one's
                 raise
+            with self._lock:
+                if process is self._process:
+                    self._free.append(connection)
+                else:
+                    connection.close()  # another request found the process gone
         if answer is not None:
             raise _unpacked_error(*answer)
 
     def close(self) -> None:
         """Let the process finish and end."""
         with self._lock:
-            self._end()
+            self._leave()
+            former, self._former = self._former, []
+        for process in former:  # outside of the lock: whoever waits for an answer has yet to close its socket
+            process.wait()
 
-    def _start(self) -> Connection:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-I", "-m", "storage_backends.writer", str(theirs.fileno()), *self._arguments]
-            try:
-                self._process = subprocess.Popen(  # noqa: S603 - this very Python and our own module
-                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
-                )
-            except OSError as error:
+    def _take(self) -> tuple[subprocess.Popen[bytes], Connection]:
+        """The process and a socket to it that nobody uses."""
+        with self._lock:
+            if self._process is None:
+                self._start()
+            assert self._process is not None
+            return self._process, self._free.pop()
+
+    def _give_up(self, process: subprocess.Popen[bytes], connection: Connection) -> None:
+        """A socket is of no more use: the next request gets a new process."""
+        connection.close()
+        with self._lock:
+            if process is self._process:
+                self._leave()
+
+    def _start(self) -> None:
+        pairs = [socket.socketpair() for _ in range(LANES)]
+        theirs = [their.fileno() for _, their in pairs]
+        numbers = ",".join(str(number) for number in theirs)
+        command = [sys.executable, "-I", "-m", "storage_backends.writer", numbers, *self._arguments]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - this very Python and our own module
+                command, pass_fds=theirs, stdin=subprocess.DEVNULL
+            )
+        except OSError as error:
+            for ours, _ in pairs:
                 ours.close()
-                raise StoreUnavailableError(f"cannot start a process: {error.strerror}", store=self._name) from error
-        self._connection = Connection(ours.detach())
-        return self._connection
+            raise StoreUnavailableError(f"cannot start a process: {error.strerror}", store=self._name) from error
+        finally:
+            for _, their in pairs:
+                their.close()
+        self._free = [Connection(ours.detach()) for ours, _ in pairs]
 
-    def _end(self) -> None:
-        connection, self._connection = self._connection, None
+    def _leave(self) -> None:
+        """Nothing more is asked of the process. It ends when the last of its sockets is closed: those in use are
+        closed by whoever uses them."""
+        free, self._free = self._free, []
         process, self._process = self._process, None
-        if connection is not None:
+        for connection in free:
             connection.close()
         if process is not None:
-            process.wait()
+            self._former.append(process)
 
 
 class SideBySideStore(FilesystemStore):
@@ -110,12 +148,31 @@ class SideBySideStore(FilesystemStore):
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve the socket with the given descriptor until its other end is closed."""
+    """Serve the sockets with the given descriptors until their other ends are closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    descriptor, name, root, staging = arguments
+    descriptors, name, root, staging = arguments
     store = FilesystemStore(name, Path(root), Path(staging))
-    with Connection(int(descriptor)) as connection:
+    lanes = [
+        threading.Thread(target=_serve, args=(store, int(descriptor)), name=f"lane-{descriptor}")
+        for descriptor in descriptors.split(",")
+    ]
+    threading.excepthook = _end_with
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join()
+
+
+def _end_with(failure: threading.ExceptHookArgs) -> None:
+    """A defect ends the process, where it is seen."""
+    sys.__excepthook__(failure.exc_type, failure.exc_value or failure.exc_type(), failure.exc_traceback)
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _serve(store: FilesystemStore, descriptor: int) -> None:
+    with Connection(descriptor) as connection:
         while True:
             try:
                 request = marshal.loads(connection.recv_bytes())  # noqa: S302 - from our own parent

@@ -27,7 +27,7 @@ def submission_of(arguments: argparse.Namespace, paths: Sequence[str], originato
     """PATHs together as one submission; raises `SubmissionError` saying which cannot be read."""
     files: list[SubmittedFile] = []
     for path in paths:
-        files += _files_of(Path(path))
+        files += _files_of(path)
     return SubmissionObject(
         files=tuple(files),
         originator=originator,
@@ -38,10 +38,11 @@ def submission_of(arguments: argparse.Namespace, paths: Sequence[str], originato
     )
 
 
-def _files_of(path: Path) -> list[SubmittedFile]:
+def _files_of(named: str) -> list[SubmittedFile]:
+    path = Path(named)
     mode = _mode(path)
     if stat.S_ISREG(mode):
-        return [SubmittedFile(path.absolute().name, path)]
+        return [SubmittedFile(path.name, path)]
     if not stat.S_ISDIR(mode):
         raise NameNotAcceptedError(f"{str(path)!a} is neither a file nor a folder (links are not followed)")
     found: list[SubmittedFile] = []

@@ -68,6 +68,14 @@ def to_values(row: Any) -> dict[str, Any]:
     return dict(zip(names, _GETTERS[type(row)](row), strict=True))
 
 
+def values_of(row: Any) -> tuple[Any, ...]:
+    """The values of a frozen row in the order of its fields."""
+    kind = type(row)
+    if kind not in _GETTERS:
+        field_names(kind)
+    return _GETTERS[kind](row)
+
+
 def field_names(kind: type[Any]) -> tuple[str, ...]:
     names = _FIELD_NAMES.get(kind)
     if names is None:
@@ -112,6 +120,15 @@ def these(wanted: Iterable[tuple[str, int]]) -> dict[str, Any]:
     """The parameters of a statement that asks `among`."""
     pairs = list(wanted)
     return {"poids": list({poid for poid, _ in pairs}), "pairs": pairs}
+
+
+def by_version(wanted: Iterable[tuple[str, int]]) -> list[tuple[int, list[str]]]:
+    """Versions with the POIDs that are wanted of each: a list of POIDs is found along an index, where a list of
+    pairs is taken apart by the database each time."""
+    found: dict[int, list[str]] = {}
+    for poid, version in wanted:
+        found.setdefault(version, []).append(poid)
+    return list(found.items())
 
 
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[Sequence[T]]:

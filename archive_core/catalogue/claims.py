@@ -18,14 +18,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Insert, bindparam, delete, func, insert, select
 
-from archive_core.catalogue.base import Part, among, chunks, per_dialect, these, upsert
+from archive_core.catalogue.base import Part, among, by_version, chunks, per_dialect, these, upsert
+from archive_core.catalogue.many_rows import ManyRows
 from archive_core.catalogue.rows import Claim, ClaimRequest
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import claim_files, claims, versions
 from archive_core.errors import ConcurrentChangeError, UnknownObjectError
 
 _GIVE_UP = delete(claims).where(among(claims))
-_ENTERED = select(versions.c.poid, versions.c.version).where(among(versions))
+_ENTERED = select(versions.c.poid).where(
+    versions.c.version == bindparam("number"), versions.c.poid.in_(bindparam("poids", expanding=True))
+)
+_CLAIMS = ManyRows(
+    claims, ("poid", "version", "originator", "idempotency_key", "request_digest", "description", "claimed_at")
+)
 _OPEN_BY_KEY = select(claims).where(
     claims.c.originator == bindparam("originator"), claims.c.idempotency_key.in_(bindparam("keys", expanding=True))
 )
@@ -214,14 +220,11 @@ def _values(
 def _insert(connection: Connection, values: Sequence[dict[str, Any]]) -> set[tuple[str, int]]:
     """Insert claims unless something stands in their way; which came in. In one order, so that two
     transactions that want the same keys do not wait for each other in a circle."""
-    came_in: set[tuple[str, int]] = set()
-    statement = insert_claim(connection)
     ordered = sorted(
         values, key=lambda one: (one["originator"] or "", one["idempotency_key"] or "", one["poid"], one["version"])
     )
-    for chunk in chunks(ordered, 200):
-        came_in.update((row.poid, row.version) for row in connection.execute(statement, chunk))
-    return came_in
+    rows = [tuple(one.values()) for one in ordered]
+    return {(poid, version) for poid, version in _CLAIMS.put_and_tell(connection, rows, ("poid", "version"))}
 
 
 def _earlier(connection: Connection, requests: Sequence[ClaimRequest]) -> dict[tuple[str, str], Claim]:
@@ -294,8 +297,10 @@ def _open(row: Mapping[Any, Any]) -> Claim:
 def _entered(connection: Connection, wanted: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
     """Those of the versions that are in the catalogue."""
     found: set[tuple[str, int]] = set()
-    for chunk in chunks(wanted, 250):
-        found.update((row.poid, row.version) for row in connection.execute(_ENTERED, these(chunk)))
+    for number, poids in by_version(wanted):
+        for chunk in chunks(poids):
+            entered = connection.execute(_ENTERED, {"number": number, "poids": chunk}).scalars()
+            found.update((poid, number) for poid in entered)
     return found
 
 

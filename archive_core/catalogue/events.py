@@ -10,16 +10,17 @@ Rules kept here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
-from archive_core.catalogue.base import Part, chunks, per_dialect, to_row, to_rows, to_values, upsert
+from archive_core.catalogue.base import Part, chunks, field_names, to_row, to_rows, to_values, values_of
+from archive_core.catalogue.many_rows import TOLD_AT_ONCE, ManyChanges, ManyRows, insert_telling
 from archive_core.catalogue.rows import EventRow, SegmentRow
 from archive_core.catalogue.session import reading, writing
-from archive_core.catalogue.tables import event_counters, events, segments
+from archive_core.catalogue.tables import events, segments
 from archive_core.errors import ConcurrentChangeError, NotFoundError
 
 Sequenced = tuple[str, int, bytes, bytes]
@@ -38,9 +39,11 @@ class Events(Part):
 
     def pending_events(self, limit: int = 1000) -> list[EventRow]:
         """Events without a sequence number, in the order of their recording."""
-        query = select(events).where(events.c.seq.is_(None)).order_by(events.c.arrival).limit(limit)
+        names = field_names(EventRow)
+        query = select(*(events.c[name] for name in names)).where(events.c.seq.is_(None))
         with reading(self._engine) as connection:
-            return to_rows(EventRow, connection.execute(query).mappings())
+            found = connection.execute(query.order_by(events.c.arrival).limit(limit))
+            return [EventRow(**dict(zip(names, row, strict=True))) for row in found]
 
     def sequence_events(self, items: Sequence[Sequenced], segment: SegmentRow) -> None:
         """Give events their numbers, lines and leaf hashes and enter the segment that holds them.
@@ -62,13 +65,7 @@ class Events(Part):
             if (segment.number, segment.first) != ((last.number + 1, last.size) if last else (1, 0)):
                 raise ConcurrentChangeError(segment=segment.number, last=last.number if last else None)
             connection.execute(insert(segments).values({**to_values(segment), "frontier": list(segment.frontier)}))
-            connection.execute(
-                update(events)
-                .where(events.c.event_id == bindparam("id_"), events.c.seq.is_(None))
-                .values(seq=bindparam("seq_"), line=bindparam("line_"), leaf_hash=bindparam("leaf_")),
-                [{"id_": id_, "seq_": seq, "line_": line, "leaf_": leaf} for id_, seq, line, leaf in items],
-            )
-            if not _hold(connection, items):
+            if _SEQUENCING.make(connection, items) != len(items):  # each changed exactly one event, which had no number
                 raise ConcurrentChangeError("An event of the segment is unknown or numbered otherwise.")
 
     def events_of(self, poid: str) -> list[EventRow]:
@@ -126,7 +123,16 @@ class Events(Part):
 
 
 _BY_ID = select(events).where(events.c.event_id.in_(bindparam("ids", expanding=True)))
-_INSERT = insert(events)
+_KNOWN = select(events.c.event_id).where(events.c.event_id.in_(bindparam("ids", expanding=True)))
+_EVENTS = ManyRows(events, field_names(EventRow))
+_SEQUENCING = ManyChanges(
+    update(events)
+    .where(events.c.event_id == bindparam("id_"), events.c.seq.is_(None))
+    .values(seq=bindparam("seq_"), line=bindparam("line_"), leaf_hash=bindparam("leaf_")),
+    events,
+    {"id_": "event_id", "seq_": "seq", "line_": "line", "leaf_": "leaf_hash"},
+)
+_OBJECT_EVENT = field_names(EventRow).index("object_event")
 
 
 def insert_events(connection: Connection, rows: Sequence[EventRow]) -> list[EventRow]:
@@ -136,15 +142,42 @@ def insert_events(connection: Connection, rows: Sequence[EventRow]) -> list[Even
         found = connection.execute(_BY_ID, {"ids": chunk}).mappings()
         known.update((row.event_id, row) for row in to_rows(EventRow, found))
     fresh = {row.event_id: row for row in rows if row.event_id not in known}
-    if fresh:
-        numbered = _number(connection, list(fresh.values()))
-        connection.execute(_INSERT, [_event_values(row) for row in numbered])
-        known.update((row.event_id, row) for row in numbered)
+    numbers = _add(connection, list(fresh.values()))
+    for row, number in zip(fresh.values(), numbers, strict=True):
+        known[row.event_id] = replace(row, object_event=number)
     return [known[row.event_id] for row in rows]
 
 
-def _number(connection: Connection, rows: Sequence[EventRow]) -> list[EventRow]:
-    """Give the events of objects their per-object numbers, behind all numbers that were ever given."""
+def add_events(connection: Connection, rows: Sequence[EventRow]) -> None:
+    """As `insert_events`, for a caller who does not ask what came of it."""
+    known: set[str] = set()
+    for chunk in chunks({row.event_id for row in rows}):
+        known.update(connection.execute(_KNOWN, {"ids": chunk}).scalars())
+    _add(connection, list({row.event_id: row for row in rows if row.event_id not in known}.values()))
+
+
+def _add(connection: Connection, rows: Sequence[EventRow]) -> list[int | None]:
+    """Insert events that are not there; their per-object numbers."""
+    numbers = _number(connection, rows)
+    inserted = []
+    for row, number in zip(rows, numbers, strict=True):
+        values = values_of(row)
+        detail = values[_DETAIL]
+        if number != row.object_event or not (detail is None or type(detail) is dict):
+            changed = list(values)
+            changed[_OBJECT_EVENT] = number
+            changed[_DETAIL] = None if detail is None else dict(detail)
+            values = tuple(changed)
+        inserted.append(values)
+    _EVENTS.put(connection, inserted)
+    return numbers
+
+
+_DETAIL = field_names(EventRow).index("detail")
+
+
+def _number(connection: Connection, rows: Sequence[EventRow]) -> list[int | None]:
+    """The per-object numbers of the events of objects, behind all numbers that were ever given."""
     given: dict[str, int] = {}
     wanting: Counter[str] = Counter()
     for row in rows:
@@ -152,57 +185,39 @@ def _number(connection: Connection, rows: Sequence[EventRow]) -> list[EventRow]:
             given[row.poid] = max(row.object_event, given.get(row.poid, 0))
         elif row.poid:
             wanting[row.poid] += 1
-    _advance(connection, given, _at_least(connection))
-    lasts = _advance(connection, wanting, _further(connection))
+    _advance(connection, given, _AT_LEAST)
+    lasts = _advance(connection, wanting, _FURTHER)
     next_of = {poid: last - wanting[poid] for poid, last in lasts.items()}
-    numbered = []
+    numbers = []
     for row in rows:
-        if row.poid and row.object_event is None:
-            next_of[row.poid] += 1
-            row = replace(row, object_event=next_of[row.poid])
-        numbered.append(row)
-    return numbered
+        number = row.object_event
+        if row.poid and number is None:
+            number = next_of[row.poid] = next_of[row.poid] + 1
+        numbers.append(number)
+    return numbers
 
 
-@per_dialect
-def _at_least(connection: Connection) -> Insert:
-    """Move a counter to a number, never back. Both databases know a two-argument maximum, under
-    different names."""
-    greatest = func.greatest if connection.dialect.name == "postgresql" else func.max
-    return _counting(connection, greatest)
+_AT_LEAST = {
+    "sqlite": "max(event_counters.last, excluded.last)",
+    "postgresql": "greatest(event_counters.last, excluded.last)",
+}
+"""Move a counter to a number, never back."""
+
+_FURTHER = dict.fromkeys(("sqlite", "postgresql"), "event_counters.last + excluded.last")
+"""Move a counter by a number."""
 
 
-@per_dialect
-def _further(connection: Connection) -> Insert:
-    """Move a counter by a number."""
-    return _counting(connection, lambda old, new: old + new)
-
-
-def _counting(connection: Connection, rule: Callable[[Any, Any], ColumnElement[int]]) -> Insert:
-    statement = upsert(connection, event_counters)
-    statement = statement.on_conflict_do_update(
-        index_elements=[event_counters.c.poid], set_={"last": rule(event_counters.c.last, statement.excluded.last)}
-    )
-    return statement.returning(event_counters.c.poid, event_counters.c.last)
-
-
-def _advance(connection: Connection, by: Mapping[str, int], statement: Insert) -> dict[str, int]:
+def _advance(connection: Connection, by: Mapping[str, int], rules: Mapping[str, str]) -> dict[str, int]:
     """Move the objects' counters and return where they stand now.
 
     A counter's row lock orders concurrent recorders of one object. Counters are locked in one order
     (by POID), so that two transactions never wait for each other in a circle.
     """
+    ending = f"ON CONFLICT (poid) DO UPDATE SET last = {rules[connection.dialect.name]} RETURNING poid, last"
     lasts: dict[str, int] = {}
-    for chunk in chunks(sorted(by), 200):
-        returned = connection.execute(statement, [{"poid": poid, "last": by[poid]} for poid in chunk])
-        lasts.update((row.poid, row.last) for row in returned)
+    for chunk in chunks(sorted(by.items()), TOLD_AT_ONCE):
+        lasts.update(insert_telling(connection, "event_counters", ("poid", "last"), chunk, ending))
     return lasts
-
-
-def _event_values(row: EventRow) -> dict[str, Any]:
-    values = to_values(row)
-    values["detail"] = dict(row.detail) if row.detail is not None else None
-    return values
 
 
 def _hold(connection: Connection, items: Sequence[Sequenced]) -> bool:

@@ -59,6 +59,13 @@ PAUSE = 0.025
 _UNDONE = {"40001", "40P01"}
 """Serialisation failure and deadlock: whatever was under way, also a commit, is rolled back."""
 
+SQLITE_CACHE_KIB = 8 * 1024
+"""Pages that a connection keeps: enough for the ends of all indexes that a group of deposits touches."""
+
+SQLITE_WAL_PAGES = 8_000
+"""Pages in the write-ahead log (32 MB) after which they go into the database file: a page that is written again and
+again goes there once. They are durable before."""
+
 _WRITES = "catalogue_writes"
 
 T = TypeVar("T")
@@ -78,7 +85,11 @@ def open_engine(url: str) -> Engine:
         if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
             raise SettingsError("The catalogue needs a SQLite file, not a database in memory.")
         engine = create_engine(
-            parsed, connect_args={"timeout": SQLITE_WAIT_SECONDS}, pool_size=POOL_SIZE, max_overflow=POOL_SIZE
+            parsed,
+            connect_args={"timeout": SQLITE_WAIT_SECONDS},
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_SIZE,
+            pool_use_lifo=True,  # the connection that wrote last knows the pages that are written next
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -99,6 +110,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         _to_wal(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA cache_size = -{SQLITE_CACHE_KIB}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {SQLITE_WAL_PAGES}")
     finally:
         cursor.close()
 

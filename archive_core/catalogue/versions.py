@@ -15,11 +15,23 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, exists, func, insert, select
 
-from archive_core.catalogue.base import Part, among, chunks, these, to_row, to_rows, to_values
+from archive_core.catalogue.base import (
+    Part,
+    among,
+    by_version,
+    chunks,
+    field_names,
+    these,
+    to_row,
+    to_rows,
+    to_values,
+    values_of,
+)
 from archive_core.catalogue.claims import insert_claim
-from archive_core.catalogue.events import insert_events
+from archive_core.catalogue.events import add_events
+from archive_core.catalogue.many_rows import ManyRows
 from archive_core.catalogue.originators import add_use
 from archive_core.catalogue.rows import (
     AwaitingGroup,
@@ -59,12 +71,16 @@ class Versions(Part):
             if row.file_count > len(listed) or any((f.poid, f.version) != (row.poid, row.version) for f in listed):
                 raise ValueError(f"the files are not those of {row.poid} version {row.version}")
         with writing(self._engine) as connection:
-            new = _not_there(connection, entries)
-            _end_claims(connection, [row for row, _, _ in new])
+            # Who holds the claim of a version enters it: then it cannot be there, and nobody is asked.
+            claimed = _end_own(connection, [row for row, _, _ in entries])
+            rest = [entry for entry in entries if (entry[0].poid, entry[0].version) not in claimed]
+            rest = _not_there(connection, rest)
+            _end_claims(connection, [row for row, _, _ in rest])
             # Whoever ended such a claim while we waited for it has entered the version by now.
-            new = _not_there(connection, new)
-            _insert_new(connection, new)
-            return len(new)
+            rest = _not_there(connection, rest)
+            missing = claimed.union((row.poid, row.version) for row, _, _ in rest)
+            _insert_new(connection, [entry for entry in entries if (entry[0].poid, entry[0].version) in missing])
+            return len(missing)
 
     def version(self, poid: str, version: int | None = None, originator: str | None = None) -> VersionRow:
         """A version, the newest one by default; raises UnknownObjectError."""
@@ -235,8 +251,13 @@ class Versions(Part):
 
 
 _AMONG = select(versions).where(among(versions))
-_END = delete(claims).where(among(claims)).returning(claims.c.poid, claims.c.version, claims.c.description)
-_INSERT, _INSERT_FILES = insert(versions), insert(files)
+_END = (
+    delete(claims)
+    .where(claims.c.version == bindparam("number"), claims.c.poid.in_(bindparam("poids", expanding=True)))
+    .returning(claims.c.poid, claims.c.description)
+)
+_VERSIONS = ManyRows(versions, field_names(VersionRow))
+_FILES = ManyRows(files, [*field_names(FileRow), "position"])
 
 
 _DIGESTS = (versions.c.poid, versions.c.version, versions.c.description_digest, files.c.content_digest)
@@ -325,12 +346,29 @@ def _end_claims(connection: Connection, rows: Sequence[VersionRow]) -> None:
                 raise ConcurrentChangeError(poid=row.poid, version=row.version)
 
 
+def _end_own(connection: Connection, rows: Sequence[VersionRow]) -> set[tuple[str, int]]:
+    """End the claims that there are on these versions; raises ConcurrentChangeError when one is for another
+    description."""
+    claimed: set[tuple[str, int]] = set()
+    for chunk in chunks(sorted(rows, key=lambda row: (row.poid, row.version)), 200):
+        digests = _end(connection, chunk)
+        for row in chunk:
+            digest = digests.get((row.poid, row.version))
+            if digest not in (None, row.description_digest):
+                raise ConcurrentChangeError(poid=row.poid, version=row.version)
+        claimed.update(digests)
+    return claimed
+
+
 def _end(connection: Connection, rows: Sequence[VersionRow]) -> dict[tuple[str, int], str]:
     """Delete the claims on versions; those that there were, with the sha512 (hex) of their description."""
     if not rows:
         return {}
-    returned = connection.execute(_END, these((row.poid, row.version) for row in rows))
-    return {(row.poid, row.version): hashlib.sha512(bytes(row.description)).hexdigest() for row in returned}
+    ended: dict[tuple[str, int], str] = {}
+    for number, poids in by_version((row.poid, row.version) for row in rows):
+        returned = connection.execute(_END, {"number": number, "poids": poids})
+        ended.update(((poid, number), hashlib.sha512(bytes(description)).hexdigest()) for poid, description in returned)
+    return ended
 
 
 def _claim_now(connection: Connection, rows: Sequence[VersionRow]) -> set[tuple[str, int]]:
@@ -355,13 +393,10 @@ def _claim_now(connection: Connection, rows: Sequence[VersionRow]) -> set[tuple[
 def _insert_new(connection: Connection, new: Sequence[Entry]) -> None:
     if not new:
         return
-    connection.execute(_INSERT, [to_values(row) for row, _, _ in new])
-    listed: list[dict[str, Any]] = [
-        {**to_values(file), "position": position}
-        for _, entry_files, _ in new
-        for position, file in enumerate(entry_files)
-    ]
-    if listed:
-        connection.execute(_INSERT_FILES, listed)
-    insert_events(connection, [event for _, _, happened in new for event in happened])
+    _VERSIONS.put(connection, [values_of(row) for row, _, _ in new])
+    _FILES.put(
+        connection,
+        [(*values_of(file), position) for _, entry_files, _ in new for position, file in enumerate(entry_files)],
+    )
+    add_events(connection, [event for _, _, happened in new for event in happened])
     add_use(connection, [row for row, _, _ in new])

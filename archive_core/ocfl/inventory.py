@@ -22,6 +22,7 @@ from archive_core.ocfl.inventory_rules import MAX_INVENTORY_BYTES, Reading, read
 from archive_core.ocfl.vocabulary import INVENTORY, version_number
 
 TYPE_1_1 = "https://ocfl.io/1.1/spec/#inventory"
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _SIDECAR = re.compile(rb"([0-9A-Za-z]+)[ \t]+inventory\.json[ \t\r\n]*")
 
 
@@ -136,8 +137,7 @@ class Inventory:
         }
         if self.content_directory != "content":
             document["contentDirectory"] = self.content_directory
-        text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return f"{text}\n".encode()
+        return f"{_ENCODER.encode(document)}\n".encode()
 
     @classmethod
     def parse(cls, document: bytes, where: str = "") -> Inventory:

@@ -20,7 +20,8 @@ from archive_core.digests import Digest
 from archive_core.errors import UsageError
 from archive_core.findings import utc_text
 from archive_core.ocfl.inventory import Inventory, VersionBlock
-from archive_core.ocfl.vocabulary import conflicts, shown, unsafe_parts
+from archive_core.ocfl.vocabulary import INVENTORY, OBJECT_DECLARATION, conflicts, shown, unsafe_parts
+from archive_core.ports import KnownBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class PackageFile:
     def unchanged(cls, sha512: str) -> PackageFile:
         """A file that the previous version holds, by its sha512 (hexadecimal); nobody reads it for this."""
         return cls(b"", Digest.from_hex("sha512", sha512), 0)
+
+
+_DECLARATION = PackageFile.of(KnownBytes(b"ocfl_object_1.1\n"))
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,21 @@ class ArchivalPackage:
             for path, file in sorted(self.files.items())
             if file.digest.hex not in known
         }
+
+    @cached_property
+    def new_files(self) -> tuple[tuple[str, PackageFile], ...]:
+        """Everything that is stored but for the head, under its path in the object and in the order in which it is
+        to show: the version's inventory first. Put together once for all stores."""
+        inventory, own = self.inventory, self.version_name
+        return (
+            (
+                f"{own}/{INVENTORY}",
+                PackageFile(KnownBytes(inventory.document), inventory.digest, len(inventory.document)),
+            ),
+            *self.new_content.items(),
+            *(() if self.previous else ((OBJECT_DECLARATION, _DECLARATION),)),
+            (f"{own}/{inventory.sidecar_name}", PackageFile.of(KnownBytes(inventory.sidecar))),
+        )
 
     @cached_property
     def inventory(self) -> Inventory:

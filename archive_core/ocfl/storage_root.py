@@ -32,11 +32,17 @@ from archive_core.ocfl.inventory import MAX_INVENTORY_BYTES, Inventory, sidecar_
 from archive_core.ocfl.layout import CONFIG_KEY, LAYOUT_KEY, HashAndIdLayout
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.reading import VerifyingStream
-from archive_core.ocfl.vocabulary import CONTENT_ALGORITHMS, INVENTORY, is_object_root, shown, version_number
+from archive_core.ocfl.vocabulary import (
+    CONTENT_ALGORITHMS,
+    INVENTORY,
+    OBJECT_DECLARATION,
+    is_object_root,
+    shown,
+    version_number,
+)
 from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject, ObjectStore
 
 ROOT_DECLARATION = "0=ocfl_1.1"
-OBJECT_DECLARATION = "0=ocfl_object_1.1"
 _SMALL = 64 * 1024
 MAX_DEPTH = 40
 
@@ -162,14 +168,8 @@ class StorageRoot:
     def _files_of(self, package: ArchivalPackage) -> Iterator[NewFile]:
         """The files of a version in the order in which they are to show."""
         root = self.object_path(package.object_id)
-        inventory = package.inventory
-        own = f"{root}/{package.version_name}"
-        yield NewFile(f"{own}/{INVENTORY}", KnownBytes(inventory.document), inventory.digest, len(inventory.document))
-        for path, file in package.new_content.items():
+        for path, file in package.new_files:
             yield NewFile(f"{root}/{path}", file.source, file.digest, file.size)
-        if package.previous is None:
-            yield new_file(f"{root}/{OBJECT_DECLARATION}", b"ocfl_object_1.1\n")
-        yield new_file(f"{own}/{inventory.sidecar_name}", inventory.sidecar)
 
     def _head_of(self, package: ArchivalPackage) -> NewHead:
         inventory = package.inventory

@@ -19,6 +19,7 @@ from archive_core.names import files_that_are_folders
 
 SPEC_VERSIONS = ("1.0", "1.1")
 INVENTORY = "inventory.json"
+OBJECT_DECLARATION = "0=ocfl_object_1.1"
 CONTENT_ALGORITHMS = ("sha512", "sha256")
 VERSION_NAME = re.compile(r"v(0*)([1-9][0-9]*)")
 
