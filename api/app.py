@@ -23,7 +23,7 @@ from api.refused import RefusalRecorder
 from api.routing import EXTENSION, METRICS_EXTENSION, Edge, Route
 from api.settings import ArchiveSettings
 from api.uploads import UploadLimits
-from api.views import deposits, keys, objects, organisations, system, verifications
+from api.views import changes, deposits, keys, objects, organisations, system, verifications
 from archive_core.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ ROUTES: tuple[Route, ...] = (
     *objects.ROUTES,
     *deposits.ROUTES,
     *verifications.ROUTES,
+    *changes.ROUTES,
     *organisations.ROUTES,
     *keys.ROUTES,
     *system.ROUTES,

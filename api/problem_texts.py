@@ -25,6 +25,7 @@ _CZECH = {
     "staging-unavailable": "Pro příjem podání teď není místo; nic nebylo uloženo, zkuste to později.",
     "unauthenticated": "Je potřeba klíč: pošlete jej jako `Authorization: Bearer KLÍČ`.",
     "not-permitted": "Tento klíč k tomu nemá oprávnění; požádejte provozovatele o klíč se správnou rolí.",
+    "webhook-refused": "Příjemce zprávu nepřevzal; nabídne se mu znovu.",
     "rate-limited": "Příliš mnoho požadavků za krátkou dobu; počkejte, jak uvádí `Retry-After`.",
     "organisation-not-active": "Pro tuto organizaci se už nic nepřijímá; obraťte se na provozovatele.",
     "quota-exceeded": "Organizace už na to nemá místo, nic nebylo uloženo; požádejte provozovatele o větší kvótu.",

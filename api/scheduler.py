@@ -202,6 +202,14 @@ def check_fixity(archive: Archive) -> str | None:
     return "fixity-findings" if bad else None
 
 
+def notify(archive: Archive) -> str | None:
+    """Tell receivers what has changed; an error while one of them takes nothing."""
+    refused = archive.notifying.round()
+    for name in refused:
+        log("webhook not taken", logging.WARNING, receiver=name, what_to_do="trusted-archive webhooks list")
+    return None
+
+
 def _discard(_result: object) -> None:
     """The result of a job that says all it has to say by not raising."""
 
@@ -213,6 +221,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
         Job("renew", lambda: renew_unless_paused(archive), max(interval, RENEWAL_INTERVAL)),
         Job("fixity", lambda: check_fixity(archive), max(interval, FIXITY_INTERVAL)),
         Job("flush trail", lambda: _discard(archive.flush_trail()), interval),
+        Job("webhooks", lambda: notify(archive), interval),
         Job("run jobs", lambda: _discard(archive.run_jobs()), interval),
         Job("keep locks", lambda: keep_locks(archive), max(interval, LOCKS_INTERVAL)),
         Job("pay copies", lambda: pay_copies(archive), max(interval, COPIES_INTERVAL)),

@@ -21,6 +21,7 @@ from api.settings_services import AuthoritySettings as AuthoritySettings
 from api.settings_services import SealSettings, read_authority, read_seal, verify_stand_ins
 from api.settings_table import SETTINGS_FILE as SETTINGS_FILE
 from api.settings_table import Secret, Table
+from api.settings_webhooks import WebhookSettings, read_webhook
 from archive_core.errors import SettingsError
 
 FORMAT = 1
@@ -168,6 +169,7 @@ class ArchiveSettings:
     reported: tuple[ReportedSettings, ...] = ()
     copies: CopiesSettings = CopiesSettings()
     access: AccessSettings = field(default_factory=AccessSettings)
+    webhooks: tuple[WebhookSettings, ...] = ()
     examination: ExaminationSettings = field(default_factory=ExaminationSettings)
 
     @classmethod
@@ -213,6 +215,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         reported=top.take_tables("reported", _reported),
         copies=top.take_table("copies", _copies),
         access=top.take_table("access", read_access),
+        webhooks=top.take_tables("webhook", read_webhook),
         examination=top.take_table("examination", read_examination),
     )
     top.done()
@@ -358,6 +361,7 @@ def _verify(settings: ArchiveSettings) -> None:
         ("store", [store.name for store in settings.stores]),
         ("timestamp_authority", [authority.name for authority in settings.authorities]),
         ("reported", [report.authority for report in settings.reported]),
+        ("webhook", [webhook.name for webhook in settings.webhooks]),
         ("fixity.store", [name for name, _ in settings.fixity.stores]),
     ):
         if len(set(names)) != len(names):

@@ -87,7 +87,7 @@ def read_authority(table: Table) -> AuthoritySettings:
         policy=table.take("policy", str, ""),
         trust_class=table.take("trust_class", str, "test"),
         fetch=tuple(str(prefix) for prefix in table.take("fetch", list, [])),
-        connection=_connection(table),
+        connection=read_connection(table),
         accuracy=table.take("accuracy", float, 0.0),
         budget=table.take("budget", int, 0),
         instead=tuple(str(name) for name in table.take("instead", list, [])),
@@ -114,7 +114,7 @@ def verify_stand_ins(authorities: Sequence[AuthoritySettings]) -> None:
                 )
 
 
-def _connection(table: Table) -> ConnectionSettings:
+def read_connection(table: Table) -> ConnectionSettings:
     settings = ConnectionSettings(
         timeout=table.take("timeout", float, 30.0),
         user=table.take("user", str, ""),
@@ -163,7 +163,7 @@ def _seal_key(table: Table, later: tuple[SealSettings, ...]) -> SealSettings:
         login=table.take("login", str, "none"),
         credential=table.take("credential", str, ""),
         fetch=tuple(str(prefix) for prefix in table.take("fetch", list, [])),
-        connection=_connection(table),
+        connection=read_connection(table),
         next=later,
     )
     table.done()

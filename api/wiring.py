@@ -21,6 +21,7 @@ from api.wiring_signing import Signing as Signing
 from api.wiring_signing import build_algorithms as build_algorithms
 from api.wiring_signing import build_signing as build_signing
 from api.wiring_signing import trust_anchors as trust_anchors
+from api.wiring_webhooks import build_receivers, build_sender
 from archive_core.archive import Archive
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
@@ -82,6 +83,8 @@ def build_archive(
         locks=build_locks(settings),
         fixity_paces=build_fixity_paces(settings),
         registered_only=settings.access.registered_only,
+        receivers=build_receivers(settings),
+        send=build_sender(settings),
         examiner=build_examiner(settings),
     )
 

@@ -23,6 +23,7 @@ from archive_core.audit_destroyed import DestroyedObjects
 from archive_core.audit_result import AuditResult, brief, damage_events, damaged_objects
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import EventRow, JobRow, KeyRow, VersionRow
+from archive_core.changes import Changes
 from archive_core.content import Content, require_living
 from archive_core.counting import Counting
 from archive_core.debts import Debts
@@ -50,6 +51,7 @@ from archive_core.lifecycle import (
 )
 from archive_core.mass import MassProof
 from archive_core.mass_verification import MassVerification
+from archive_core.notifying import Notifying, Receiver, Send
 from archive_core.organisations import Organisations
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import (
@@ -125,6 +127,8 @@ class Archive:
         fixity_paces: Mapping[str, Pace] | None = None,
         examiner: ExaminesDeposits | None = None,
         registered_only: bool = False,
+        receivers: Sequence[Receiver] = (),
+        send: Send | None = None,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
         documents may be read for a hash-tree renewal, None for as fast as possible; `cautions` are warnings about the
@@ -309,6 +313,10 @@ class Archive:
             sequencer=self._sequencer,
             require_active=self.organisations.require_active,
         )
+        self.changes = Changes(catalogue)
+        self.notifying = Notifying(
+            clock=clock, catalogue=catalogue, changes=self.changes, holder=holder, receivers=receivers, send=send
+        )
         self._jobs = Jobs(
             clock=clock,
             catalogue=catalogue,
@@ -334,7 +342,16 @@ class Archive:
             sealing=self._sealing,
             test_trust=self._test_trust,
             cautions=self._cautions,
-            parts=(guard, self.debts, self.locks, self._destruction, self.fixity, self.renewing, self.signatures),
+            parts=(
+                guard,
+                self.debts,
+                self.locks,
+                self._destruction,
+                self.fixity,
+                self.renewing,
+                self.signatures,
+                self.notifying,
+            ),
         )
 
     def over(self, catalogue: Catalogue, copies: Copies) -> Archive:
@@ -360,6 +377,8 @@ class Archive:
             fixity_paces=self._fixity_paces,
             examiner=self._examiner,
             registered_only=self.organisations.registered_only,
+            receivers=self.notifying.receivers,
+            send=self.notifying.send,
         )
 
     # -- taking in ----------------------------------------------------------------------------

@@ -233,6 +233,10 @@ class SealKeyUnavailableError(UnavailableError):
     """The seal key does not answer."""
 
 
+class WebhookRefusedError(UnavailableError):
+    """The receiver did not take the message; it is offered again."""
+
+
 class LeaseHeldError(UnavailableError):
     """Another process is doing this just now."""
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from api.cli import (
     access_options,
+    changing_options,
     destroying_options,
     examine_options,
     fixity_options,
@@ -380,6 +381,12 @@ COMMANDS = (
         _traced,
     ),
     Command(
+        "changes",
+        marked("What has changed since when, in order"),
+        "trusted-archive changes --since c1200",
+        changing_options.changes,
+    ),
+    Command(
         "rebuild-catalogue",
         marked("Make the catalogue again from one store"),
         "trusted-archive rebuild-catalogue --from one",
@@ -473,6 +480,18 @@ ORGANISATION_COMMANDS = (
     ),
 )
 
+WEBHOOKS = Command("webhooks", marked("Who is told what changes"), "trusted-archive webhooks list", _nothing)
+
+WEBHOOK_COMMANDS = (
+    Command("list", marked("Every receiver, and how far it has come"), "trusted-archive webhooks list", _nothing),
+    Command(
+        "resume",
+        marked("Offer a receiver again, now, what it did not take"),
+        "trusted-archive webhooks resume spisovka",
+        changing_options.one_receiver,
+    ),
+)
+
 FIXITY = Command("fixity", marked("Read every copy again"), "trusted-archive fixity status", _nothing)
 
 FIXITY_COMMANDS = (
@@ -556,6 +575,7 @@ STORE_COMMANDS = (
 GROUPS = (
     (KEYS, KEY_COMMANDS),
     (ORGANISATIONS, ORGANISATION_COMMANDS),
+    (WEBHOOKS, WEBHOOK_COMMANDS),
     (STORES, STORE_COMMANDS),
     (FIXITY, FIXITY_COMMANDS),
     (RENEWAL, RENEWAL_COMMANDS),

@@ -10,6 +10,7 @@ Rules kept here
 from __future__ import annotations
 
 from api.locale.cs_access import ACCESS as _ACCESS
+from api.locale.cs_access import CHANGES as _CHANGES
 from api.locale.cs_backup import BACKUP as _BACKUP
 from api.locale.cs_destroying import DESTROYING as _DESTROYING
 from api.locale.cs_examining import EXAMINING as _EXAMINING
@@ -283,6 +284,7 @@ TEXTS: dict[str, str] = {
     **_ANSWERS,
     **_DOCTOR,
     **_ACCESS,
+    **_CHANGES,
     **_DESTROYING,
     **_EXAMINING,
     **_PLANS,

@@ -38,3 +38,24 @@ ACCESS: dict[str, str] = {
     "API keys: create, list, rotate, revoke": "Klíče k rozhraní: vytvořit, vypsat, vyměnit, zneplatnit",
     "Replace a key by a new one; both are good for a while": "Vymění klíč za nový; chvíli platí oba",
 }
+
+CHANGES: dict[str, str] = {
+    "What has changed since when, in order": "Co se od kdy změnilo, popořadě",
+    "go on from there; otherwise from the beginning": "pokračovat odtud; jinak od začátku",
+    "at most so many (default: 100)": "nejvýše tolik (výchozí: 100)",
+    "Who is told what changes": "Komu se oznamují změny",
+    "Every receiver, and how far it has come": "Všichni příjemci a kam až došli",
+    "Offer a receiver again, now, what it did not take": "Hned znovu nabídne příjemci, co nepřevzal",
+    "the receiver, by its name in the settings": "příjemce, jménem z nastavení",
+    "The settings name no receivers ([[webhook]]).": "Nastavení neuvádí žádné příjemce ([[webhook]]).",
+    "next: {cursor}": "další: {cursor}",
+    "change": "změna",
+    "object": "objekt",
+    "receiver": "příjemce",
+    "delivered": "doručeno",
+    "given up": "vzdáno",
+    "waits": "čeká",
+    "renewed": "obnoveno",
+    "damaged": "poškozeno",
+    "repaired": "opraveno",
+}

@@ -4,6 +4,7 @@ Rules kept here
  * A version belongs to one batch for ever; its leaf is its place in the members' list, from 0.
  * Commit B touches the batch row and its stamps, never a row per document: a document's status is
    joined from its batch.
+ * That a batch is evidenced is an event, entered with commit B: whoever follows the trail misses none.
  * A stamp that is entered stays: the same one again is no change, another in its place is refused.
 """
 
@@ -17,10 +18,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, select, update
 
 from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values
+from archive_core.catalogue.events import insert_events
 from archive_core.catalogue.rows import BatchRow, LineRow, StampRow, VersionRow
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import batches, lines, stamps, versions
 from archive_core.errors import AlreadyExistsError, ConcurrentChangeError, NotFoundError
+from archive_core.journal import event_row
+from archive_core.trail.events import state_event
 
 _JOINING = "UPDATE versions SET batch = ?, leaf = ? WHERE poid = ? AND version = ? AND batch IS NULL"
 """As the driver takes it: for a million rows what SQLAlchemy adds to a parameter costs as much as the update."""
@@ -90,6 +94,8 @@ class Batches(Part):
                 raise NotFoundError(f"There is no batch {number}.")
             if known.evidenced_at != evidenced_at:
                 raise AlreadyExistsError(batch=number)
+            event = state_event("evidenced", f"batch-{number}", known.statement_digest, evidenced_at)
+            insert_events(connection, [event_row(event, None)])
 
     def enter_stamps(self, stamps: Sequence[StampRow]) -> None:
         """Enter stamps of renewals; those already there stay, another in its place is refused."""

@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 from archive_core.catalogue.access import Access
 from archive_core.catalogue.batches import Batches
+from archive_core.catalogue.changes import ChangeFeed
 from archive_core.catalogue.claims import Claims
 from archive_core.catalogue.copy_debts import CopyDebts
 from archive_core.catalogue.events import Events
@@ -34,7 +35,18 @@ from archive_core.catalogue.versions import Versions
 
 
 class Catalogue(
-    Claims, Versions, Batches, Renewals, Tombstones, CopyDebts, Examinations, Events, Leases, Access, Originators
+    Claims,
+    Versions,
+    Batches,
+    Renewals,
+    Tombstones,
+    CopyDebts,
+    Examinations,
+    Events,
+    Leases,
+    Access,
+    Originators,
+    ChangeFeed,
 ):
     """All methods over one engine, whose schema is taken to be current."""
 

@@ -20,10 +20,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, literal, or_, select, update
 
 from archive_core.catalogue.base import Part, chunks, field_names, to_row, to_rows, to_values
+from archive_core.catalogue.events import insert_events
 from archive_core.catalogue.rows import HeadRow, RenewalRow, StampRow
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import batches, lines, renewals, stamps
 from archive_core.errors import AlreadyExistsError, NotFoundError
+from archive_core.journal import event_row
+from archive_core.trail.events import state_event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,8 @@ class Renewals(Part):
             if stamped.abandons:
                 _forget_abandoned(connection, row.line, stamped)
             _insert_following(connection, row, stamped)
+            event = state_event("renewed", f"renewal-{stamped.number}", stamped.token_digest, stamped.gen_time)
+            insert_events(connection, [event_row(event, None)])
 
     def renewal(self, number: int) -> RenewalRow:
         """A renewal by its number; raises NotFoundError."""

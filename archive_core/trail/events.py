@@ -74,6 +74,7 @@ class EventType(enum.StrEnum):
     SETTINGS_CHANGE = "settings change"
     BACKUP = "backup"
     ORGANISATION_CHANGE = "organisation change"
+    STATE_CHANGE = "state change"
 
 
 class Outcome(enum.StrEnum):
@@ -284,6 +285,21 @@ def deposit_event_of(description: Description, description_bytes: bytes) -> Even
         poid=description.poid,
         version=description.version,
         commitment=hash_bytes(COMMITMENT, description_bytes),
+    )
+
+
+def state_event(code: str, subject: str, digest: str, at: datetime) -> Event:
+    """The event that something came to a state that follows from the stores alone: `evidenced` of `batch-N`, by the
+    sha512 of its statement (hex), `renewed` of `renewal-N`, by that of its token. A rebuilt catalogue finds the same
+    event, and not a second one."""
+    identity = hash_bytes(COMMITMENT, f"trusted-archive/state-event/1\x00{code}\x00{digest}".encode())
+    return Event(
+        event_id=identity[:16].hex(),
+        time=at,
+        type=EventType.STATE_CHANGE,
+        outcome=Outcome.SUCCESS,
+        code=code,
+        subject=subject,
     )
 
 

@@ -16,6 +16,7 @@ from api.cli.parser import (
     ORGANISATION_COMMANDS,
     RENEWAL_COMMANDS,
     STORE_COMMANDS,
+    WEBHOOK_COMMANDS,
 )
 from api.cli.run import INTERNAL
 from tests.vectors import REPOSITORY
@@ -57,6 +58,7 @@ def test_every_command_is_in_the_reference() -> None:
     page = (REFERENCE / "cli.md").read_text("utf-8")
     rows = {line.split("`")[1].split(" [")[0] for line in page.splitlines() if line.startswith("| `")}
     names = [one.name for one in COMMANDS] + [f"keys {one.name}" for one in KEY_COMMANDS]
+    names += [f"webhooks {one.name}" for one in WEBHOOK_COMMANDS]
     names += [f"organisations {one.name}" for one in ORGANISATION_COMMANDS]
     names += [f"renewal {one.name}" for one in RENEWAL_COMMANDS]
     names += [f"fixity {one.name}" for one in FIXITY_COMMANDS]
@@ -68,6 +70,7 @@ def test_every_command_is_in_the_reference() -> None:
 def test_every_command_has_its_function() -> None:
     """And no function is without command."""
     names = {one.name for one in COMMANDS} | {f"keys-{one.name}" for one in KEY_COMMANDS}
+    names |= {f"webhooks-{one.name}" for one in WEBHOOK_COMMANDS}
     names |= {f"organisations-{one.name}" for one in ORGANISATION_COMMANDS}
     names |= {f"renewal-{one.name}" for one in RENEWAL_COMMANDS}
     names |= {f"fixity-{one.name}" for one in FIXITY_COMMANDS}
