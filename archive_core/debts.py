@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,9 +32,10 @@ from archive_core.stored_packages import package_of
 
 Progress = Callable[[str, int, int | None], None]
 
-TOGETHER = 64
+TOGETHER = 200
 """Objects that share the durable steps of a store when they are copied."""
-TOGETHER_BYTES = 64 * 1024 * 1024
+TOGETHER_BYTES = 15 * 1024 * 1024
+"""Bytes of such objects; while they are written, as many are read for the next time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,19 @@ class Payment:
 
     def to_json(self) -> dict[str, object]:
         return {"store": self.store, "paid": self.paid, "owed": self.owed, "error": self.error}
+
+
+@dataclass(slots=True)
+class _Load:
+    """Objects that were read to be written to a store together; `left` are those that could not be, with the reason,
+    `problem` says that the store is away."""
+
+    debts: Sequence[CopyDebt]
+    folder: TemporaryDirectory[str]
+    fresh: list[ArchivalPackage] = field(default_factory=list)
+    size: int = 0
+    left: dict[str, str] = field(default_factory=dict)
+    problem: UnavailableError | None = None
 
 
 class Debts:
@@ -96,24 +111,34 @@ class Debts:
         return payments
 
     def _pay_store(self, root: StorageRoot, total: int, progress: Progress) -> Payment:
+        """What is to be copied is read while what was read before is being written."""
         name, after, done, failed = root.store.name, "", 0, 0
         error: str | None = None
-        while debts := self._catalogue.copy_debts(name, after, TOGETHER):
-            after = debts[-1].storage_object
-            self._holder.renew()
-            try:
-                left = self._pay(root, debts)
-            except UnavailableError as found:
-                if self._is_away(root):
-                    self._copies.away.failed(name)
-                    return Payment(name, done, total - done, str(found))
-                left = dict.fromkeys((debt.storage_object for debt in debts), str(found))
-            for storage_object, reason in left.items():
-                self._catalogue.failed_copy(name, storage_object, reason)
-                error = reason
-            done += len(debts) - len(left)
-            failed += len(left)
-            progress(f"copying to {name}", done + failed, max(total, done + failed))
+        with ThreadPoolExecutor(1, thread_name_prefix="copying") as writer:
+            ahead: tuple[Sequence[CopyDebt], Future[dict[str, str]]] | None = None
+            while True:
+                following = None
+                if debts := self._catalogue.copy_debts(name, after, TOGETHER):
+                    after = debts[-1].storage_object
+                    self._holder.renew()
+                    following = debts, writer.submit(self._written, root, self._loaded(root, debts))
+                if ahead is not None:
+                    try:
+                        left = ahead[1].result()
+                    except UnavailableError as found:
+                        if self._is_away(root):
+                            self._copies.away.failed(name)
+                            return Payment(name, done, total - done, str(found))
+                        left = dict.fromkeys((debt.storage_object for debt in ahead[0]), str(found))
+                    for storage_object, reason in left.items():
+                        self._catalogue.failed_copy(name, storage_object, reason)
+                        error = reason
+                    done += len(ahead[0]) - len(left)
+                    failed += len(left)
+                    progress(f"copying to {name}", done + failed, max(total, done + failed))
+                ahead = following
+                if ahead is None:
+                    break
         self._copies.away.answered(name)
         return Payment(name, done, failed, error)
 
@@ -124,36 +149,45 @@ class Debts:
             return True
         return False
 
-    def _pay(self, root: StorageRoot, debts: Sequence[CopyDebt]) -> dict[str, str]:
-        """Copy some objects; returns those that could not be copied, with the reason."""
-        left: dict[str, str] = {}
-        fresh: list[ArchivalPackage] = []
-        with TemporaryDirectory(dir=self._copies.scratch) as folder:
-            size = 0
+    def _loaded(self, root: StorageRoot, debts: Sequence[CopyDebt]) -> _Load:
+        """Read and verify what a store lacks; what cannot be read, and objects with several versions, are settled at
+        once."""
+        load = _Load(debts, TemporaryDirectory(dir=self._copies.scratch))
+        gone = self._catalogue.destroyed_objects(filter(None, (_poid(debt.storage_object) for debt in debts)))
+        try:
             for number, debt in enumerate(debts):
+                if _poid(debt.storage_object) in gone:
+                    continue
                 try:
-                    package = self._bring(root, debt.storage_object, Path(folder) / str(number))
+                    package = self._bring(root, debt.storage_object, Path(load.folder.name) / str(number))
                 except (ConflictError, DamageError, UnavailableError) as error:
                     if isinstance(error, UnavailableError) and self._is_away(root):
                         raise
-                    left[debt.storage_object] = str(error)
+                    load.left[debt.storage_object] = str(error)
                     continue
                 if package is not None:
-                    fresh.append(package)
-                    size += sum(file.size for file in package.new_content.values())
-                if size > TOGETHER_BYTES:
-                    left |= self._write(root, fresh)
-                    fresh, size = [], 0
-            left |= self._write(root, fresh)
-        paid = [debt.storage_object for debt in debts if debt.storage_object not in left]
+                    load.fresh.append(package)
+                    load.size += sum(file.size for file in package.new_content.values())
+                if load.size > TOGETHER_BYTES:
+                    load.left |= self._write(root, load.fresh)
+                    load.fresh, load.size = [], 0
+        except UnavailableError as error:
+            load.problem = error
+        return load
+
+    def _written(self, root: StorageRoot, load: _Load) -> dict[str, str]:
+        """Write what was read; returns what could not be copied, with the reason. Raises `UnavailableError`."""
+        with load.folder:
+            if load.problem is not None:
+                raise load.problem
+            left = load.left | self._write(root, load.fresh)
+        paid = [debt.storage_object for debt in load.debts if debt.storage_object not in left]
         self._copies.after_write({root.store.name: paid})
         self._catalogue.paid_copies(root.store.name, paid)
         return left
 
     def _bring(self, root: StorageRoot, object_id: str, folder: Path) -> ArchivalPackage | None:
         """A package that is to be written to the store together with others; None when nothing is (any more)."""
-        if self._is_destroyed(object_id):
-            return None
         held = self._source(object_id, root)
         if held is None:
             return None
@@ -163,8 +197,7 @@ class Debts:
             root.mend(object_id)
             return None
         if there is None and head.head_number == 1:
-            folder.mkdir()
-            return package_of(source, object_id, 1, folder)
+            return package_of(source, object_id, 1, folder, head=head)
         leftovers.clear_unfinished(root, object_id)
         self._copies.bring(root, object_id, source, head.head_number)
         return None
@@ -185,13 +218,6 @@ class Debts:
                     left[package.object_id] = str(error)
             return left
 
-    def _is_destroyed(self, object_id: str) -> bool:
-        try:
-            name = object_name(object_id)
-        except ValueError:
-            return False
-        return is_poid(name) and self._catalogue.tombstone(name) is not None
-
     def _source(self, object_id: str, besides: StorageRoot) -> tuple[StorageRoot, Inventory] | None:
         """The store that holds most versions of an object, and its inventory; None when none holds any.
 
@@ -211,3 +237,12 @@ class Debts:
         if best is None and problem is not None:
             raise problem
         return best
+
+
+def _poid(object_id: str) -> str | None:
+    """The POID of a preservation object; None for any other one."""
+    try:
+        name = object_name(object_id)
+    except ValueError:
+        return None
+    return name if is_poid(name) else None

@@ -278,22 +278,25 @@ class Stores:
         if len(roots) < 2:
             raise UsageError("it takes two stores to compare")
         result = Comparison(missing={root.store.name: [] for root in roots})
+        gone = self._catalogue.destroyed_objects()
         listed = merge(*(_listed(number, root) for number, root in enumerate(roots)), key=itemgetter(0))
         for _, group in groupby(listed, key=itemgetter(0)):
             holders = {number: (object_id, digest) for _, number, object_id, digest in group}
             result.compared += 1
             object_id = next(iter(holders.values()))[0]
             digests = {digest for _, digest in holders.values()}
-            if len(holders) < len(roots) or len(digests) > 1:
-                self._compare_object(object_id, roots, result)
+            if (len(holders) < len(roots) or len(digests) > 1) and _poid(object_id) not in gone:
+                if len(digests) > 1:
+                    self._compare_object(object_id, roots, result)
+                else:  # whoever holds it holds the same
+                    for number in set(range(len(roots))) - set(holders):
+                        result.missing[roots[number].store.name].append(object_id)
             if result.compared % 100 == 0:
                 progress("comparing stores", result.compared, None)
         return result
 
     def _compare_object(self, object_id: str, roots: Sequence[StorageRoot], result: Comparison) -> None:
         """Who lacks what of an object that is not the same everywhere."""
-        if self._is_destroyed(object_id):
-            return
         heads = {root.store.name: root.read_inventory(object_id) for root in roots}
         newest = max((head.head_number for head in heads.values() if head), default=0)
         documents = {head.document for head in heads.values() if head and head.head_number == newest}
@@ -304,12 +307,14 @@ class Stores:
             if head is None or head.head_number < newest:
                 result.missing[name].append(object_id)
 
-    def _is_destroyed(self, object_id: str) -> bool:
-        try:
-            name = object_name(object_id)
-        except ValueError:
-            return False
-        return is_poid(name) and self._catalogue.tombstone(name) is not None
+
+def _poid(object_id: str) -> str | None:
+    """The POID of a preservation object; None for any other one."""
+    try:
+        name = object_name(object_id)
+    except ValueError:
+        return None
+    return name if is_poid(name) else None
 
 
 def _listed(number: int, root: StorageRoot) -> Iterator[tuple[tuple[str, ...], int, str, bytes]]:

@@ -10,12 +10,12 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from archive_core.catalogue.base import Part, to_row, to_rows, to_values, upsert
+from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values, upsert
 from archive_core.catalogue.claims import insert_claim
 from archive_core.catalogue.events import insert_events
 from archive_core.catalogue.rows import DeletionDebt, EventRow, TombstoneRow, VersionRow
@@ -85,6 +85,17 @@ class Tombstones(Part):
         with reading(self._engine) as connection:
             found = _find(connection, poid)
         return found if found is not None and found.gen_time is not None else None
+
+    def destroyed_objects(self, poids: Iterable[str] | None = None) -> set[str]:
+        """The POIDs of objects that were destroyed, or those of them that are among these."""
+        query = select(tombstones.c.poid).where(tombstones.c.gen_time.is_not(None))
+        with reading(self._engine) as connection:
+            if poids is None:
+                return set(connection.execute(query).scalars())
+            found: set[str] = set()
+            for chunk in chunks(poids):
+                found.update(connection.execute(query.where(tombstones.c.poid.in_(chunk))).scalars())
+        return found
 
     def tombstones(self) -> list[TombstoneRow]:
         """All complete tombstones, by POID."""
