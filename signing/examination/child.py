@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     memory, seconds = (int(word) for word in arguments)
     answer_to = os.dup(1)
     os.dup2(2, 1)  # what libraries print is no answer
-    _limit(memory, seconds)
+    limit(memory, seconds)
     octets = sys.stdin.buffer.read()
     answer = _answered(octets)
     with os.fdopen(answer_to, "wb") as stream:
@@ -57,10 +57,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _limit(memory: int, seconds: int) -> None:
+def limit(memory: int, seconds: int, file_size: int = 0) -> None:
+    """Bounds on address space (bytes), processor time and what may be written to an open file."""
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_FSIZE, file_size),
         (resource.RLIMIT_NOFILE, 128),
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_AS, memory),
@@ -89,7 +90,7 @@ def _examined(octets: bytes) -> dict[str, Any]:
     request = Request.from_bytes(octets)
     trust = request.trust.built(at=request.at, existed=request.existed, strict=request.strict)
     document, detached = request.documents()
-    sys.addaudithook(_guard)
+    sys.addaudithook(guard)
     found = examine(document, detached=detached, trust=trust, at=request.at)
     if request.answers is None:
         return {"examination": to_json(found)}
@@ -104,7 +105,8 @@ def _examined(octets: bytes) -> dict[str, Any]:
     return {"examination": to_json(found), "collected": collected.to_json()}
 
 
-def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+def guard(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: whatever reaches outside of the process is refused."""
     if event in _FORBIDDEN or event in _STARTING or event in _CHANGING:
         raise ForbiddenError(f"an examination must not do {event}")
     if event == "open" and _writes(arguments):

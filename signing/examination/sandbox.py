@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from archive_core.findings import Finding
@@ -32,9 +32,9 @@ STOPPED = "EXAMINATION_STOPPED"
 
 _MIB = 1024 * 1024
 _START = (
-    "import sys; paths, words = sys.argv[1], sys.argv[2:]; "
+    "import sys; paths, module, words = sys.argv[1], sys.argv[2], sys.argv[3:]; "
     "sys.path[:] = paths.split(chr(10)); "
-    "from signing.examination.child import main; raise SystemExit(main(words))"
+    "from importlib import import_module; raise SystemExit(import_module(module).main(words))"
 )
 _LAST_WORDS = 20_000
 
@@ -106,25 +106,35 @@ def _not_examined(request: Request, size: int, why: str) -> Examination:
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class Outcome:
+    """What a child answered, or None and why it did not."""
+
     answer: bytes | None
     why: str = ""
 
 
-def _run(request: Request, limits: Limits, size: int) -> _Outcome:
-    memory = limits.memory + 2 * size
-    words = [sys.executable, "-I", "-B", "-c", _START, "\n".join(sys.path), str(memory), str(limits.cpu_seconds)]
-    with tempfile.TemporaryFile() as asked:
-        asked.write(request.to_bytes())
-        asked.seek(0)
-        with _started(words, asked.fileno()) as child:
+def _run(request: Request, limits: Limits, size: int) -> Outcome:
+    words = [str(limits.memory + 2 * size), str(limits.cpu_seconds)]
+    return run_apart("signing.examination.child", words, request.to_bytes(), limits)
+
+
+def run_apart(
+    module: str, words: Sequence[str], asked: bytes, limits: Limits, *, descriptors: Sequence[int] = ()
+) -> Outcome:
+    """Run `main(words)` of a module in a fresh interpreter, with what is asked on its standard input. It inherits the
+    descriptors given and no others; limits on its own memory and time are for itself to set."""
+    command = [sys.executable, "-I", "-B", "-c", _START, "\n".join(sys.path), module, *words]
+    with tempfile.TemporaryFile() as given:
+        given.write(asked)
+        given.seek(0)
+        with _started(command, given.fileno(), descriptors) as child:
             answer, said, why = _listen(child, limits)
             if why:
-                return _Outcome(None, why)
+                return Outcome(None, why)
             code = child.wait(timeout=5)
     if code == 0:
-        return _Outcome(answer)
-    return _Outcome(None, _why(code, said))
+        return Outcome(answer)
+    return Outcome(None, _why(code, said))
 
 
 def _why(code: int, said: bytes) -> str:
@@ -138,7 +148,7 @@ def _why(code: int, said: bytes) -> str:
 
 
 @contextlib.contextmanager
-def _started(words: list[str], asked: int) -> Iterator[subprocess.Popen[bytes]]:
+def _started(words: list[str], asked: int, descriptors: Sequence[int]) -> Iterator[subprocess.Popen[bytes]]:
     """The child, which is gone when the block ends."""
     environment = {"LANG": "C.UTF-8", "PYTHONHASHSEED": "random", "PATH": os.defpath}
     child = subprocess.Popen(  # noqa: S603 - this interpreter and words of ours
@@ -149,6 +159,7 @@ def _started(words: list[str], asked: int) -> Iterator[subprocess.Popen[bytes]]:
         env=environment,
         cwd="/",
         start_new_session=True,
+        pass_fds=tuple(descriptors),
     )
     try:
         yield child

@@ -108,7 +108,7 @@ _ANSWER = (
 def test_the_process_reaches_nothing_outside(body: str) -> None:
     """The audit hook refuses before the system is asked."""
     program = (
-        "import sys; from signing.examination import child; sys.addaudithook(child._guard)\n"
+        "import sys; from signing.examination import child; sys.addaudithook(child.guard)\n"
         f"try:\n    {body}\nexcept child.ForbiddenError: print('refused')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
