@@ -190,6 +190,23 @@ def renew_unless_paused(archive: Archive) -> str | None:
         return None
 
 
+LATER_INTERVAL = 30.0
+"""Seconds between two looks at what is to be examined again, at least."""
+
+
+def examine_later(archive: Archive) -> str | None:
+    """Examine again what could not be decided at the deposit. What stays undecided waits longer each time; that is no
+    failure of the job, and `status` tells it."""
+    views = archive.signatures.examine_again(actor=SCHEDULER)
+    for view in views:
+        if view.version is None:
+            log("signatures undecided", logging.WARNING, poid=view.poid, reason=view.error)
+        else:
+            level = logging.INFO if view.outcome == "accept" else logging.ERROR
+            log("signatures decided", level, poid=view.poid, version=view.version, outcome=view.outcome)
+    return None
+
+
 FIXITY_INTERVAL = 10.0
 """Seconds between two looks at which store is to be read again, at least."""
 
@@ -219,6 +236,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
     return (
         Job("preserve", lambda: preserve_due(archive), interval),
         Job("renew", lambda: renew_unless_paused(archive), max(interval, RENEWAL_INTERVAL)),
+        Job("examine later", lambda: examine_later(archive), max(interval, LATER_INTERVAL)),
         Job("fixity", lambda: check_fixity(archive), max(interval, FIXITY_INTERVAL)),
         Job("flush trail", lambda: _discard(archive.flush_trail()), interval),
         Job("webhooks", lambda: notify(archive), interval),

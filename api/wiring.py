@@ -27,6 +27,7 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.clock import SystemClock
 from archive_core.copy_rule import CopyRule
 from archive_core.errors import CatalogueDamagedError, SettingsError
+from archive_core.examining_later import Patience
 from archive_core.fixity.running import Pace
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import (
@@ -86,6 +87,9 @@ def build_archive(
         receivers=build_receivers(settings),
         send=build_sender(settings),
         examiner=build_examiner(settings),
+        examine_later=Patience(
+            timedelta(minutes=settings.examination.retry_minutes), timedelta(hours=settings.examination.alarm_hours)
+        ),
     )
 
 

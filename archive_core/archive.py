@@ -30,8 +30,9 @@ from archive_core.debts import Debts
 from archive_core.deposit import Deposit
 from archive_core.destruction.destroying import Destruction, DestructionView
 from archive_core.destruction.judging import Gone
-from archive_core.errors import ArchiveError
+from archive_core.errors import ArchiveError, LeaseHeldError
 from archive_core.examining import Examining
+from archive_core.examining_later import ExaminingLater, Patience
 from archive_core.exporting import Exporting
 from archive_core.findings import Report, Verdict
 from archive_core.fixity.running import Fixity, Pace
@@ -129,6 +130,7 @@ class Archive:
         registered_only: bool = False,
         receivers: Sequence[Receiver] = (),
         send: Send | None = None,
+        examine_later: Patience | None = None,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
         documents may be read for a hash-tree renewal, None for as fast as possible; `cautions` are warnings about the
@@ -173,6 +175,7 @@ class Archive:
         guard = copies.guard = Guard(catalogue)
         self.stores.refresh(now=True)
         self._examiner = examiner
+        self._patience = examine_later or Patience()
         self._examining = Examining(examiner)
         self._deposit = Deposit(
             clock=clock,
@@ -330,6 +333,18 @@ class Archive:
             sequencer=self._sequencer,
             view=self._viewing.version,
             destroy=lambda poid, reason, actor: self.destroy(poid, reason=reason, actor=actor),
+            later=ExaminingLater(
+                clock=clock,
+                catalogue=catalogue,
+                copies=copies,
+                content=self._content,
+                published=published,
+                holder=holder,
+                examining=self._examining,
+                commit=self._deposit.commit,
+                on_damage=damage,
+                patience=self._patience,
+            ),
         )
         self._standing = Standing(
             name=name,
@@ -379,6 +394,7 @@ class Archive:
             registered_only=self.organisations.registered_only,
             receivers=self.notifying.receivers,
             send=self.notifying.send,
+            examine_later=self._patience,
         )
 
     # -- taking in ----------------------------------------------------------------------------
@@ -422,6 +438,9 @@ class Archive:
         self.copies.guard()
         self._destruction.settle(actor)
         self._recovery.settle_claims(at=self.clock.now())
+        if not only_due:  # the scheduler has a job of its own for this
+            with contextlib.suppress(LeaseHeldError):
+                self.signatures.examine_again(actor=actor)
         return self._preservation.preserve(actor=actor, only_due=only_due, progress=progress)
 
     def destroy(

@@ -117,11 +117,12 @@ class AcceptedSubmission:
 
     @property
     def found(self) -> tuple[AcceptedFile, ...]:
-        """The files that an examination added: what they hold is kept with the claim, because no other examination
-        would find the same octets."""
+        """The files that an examination added, with their bytes: they are kept with the claim, because no other
+        examination would find the same octets. Those that an earlier version holds are not among them."""
         if self.examined is None:
             return ()
-        return tuple(file for file in self.files if file.logical_path.startswith(EXAMINATION))
+        mine = (file for file in self.files if file.logical_path.startswith(EXAMINATION))
+        return tuple(file for file in mine if isinstance(file.source, bytes) and len(file.source) == file.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ Rules kept here
    as quarantined, and given out to operators only.
  * That it was set aside stands in its description; that it was released is an event of the trail, which is on the
    stores before anybody is told. So a rebuilt catalogue knows both.
- * A release holds for what follows from the same deposit: versions with validation data that appeared later.
+ * A decision is about a deposit: a release holds for versions with validation data that appeared later, and where such
+   a version was found good, what came before it waits for nobody.
  * To reject is to destroy, with a tombstone that says why.
 """
 
@@ -28,24 +29,27 @@ MAX_REASON = 2000
 
 
 def is_held(catalogue: Catalogue, row: VersionRow) -> bool:
-    """Whether a version is in quarantine: set aside, and not released."""
+    """Whether a version is in quarantine: set aside, not released, and not found good by what appeared later."""
     if row.examined != SET_ASIDE or row.destroyed:
         return False
+    versions = _of_one_deposit(catalogue, row)
+    if versions[-1].examined != SET_ASIDE:
+        return False
     released = catalogue.events_with_code(row.poid, str(EventType.QUARANTINE), RELEASED)
-    if not released:
-        return True
-    first = _deposited(catalogue, row)
-    return not any(event.version is not None and first <= event.version <= row.version for event in released)
+    first, last = versions[0].version, versions[-1].version
+    return not any(event.version is not None and first <= event.version <= last for event in released)
 
 
-def _deposited(catalogue: Catalogue, row: VersionRow) -> int:
-    """The version that brought the documents of this one."""
-    brought = [
-        one.version
-        for one in catalogue.versions(row.poid)
-        if one.version <= row.version and one.kind != VALIDATION_DATA
-    ]
-    return max(brought)
+def _of_one_deposit(catalogue: Catalogue, row: VersionRow) -> list[VersionRow]:
+    """The version that brought the documents of this one, and those with validation data that follow it."""
+    found: list[VersionRow] = []
+    for one in catalogue.versions(row.poid):
+        if one.kind != VALIDATION_DATA:
+            if one.version > row.version:
+                break
+            found = []
+        found.append(one)
+    return found
 
 
 def require_released(catalogue: Catalogue, row: VersionRow, actor: Actor) -> None:
@@ -62,8 +66,9 @@ class Quarantine:
     sequencer: Sequencer
 
     def held(self, originator: str | None) -> list[VersionRow]:
-        """The versions in quarantine, oldest first."""
-        return [row for row in self.catalogue.set_aside(originator) if is_held(self.catalogue, row)]
+        """The versions in quarantine, oldest first; of one deposit the newest."""
+        held = [row for row in self.catalogue.set_aside(originator) if is_held(self.catalogue, row)]
+        return [row for row in held if row == _of_one_deposit(self.catalogue, row)[-1]]
 
     def release(self, row: VersionRow, reason: str, *, actor: Actor) -> None:
         """Let a version be used. On the stores when this returns; raises `NotInQuarantineError`."""

@@ -18,6 +18,7 @@ from archive_core.content import Content, require_living
 from archive_core.description import EXAMINATION
 from archive_core.errors import UnknownObjectError
 from archive_core.examining import MAX_REPORT, REPORT
+from archive_core.examining_later import ExaminingLater, LaterView
 from archive_core.lifecycle import Actor, VersionView
 from archive_core.quarantine import Quarantine, is_held
 from archive_core.sequencer import Sequencer
@@ -37,7 +38,9 @@ class Signatures:
         sequencer: Sequencer,
         view: Callable[[VersionRow], VersionView],
         destroy: Destroy,
+        later: ExaminingLater,
     ) -> None:
+        self._later = later
         self._catalogue = catalogue
         self._content = content
         self._quarantine = Quarantine(catalogue, sequencer)
@@ -91,5 +94,9 @@ class Signatures:
         self._destroy(poid, reason, actor)
         return self._view(self._catalogue.version(poid, row.version, actor.originator))
 
+    def examine_again(self, *, actor: Actor) -> list[LaterView]:
+        """Examine again what could not be decided and whose turn it is; see `ExaminingLater.round`."""
+        return self._later.round(actor=actor)
+
     def warnings(self) -> list[str]:
-        return list(self._quarantine.warnings())
+        return [*self._quarantine.warnings(), *self._later.warnings()]

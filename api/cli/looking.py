@@ -135,5 +135,6 @@ def _profile_json(profile: PreservationProfile) -> dict[str, object]:
         "valid_from": utc_text(profile.valid_from),
         "valid_until": utc_text(profile.valid_until) if profile.valid_until else None,
         "lines": [{"name": line.name, "digest": line.digest, "tsa": line.tsa} for line in profile.lines],
+        "examination": {"rule": str(profile.examination.rule), "required": profile.examination.required},
         "accepts_test_trust": profile.accepts_test_trust,
     }

@@ -22,6 +22,7 @@ from api.cli import (
     examine_options,
     fixity_options,
     plan_options,
+    quarantine_options,
     renewal_options,
     storing_options,
 )
@@ -417,6 +418,12 @@ COMMANDS = (
         "trusted-archive examine contract.pdf --trust ca.pem",
         examine_options.examine,
     ),
+    Command(
+        "examination",
+        marked("What was found in the signatures of a deposit"),
+        f"trusted-archive examination {_POID_EXAMPLE}",
+        quarantine_options.examination,
+    ),
     Command("upgrade", marked("Bring an older home to this version"), "trusted-archive upgrade --dry-run", _upgrade),
     Command("doctor", marked("Check everything the archive rests on"), "trusted-archive doctor", _doctor),
 )
@@ -509,6 +516,29 @@ FIXITY_COMMANDS = (
     ),
 )
 
+QUARANTINE = Command(
+    "quarantine",
+    marked("What is set aside because of its signatures, and the decision about it"),
+    "trusted-archive quarantine list",
+    _nothing,
+)
+
+QUARANTINE_COMMANDS = (
+    Command("list", marked("What waits for a decision"), "trusted-archive quarantine list", _nothing),
+    Command(
+        "release",
+        marked("Let a version be used all the same"),
+        f"trusted-archive quarantine release {_POID_EXAMPLE} --reason 'the original was seen'",
+        quarantine_options.release,
+    ),
+    Command(
+        "reject",
+        marked("Destroy what is set aside, for ever, with a tombstone that says why"),
+        f"trusted-archive quarantine reject {_POID_EXAMPLE} --reason 'forged' --yes",
+        quarantine_options.reject,
+    ),
+)
+
 RENEWAL = Command("renewal", marked("Renew evidence before it weakens"), "trusted-archive renewal status", _nothing)
 
 RENEWAL_COMMANDS = (
@@ -578,5 +608,6 @@ GROUPS = (
     (WEBHOOKS, WEBHOOK_COMMANDS),
     (STORES, STORE_COMMANDS),
     (FIXITY, FIXITY_COMMANDS),
+    (QUARANTINE, QUARANTINE_COMMANDS),
     (RENEWAL, RENEWAL_COMMANDS),
 )

@@ -17,7 +17,7 @@ from archive_core.errors import ArchiveError, UsageError
 VERIFY = "verify"
 """What `trace` takes in a POID's place."""
 
-STATES = (marked("replicated"), marked("evidenced"), marked("destroyed"))
+STATES = (marked("replicated"), marked("quarantined"), marked("evidenced"), marked("destroyed"))
 
 PROGRESS = (
     marked("depositing"),

@@ -14,6 +14,7 @@ from api.locale.cs_access import CHANGES as _CHANGES
 from api.locale.cs_backup import BACKUP as _BACKUP
 from api.locale.cs_destroying import DESTROYING as _DESTROYING
 from api.locale.cs_examining import EXAMINING as _EXAMINING
+from api.locale.cs_quarantine import QUARANTINE as _QUARANTINE
 from api.locale.cs_renewal import DRILLS as _DRILLS
 from api.locale.cs_renewal import PLANS as _PLANS
 from api.locale.cs_renewal import REASONS as _REASONS
@@ -286,6 +287,7 @@ TEXTS: dict[str, str] = {
     **_ACCESS,
     **_CHANGES,
     **_DESTROYING,
+    **_QUARANTINE,
     **_EXAMINING,
     **_PLANS,
     **_DRILLS,

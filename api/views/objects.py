@@ -130,7 +130,7 @@ def read_bundle(poid: str) -> Response:
     shown = store.show(poid, version, actor=who)
     if shown.status is Status.DESTROYED:
         raise ObjectDestroyedError(poid=poid)
-    if shown.status is not Status.EVIDENCED:
+    if shown.proof_of_existence is None:
         raise EvidencePendingError
     content: Iterator[bytes] = iter(())
     if request.method == "GET":

@@ -59,6 +59,7 @@ def profile_json(profile: PreservationProfile) -> dict[str, object]:
         "limits": asdict(profile.limits),
         "batch": asdict(profile.batch),
         "lines": [asdict(line) for line in profile.lines],
+        "examination": {**asdict(profile.examination), "rule": str(profile.examination.rule)},
         "sha512": hash_bytes("sha512", profile.source).hex(),
     }
 

@@ -54,7 +54,7 @@ class HttpWorld:
 
     def preserve(self) -> None:
         """Close and prove what waits."""
-        assert [view.error for view in self.archive.preserve(actor=OPERATOR)] == [None]
+        assert {view.error for view in self.archive.preserve(actor=OPERATOR)} == {None}
 
     def staged(self) -> list[str]:
         """What lies in the staging directory."""

@@ -50,6 +50,8 @@ class StandIn:
     def __init__(self) -> None:
         self.asked = 0
         self.away = False
+        self.becomes: Verdict | None = None
+        """What is found of those that wait, once what decides was issued."""
         self.known: list[tuple[datetime | None, ValidationData | None]] = []
 
     def examine(
@@ -73,7 +75,9 @@ class StandIn:
         if verdict is None:
             reason = "not examined: no format that is known here"
             return FileExamination(name, None, examined=False, signatures=0, report=b"", reason=reason)
-        later = octets[:4] == b"late"
+        later = octets[:4] == b"late" and self.becomes is None
+        if octets[:4] == b"late" and self.becomes is not None:
+            verdict = self.becomes
         return FileExamination(
             name,
             verdict,
@@ -84,7 +88,7 @@ class StandIn:
             format="CMS",
             sub_indications=("TRY_LATER",) if later else (),
             later=later,
-            material=ValidationData(crls=(b"a list",)) if later else ValidationData(),
+            material=ValidationData(crls=(b"a list" if later else b"a fresh list",)),
         )
 
 

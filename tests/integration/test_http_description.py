@@ -49,8 +49,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpWorld]:
 
 @pytest.fixture(scope="module")
 def poid(world: HttpWorld) -> str:
-    """An evidenced object."""
-    made = world.post(file("a/b.txt", b"0123456789"), Part("metadata", b'{"a": 1}'))
+    """An evidenced object, of a profile that asks what is signed in it."""
+    profile = Part("profile", b"signed-recorded-1")
+    made = world.post(file("a/b.txt", b"0123456789"), Part("metadata", b'{"a": 1}'), profile)
     world.preserve()
     return str(made.json["poid"])
 
@@ -141,7 +142,9 @@ def test_every_answer_is_as_described(
     explore(cases_of(schema, path, method, mode), look)
 
 
-@pytest.mark.parametrize(("path", "method"), [o for o in OPERATIONS if "{poid}" in o[0]], ids=lambda text: text)
+@pytest.mark.parametrize(
+    ("path", "method"), [o for o in OPERATIONS if "{poid}" in o[0] and not o[0].endswith("/quarantine")], ids=str
+)
 def test_answers_about_a_real_object_are_as_described(
     world: HttpWorld, schema: BaseSchema, poid: str, path: str, method: str
 ) -> None:
@@ -152,7 +155,7 @@ def test_answers_about_a_real_object_are_as_described(
         case.path_parameters = {**case.path_parameters, "poid": poid}
         if "path" in case.path_parameters:
             case.path_parameters["path"] = "a/b.txt"
-        case.query = {name: value for name, value in case.query.items() if name not in ("version", "line")}
+        case.query = {name: value for name, value in case.query.items() if name not in ("version", "line", "path")}
         if method == "get" and not path.endswith("/trace"):
             case.query["version"] = 1  # generated updates add others
         answer = case.call(headers=world.key("operator", None))
