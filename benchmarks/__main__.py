@@ -1,4 +1,4 @@
-"""python -m benchmarks [a b c d e f g h i j k l] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
+"""python -m benchmarks [a b c d e f g h i j k l p q] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from benchmarks import (
     rehashing,
     renewals,
     report,
+    s3_load,
     small_files,
+    two_sites,
     very_many,
 )
 from benchmarks.figures import BenchmarkError
@@ -45,12 +48,14 @@ LINES = {
         very_many,
         fixity_run,
         fixity_memory,
+        two_sites,
+        s3_load,
     )
 }
 ONLY_ASKED = (very_many.LETTER,)
 """Lines that take half an hour by themselves."""
 
-RIVALS = ("restic", "bagit")
+RIVALS = ("restic", "bagit", "rclone")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -65,7 +70,7 @@ def main(words: Sequence[str] | None = None) -> int:
     out.mkdir(parents=True, exist_ok=True)
     space = Workspace(
         place=place,
-        scale=Scale.quick() if options.quick else Scale(),
+        scale=_scale(options),
         rounds=options.rounds,
         without=frozenset(options.without),
         flames=not (options.quick or options.no_flames),
@@ -84,6 +89,11 @@ def main(words: Sequence[str] | None = None) -> int:
             shutil.rmtree(place)
     print(out / "RESULTS.md")
     return 0
+
+
+def _scale(options: argparse.Namespace) -> Scale:
+    scale = Scale.quick() if options.quick else Scale()
+    return replace(scale, drill_documents=options.documents) if options.documents else scale
 
 
 def _measure(space: Workspace, letter: str, options: argparse.Namespace, out: Path) -> None:
@@ -109,6 +119,7 @@ def _measure(space: Workspace, letter: str, options: argparse.Namespace, out: Pa
 def _command(letter: str, options: argparse.Namespace) -> str:
     words = ["python -m benchmarks", letter, f"--rounds {options.rounds}", f"--seed {options.seed}"]
     words += ["--quick"] if options.quick else []
+    words += [f"--documents {options.documents}"] if options.documents and letter == "p" else []
     return " ".join([*words, *(f"--without {name}" for name in options.without)])
 
 
@@ -121,10 +132,11 @@ def _rounds(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, allow_abbrev=False)
     parser.add_argument(
-        "letters", nargs="*", choices=[[], *LINES], metavar="LINE", help="a to j; all but j when none is named"
+        "letters", nargs="*", choices=[[], *LINES], metavar="LINE", help="a to q; all but j when none is named"
     )
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing")
     parser.add_argument("--rounds", type=_rounds, default=3, help="how often everything runs (default 3)")
+    parser.add_argument("--documents", type=int, metavar="N", help="how many documents the store of (p) holds")
     parser.add_argument("--seed", type=int, default=1, help="of the order within a round")
     parser.add_argument("--at", type=Path, metavar="DIR", help="where to work: the file system that is measured")
     parser.add_argument("--prepared", type=Path, metavar="DIR", help="homes for (h) and (j) that were filled before")

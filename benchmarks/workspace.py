@@ -47,6 +47,7 @@ class Scale:
     rehashed_documents: int = 10_000
     rehashed_large: tuple[int, int] = (4, 256 * 2**20)
     very_many: tuple[int, int] = (100_000, 1_000)
+    drill_documents: int = 100_000
 
     @classmethod
     def quick(cls) -> Scale:
@@ -70,6 +71,7 @@ class Scale:
             rehashed_documents=12,
             rehashed_large=(2, 6 * 2**20),
             very_many=(9, 1_000),
+            drill_documents=12,
         )
 
 
