@@ -5,7 +5,8 @@ Rules kept here
    of the lease's key; the holder is whose version is the oldest that is left. To let go is to delete one's version.
  * Nobody's clock is compared with another's. A waiter that has watched one and the same holder for `LIFE` takes it
    for dead; a holder stops believing itself `MARGIN` before the earliest moment at which that can be.
- * A holder that died on this machine is seen to be dead at once.
+ * A holder that died on this machine is seen to be dead at once, and so is what this process could not take back when
+   it let go, because the server was away.
  * The lease lies beside the root, never in it.
 """
 
@@ -20,6 +21,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from archive_core.errors import StoreUnavailableError
 from storage_backends.s3_bucket import Bucket, Kept
@@ -31,6 +33,10 @@ MARGIN = 10.0
 PATIENCE = 60.0
 """Seconds that a writer waits for its turn."""
 _PAUSE = 0.01
+_RETRY = 0.5
+
+_STANDING: set[str] = set()
+"""The nonces of this process's leases that somebody still holds or waits for."""
 
 
 class Lease:
@@ -50,13 +56,20 @@ class Lease:
             if self._depth:
                 yield
                 return
-            mine = self._bucket.put(self._key, json.dumps(_ourselves()).encode()).version
+            ourselves = _ourselves()
+            _STANDING.add(ourselves["nonce"])
+            try:
+                mine = self._bucket.put(self._key, json.dumps(ourselves).encode()).version
+            except BaseException:
+                _STANDING.discard(ourselves["nonce"])  # if it was put all the same, it counts for nothing
+                raise
             try:
                 self._until = self._wait(mine) + LIFE - MARGIN
                 self._depth = 1
                 yield
             finally:
                 self._depth = 0
+                _STANDING.discard(ourselves["nonce"])
                 self._let_go(mine)
 
     def require(self) -> None:
@@ -96,16 +109,29 @@ class Lease:
         if not isinstance(owner, dict) or not ours["machine"] or owner.get("machine") != ours["machine"]:
             return False
         number = owner.get("process")
+        if (number, owner.get("started")) == (ours["process"], ours["started"]):
+            return owner.get("nonce") not in _STANDING
         return isinstance(number, int) and _started(number) != owner.get("started")
 
     def _let_go(self, mine: str) -> None:
         try:
             self._bucket.delete(self._key, mine)
-        except StoreUnavailableError:
-            return  # the others wait until they take us for dead; what was written was written
+        except StoreUnavailableError:  # what was written was written; we know it for dead, the others must be told
+            threading.Thread(target=self._give_back, args=(mine,), name="lease", daemon=True).start()
+
+    def _give_back(self, mine: str) -> None:
+        """Let go as soon as the server answers again; when it does not in time, the others take us for dead."""
+        end = time.monotonic() + LIFE
+        while time.monotonic() < end:
+            time.sleep(_RETRY)
+            try:
+                self._bucket.delete(self._key, mine)
+                return
+            except StoreUnavailableError:
+                continue
 
 
-def _ourselves() -> dict[str, object]:
+def _ourselves() -> dict[str, Any]:
     number = os.getpid()
     return {"machine": _machine(), "process": number, "started": _started(number), "nonce": uuid.uuid4().hex}
 

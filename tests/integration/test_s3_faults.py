@@ -1,6 +1,7 @@
 """What goes wrong on the way to a bucket, and what a bucket may pretend: never a wrong success."""
 
 import contextlib
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -133,6 +134,25 @@ def test_an_upload_in_parts_that_breaks_off_leaves_nothing(store: S3Store, proxy
     assert store.bucket.uploads(store.start) == []
     store.put_new([file])
     assert store.stat("big") is not None
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT"])
+def test_a_lease_that_could_not_be_given_back_keeps_its_own_process_waiting_no_longer(
+    store: S3Store, proxy: Proxy, method: str
+) -> None:
+    """The server went away when the lease was let go, or when it had been taken and nobody was told."""
+
+    def of_the_lease(request: Request) -> bool:
+        return request.method == method and request.target.split("?")[0].endswith("lease")
+
+    proxy.faults.append(Fault("503" if method == "DELETE" else "lost", of_the_lease, times=2))
+    with contextlib.suppress(StoreUnavailableError):
+        store.put_new([new_file("during", b"2")])
+    assert proxy.faults[0].times == 0
+    started = time.monotonic()
+    store.put_new([new_file("after", b"3")])
+
+    assert time.monotonic() - started < 10  # another process would wait for half a minute
 
 
 def test_a_holder_of_the_lease_that_died_here_keeps_nobody_waiting(store: S3Store) -> None:
