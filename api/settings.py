@@ -171,6 +171,8 @@ class ArchiveSettings:
     access: AccessSettings = field(default_factory=AccessSettings)
     webhooks: tuple[WebhookSettings, ...] = ()
     examination: ExaminationSettings = field(default_factory=ExaminationSettings)
+    profiles: tuple[str, ...] = ()
+    """Files of profiles of the home's own, besides those that come with the program."""
 
     @classmethod
     def load(cls, home: Path) -> ArchiveSettings:
@@ -207,6 +209,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         authorities=top.take_tables("timestamp_authority", read_authority),
         seal=top.take_table("seal", read_seal),
         anchors=tuple(str(name) for name in top.take("trust_anchors", list, [])),
+        profiles=tuple(str(name) for name in top.take("profiles", list, [])),
         server=top.take_table("server", _server),
         staging=home / top.take("staging", str, "staging/deposits"),
         algorithms=top.take_table("algorithms", _algorithms),

@@ -37,7 +37,8 @@ from archive_core.ports import (
 from archive_core.publishing import Published
 from archive_core.replication import Copies
 from archive_core.worm import LockPolicy
-from policies.profiles import published_profiles
+from policies.errors import PolicyError
+from policies.profiles import PreservationProfile, published_profiles
 from policies.renewal_values import RenewalPolicy, StatusChange
 from storage_backends.filesystem import FilesystemStore
 from storage_backends.s3 import S3Store
@@ -131,7 +132,24 @@ def build_renewal_policy(settings: ArchiveSettings) -> RenewalPolicy:
 
 
 def build_published(settings: ArchiveSettings) -> Published:
-    return Published(published_profiles(), build_algorithms(settings), default_profile=settings.default_profile)
+    profiles = (*published_profiles(), *own_profiles(settings))
+    return Published(profiles, build_algorithms(settings), default_profile=settings.default_profile)
+
+
+def own_profiles(settings: ArchiveSettings) -> tuple[PreservationProfile, ...]:
+    """The profiles that the settings name; raises `SettingsError` for one that cannot be kept here."""
+    found: dict[str, PreservationProfile] = {one.id: one for one in published_profiles()}
+    own = []
+    for name in settings.profiles:
+        try:
+            profile = PreservationProfile.load((settings.home / name).read_bytes())
+        except (OSError, PolicyError) as error:
+            raise SettingsError(f"the profile {name} cannot be read: {error}") from error
+        if profile.id in found:
+            raise SettingsError(f"the profile {profile.id} of {name} is there already: a change is a new id")
+        found[profile.id] = profile
+        own.append(profile)
+    return tuple(own)
 
 
 def build_copies(settings: ArchiveSettings, *, create: bool, busy: bool = False) -> Copies:
@@ -143,7 +161,7 @@ def build_copies(settings: ArchiveSettings, *, create: bool, busy: bool = False)
     if create:
         for root in roots:
             root.initialise()
-    return Copies(roots, settings.staging, rule=build_rule(settings))
+    return Copies(roots, settings.staging, rule=build_rule(settings), profile_rules=build_profile_rules(settings))
 
 
 def build_rule(settings: ArchiveSettings) -> CopyRule:
@@ -155,6 +173,25 @@ def build_rule(settings: ArchiveSettings) -> CopyRule:
         settings.copies.sites,
         {store.name: store.site for store in settings.stores if store.site},
     )
+
+
+def build_profile_rules(settings: ArchiveSettings) -> dict[str, CopyRule]:
+    """The rules of profiles that say one of their own. Raises `SettingsError` for one that these stores cannot keep."""
+    sites = {store.name: store.site for store in settings.stores if store.site}
+    names = {store.name for store in settings.stores}
+    rules = {}
+    for profile in own_profiles(settings):
+        quorum = profile.quorum
+        if quorum is None:
+            continue
+        if strangers := sorted(set(quorum.required) - names):
+            raise SettingsError(f"the profile {profile.id} requires the store {strangers[0]}, which the settings lack")
+        different = {sites.get(name) or name for name in names}
+        if quorum.stores > len(names) or quorum.sites > len(different):
+            raise SettingsError(f"the profile {profile.id} asks for more stores or sites than the settings have")
+        required = frozenset(quorum.required)
+        rules[profile.id] = CopyRule(required, max(quorum.stores, len(required)), quorum.sites, sites)
+    return rules
 
 
 def build_locks(settings: ArchiveSettings) -> dict[str, LockPolicy]:

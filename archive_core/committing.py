@@ -118,7 +118,7 @@ class Committing:
                 waiting.append(place)
             else:
                 members.append(member)
-        writing = self._copies.start([member.package for member in members]) if members else None
+        writing = self._copies.start(*_packages(members)) if members else None
         return StartedGroup(items, answers, members, waiting, writing)
 
     def finish(self, group: StartedGroup) -> list[Answer]:
@@ -200,7 +200,7 @@ class Committing:
         in_a_row = 0
         for number, member in enumerate(group.members):
             try:
-                stored.append((member, self._copies.replicate(member.package)))
+                stored.append((member, self._copies.replicate(member.package, profile=member.description.profile)))
                 in_a_row = 0
             except ArchiveError as error:
                 group.answers[member.place] = error
@@ -279,6 +279,11 @@ def _request(item: PreparedSubmission) -> ClaimRequest:
             (file.logical_path, bytes(file.source)) for file in item.accepted.found if isinstance(file.source, bytes)
         ),
     )
+
+
+def _packages(members: Sequence[_Member]) -> tuple[list[ArchivalPackage], list[str | None]]:
+    """What is to be written, and under which profile each is deposited."""
+    return [member.package for member in members], [member.description.profile for member in members]
 
 
 def _answer(members: Sequence[_Member], answers: list[Answer | None], error: ArchiveError) -> None:

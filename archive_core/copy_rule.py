@@ -3,12 +3,13 @@
 Rules kept here
  * Every required store must have it, and as many stores at as many sites as the settings say; what is more is desired.
  * A store that names no site is a site of its own.
+ * A profile may say another rule for what is deposited under it; evidence and trail keep to that of the settings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,16 @@ class CopyRule:
     def all_of(cls, names: Collection[str]) -> CopyRule:
         """Nothing less than everywhere."""
         return cls(frozenset(names), len(names))
+
+    def among(self, members: Collection[str]) -> CopyRule:
+        """The same rule where only these stores take part."""
+        present = set(members)
+        return replace(
+            self,
+            required=self.required & present or frozenset(sorted(present)[:1]),
+            stores=min(self.stores, len(present)),
+            sites=min(self.sites, len({self.site_of.get(name) or name for name in present})),
+        )
 
     def shortfall(self, held: Collection[str]) -> str:
         """What these stores lack to be enough, in words; empty when they are enough."""

@@ -80,14 +80,23 @@ class Owing(Protocol):
 class Copies:
     """All stores of the archive, as one place to write to and to read from."""
 
-    def __init__(self, roots: Sequence[StorageRoot], scratch: Path, *, rule: CopyRule | None = None) -> None:
+    def __init__(
+        self,
+        roots: Sequence[StorageRoot],
+        scratch: Path,
+        *,
+        rule: CopyRule | None = None,
+        profile_rules: Mapping[str, CopyRule] | None = None,
+    ) -> None:
         """`scratch` is a directory for files on their way from one store to another. Without a rule every store is
-        required; with one, somebody must keep the debts in mind (`owing`)."""
+        required; with one, somebody must keep the debts in mind (`owing`). `profile_rules` are those of profiles that
+        have one of their own, by their ids."""
         if not roots:
             raise ValueError("an archive needs at least one store")
         self.roots = self.written = self.known = tuple(roots)
         """The stores that get what is new; of those that are only read the archive is about to part."""
         self.rule = self.given_rule = rule or CopyRule.all_of(self.names)
+        self.profile_rules = dict(profile_rules or {})
         self.owing: Owing | None = None
         self.before_write: Callable[[], None] = _nothing
         """Called before stores are chosen for what is new: which take part may have changed."""
@@ -99,9 +108,20 @@ class Copies:
         self._scratch = scratch
         self._pool = ThreadPoolExecutor(UNDER_WAY * len(self.roots), thread_name_prefix="store")
 
-    def take_part(self, roots: Sequence[StorageRoot], written: Sequence[StorageRoot], rule: CopyRule) -> None:
+    def take_part(
+        self,
+        roots: Sequence[StorageRoot],
+        written: Sequence[StorageRoot],
+        rule: CopyRule,
+        profile_rules: Mapping[str, CopyRule],
+    ) -> None:
         """Go on with these of the stores; what is under way ends as it began."""
         self.roots, self.written, self.rule = tuple(roots), tuple(written), rule
+        self.profile_rules = dict(profile_rules)
+
+    def rule_of(self, profile: str | None) -> CopyRule:
+        """How many copies make what is deposited under a profile kept; without one, everything else."""
+        return self.profile_rules.get(profile, self.rule) if profile is not None else self.rule
 
     @property
     def scratch(self) -> Path:
@@ -112,40 +132,48 @@ class Copies:
     def names(self) -> tuple[str, ...]:
         return tuple(root.store.name for root in self.roots)
 
-    def replicate(self, package: ArchivalPackage) -> tuple[str, ...]:
+    def replicate(self, package: ArchivalPackage, *, profile: str | None = None) -> tuple[str, ...]:
         """Write the package to every store; returns the names of those that hold it. Raises the first store's error
         after every store has finished, `ConflictError`s before others: a conflict is an answer,
-        unavailability is not."""
-        return self.start([package]).finish()[0]
+        unavailability is not. What is deposited names its `profile`."""
+        return self.start([package], [profile]).finish()[0]
 
     def replicate_in_turn(self, package: ArchivalPackage) -> tuple[str, ...]:
         """As `replicate`, but the first store decides: the others are written when it has taken the package.
 
         For objects that are claimed by writing them. Of two processes that claim one number at once, the
         loser has then written nothing anywhere; side by side, each could win on another store."""
-        return self._begin([package], first_alone=True).finish()[0]
+        return self._begin([package], [None], first_alone=True).finish()[0]
 
-    def start(self, packages: Sequence[ArchivalPackage]) -> Replication:
-        """Begin to write packages of different objects to every store, sharing the durable steps."""
-        return self._begin(packages, first_alone=False)
+    def start(self, packages: Sequence[ArchivalPackage], profiles: Sequence[str | None] | None = None) -> Replication:
+        """Begin to write packages of different objects to every store, sharing the durable steps; `profiles` are those
+        under which they are deposited, in the same order."""
+        return self._begin(packages, profiles or [None] * len(packages), first_alone=False)
 
-    def _begin(self, packages: Sequence[ArchivalPackage], *, first_alone: bool) -> Replication:
+    def _begin(
+        self, packages: Sequence[ArchivalPackage], profiles: Sequence[str | None], *, first_alone: bool
+    ) -> Replication:
         for package in packages:
             _ = package.inventory  # made once, and not by every store's thread at the same time
         self.guard()
         self.before_write()
         self._require_short_keys(packages)
         owed = self.owed([package.object_id for package in packages])
-        replication = Replication(self, packages)
+        pairs = zip(packages, profiles, strict=True)
+        rules = {package.object_id: self.rule_of(profile) for package, profile in pairs}
+        replication = Replication(self, rules)
         for root in self.written:
             name = root.store.name
             mine = [package for package in packages if (name, package.object_id) not in owed]
-            if self.rule.tolerates(name) and self.away.waits(name):
-                replication.skip(name, mine)
-            elif first_alone and root is self.written[0]:
+            if self.away.waits(name):
+                replication.skip(name, [one for one in mine if rules[one.object_id].tolerates(name)])
+                mine = [one for one in mine if not rules[one.object_id].tolerates(name)]
+            if not mine:
+                continue
+            if first_alone and root is self.written[0]:
                 root.write_versions(mine)
                 replication.add(name, mine, None)
-            elif mine:
+            else:
                 replication.add(name, mine, self._pool.submit(root.write_versions, mine))
         return replication
 
@@ -166,7 +194,8 @@ class Copies:
 
     def owed(self, object_ids: Sequence[str]) -> AbstractSet[tuple[str, str]]:
         """Which stores lack which of these objects; where every store is required none does."""
-        if self.owing is None or all(not self.rule.tolerates(root.store.name) for root in self.roots):
+        rules = (self.rule, *self.profile_rules.values())
+        if self.owing is None or not any(rule.tolerates(root.store.name) for rule in rules for root in self.roots):
             return frozenset()
         return self.owing.of(object_ids)
 
@@ -182,12 +211,11 @@ class Copies:
         owed = self.owed([object_id])
         for root in self.written:
             name = root.store.name
-            if self.rule.tolerates(name):
-                if (name, object_id) in owed:
-                    continue
-                if self.away.waits(name) or not self._answers(root):
-                    self.owe(name, [object_id], "the store was away")
-                    continue
+            if (name, object_id) in owed:
+                continue
+            if self.rule.tolerates(name) and (self.away.waits(name) or not self._answers(root)):
+                self.owe(name, [object_id], "the store was away")
+                continue
             found.append(root)
         return tuple(found)
 
@@ -316,9 +344,11 @@ def _nothing_of(written: Mapping[str, Sequence[str]]) -> None:
 class Replication:
     """Packages on their way to every store."""
 
-    def __init__(self, copies: Copies, packages: Sequence[ArchivalPackage]) -> None:
+    def __init__(self, copies: Copies, rules: Mapping[str, CopyRule]) -> None:
+        """`rules` say for each object, in their order, how many copies make it kept."""
         self._copies = copies
-        self._objects = [package.object_id for package in packages]
+        self._rules = rules
+        self._objects = list(rules)
         self._parts: list[tuple[str, list[str], Future[list[Inventory]] | None]] = []
         self._skipped: list[tuple[str, list[str]]] = []
 
@@ -343,8 +373,8 @@ class Replication:
                     held[object_id].append(store)
             else:
                 failed.append((store, objects, error))
-        for store, _, error in failed:
-            if self._copies.rule.tolerates(store) and isinstance(error, UnavailableError):
+        for store, objects, error in failed:
+            if any(self._rules[one].tolerates(store) for one in objects) and isinstance(error, UnavailableError):
                 self._copies.away.failed(store)
         self._judge(held, failed)
         for store, objects, error in failed:
@@ -361,13 +391,13 @@ class Replication:
 
     def _judge(self, held: Mapping[str, Sequence[str]], failed: Sequence[tuple[str, list[str], BaseException]]) -> None:
         """Raises unless what is held is enough, and the rest can be paid later."""
-        rule = self._copies.rule
         errors = [
             error
-            for store, _, error in failed
-            if not (rule.tolerates(store) and isinstance(error, UnavailableError | DamageError))
+            for store, objects, error in failed
+            if not all(self._rules[one].tolerates(store) for one in objects)
+            or not isinstance(error, UnavailableError | DamageError)
         ]
-        short = next((lack for names in held.values() if (lack := rule.shortfall(names))), "")
+        short = next((lack for one, names in held.items() if (lack := self._rules[one].shortfall(names))), "")
         if short and not errors:
             errors = [error for _, _, error in failed]
         for error in sorted(errors, key=lambda error: isinstance(error, UnavailableError)):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import merge
 from itertools import groupby
@@ -20,6 +20,7 @@ from operator import itemgetter
 
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import OwedCopies
+from archive_core.copy_rule import CopyRule
 from archive_core.debts import Debts, Payment, Progress
 from archive_core.errors import (
     ConflictError,
@@ -107,6 +108,7 @@ class Stores:
         self._sequencer = sequencer
         self._all = copies.known
         self._rule = copies.given_rule
+        self._profile_rules = dict(copies.profile_rules)
         self._looked = 0.0
         copies.owing = debts
         copies.before_write = self.refresh
@@ -136,19 +138,16 @@ class Stores:
         if not those(MEMBER):
             raise StoreUnavailableError("no store of the settings is a member: see `trusted-archive stores list`")
         members = {root.store.name for root in those(MEMBER)}
-        rule = self._rule
         whole = len(self._all) == len(members)
+
+        def adapted(rule: CopyRule) -> CopyRule:
+            return rule if whole else rule.among(members)
+
         self._copies.take_part(
             those(MEMBER, FILLING, DRAINING),
             written,
-            rule
-            if whole
-            else replace(
-                rule,
-                required=rule.required & members or frozenset(sorted(members)[:1]),
-                stores=min(rule.stores, len(members)),
-                sites=min(rule.sites, len({rule.site_of.get(name) or name for name in members})),
-            ),
+            adapted(self._rule),
+            {profile: adapted(rule) for profile, rule in self._profile_rules.items()},
         )
 
     def views(self) -> list[StoreView]:

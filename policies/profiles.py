@@ -30,7 +30,8 @@ TRUST_CLASSES = ("test", "advanced", "qualified")
 
 STORAGE_MODELS = ("WithStorage", "WithTemporaryStorage", "WithoutStorage")
 SEAL_MODES = ("batch", "each")
-REQUIRED_COPIES = ("all",)
+REQUIRED_COPIES = ("all", "quorum")
+"""`all`: as the settings of the archive demand of everything; `quorum`: as the profile's own `[copies]` say."""
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -58,6 +59,16 @@ class BatchRule:
     shared: bool
     close_after: int
     close_at_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """Which copies make a deposit kept: these stores (by their names in the settings), and at least so many stores at
+    so many sites. What is more is desired, and owed while it is missing."""
+
+    required: tuple[str, ...]
+    stores: int
+    sites: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,7 @@ class PreservationProfile:
     expected_evidence_years: int
     retention_years: int
     required_copies: str
+    quorum: Quorum | None
     seal: str
     accepts_test_trust: bool
     limits: Limits
@@ -124,6 +136,7 @@ class PreservationProfile:
             expected_evidence_years=top.number("expected_evidence_years", most=1000),
             retention_years=top.number("retention_years", most=1000),
             required_copies=top.choice("required_copies", REQUIRED_COPIES),
+            quorum=_quorum(top.optional_section("copies")),
             seal=top.choice("seal", SEAL_MODES),
             accepts_test_trust=top.flag("accepts_test_trust"),
             limits=_limits(top.section("limits")),
@@ -225,6 +238,18 @@ def _batch(section: Section) -> BatchRule:
     return rule
 
 
+def _quorum(section: Section | None) -> Quorum | None:
+    if section is None:
+        return None
+    quorum = Quorum(
+        required=section.texts("required"),
+        stores=section.optional_number("stores") or 1,
+        sites=section.optional_number("sites") or 1,
+    )
+    section.finish()
+    return quorum
+
+
 def _line(section: Section) -> LineRule:
     line = LineRule(
         name=section.text("name"),
@@ -244,6 +269,10 @@ def _refuse_contradictions(profile: PreservationProfile) -> None:
         raise PolicyError(f"{place}: 'id' must be made of a-z, 0-9 and '-', because an object is named by it.")
     if profile.valid_until is not None and profile.valid_until <= profile.valid_from:
         raise PolicyError(f"{place} ends before it begins.")
+    if (profile.required_copies == "quorum") != (profile.quorum is not None):
+        raise PolicyError(
+            f"{place}: [copies] says which copies, and 'required_copies' says \"quorum\" then, and only then."
+        )
     if profile.seal != "batch":
         raise PolicyError(f"{place} asks for a seal on each object; this version seals batches only.")
     if profile.storage_model != "WithStorage":
