@@ -5,12 +5,13 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
+from archive_core.catalogue.search_tables import is_described
 from archive_core.catalogue.session import open_engine, writing
 from archive_core.catalogue.tables import metadata
 
 
 def run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata, compare_type=True)
+    context.configure(connection=connection, target_metadata=metadata, compare_type=True, include_name=is_described)
     with context.begin_transaction():
         context.run_migrations()
 

@@ -23,7 +23,7 @@ from api.refused import RefusalRecorder
 from api.routing import EXTENSION, METRICS_EXTENSION, Edge, Route
 from api.settings import ArchiveSettings
 from api.uploads import UploadLimits
-from api.views import changes, deposits, keys, objects, organisations, signatures, system, verifications
+from api.views import changes, deposits, keys, objects, organisations, search, signatures, system, verifications
 from archive_core.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     *deposits.ROUTES,
     *verifications.ROUTES,
     *changes.ROUTES,
+    *search.ROUTES,
     *organisations.ROUTES,
     *keys.ROUTES,
     *signatures.ROUTES,

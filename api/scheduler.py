@@ -219,6 +219,10 @@ def check_fixity(archive: Archive) -> str | None:
     return "fixity-findings" if bad else None
 
 
+INDEXED_AT_ONCE = 20_000
+"""Places of the trail that one round of the search index goes through."""
+
+
 def notify(archive: Archive) -> str | None:
     """Tell receivers what has changed; an error while one of them takes nothing."""
     refused = archive.notifying.round()
@@ -240,6 +244,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
         Job("fixity", lambda: check_fixity(archive), max(interval, FIXITY_INTERVAL)),
         Job("flush trail", lambda: _discard(archive.flush_trail()), interval),
         Job("webhooks", lambda: notify(archive), interval),
+        Job("index", lambda: _discard(archive.searching.catch_up(most=INDEXED_AT_ONCE)), interval),
         Job("run jobs", lambda: _discard(archive.run_jobs()), interval),
         Job("keep locks", lambda: keep_locks(archive), max(interval, LOCKS_INTERVAL)),
         Job("pay copies", lambda: pay_copies(archive), max(interval, COPIES_INTERVAL)),

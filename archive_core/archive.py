@@ -82,6 +82,7 @@ from archive_core.repair.result import RepairResult
 from archive_core.repair.running import Repair
 from archive_core.replication import Copies, about
 from archive_core.sealing import Sealing
+from archive_core.searching import Searching
 from archive_core.sequencer import Sequencer
 from archive_core.signatures import Signatures
 from archive_core.standing import Standing
@@ -317,6 +318,7 @@ class Archive:
             require_active=self.organisations.require_active,
         )
         self.changes = Changes(catalogue)
+        self.searching = Searching(catalogue=catalogue, content=self._content, holder=holder)
         self.notifying = Notifying(
             clock=clock, catalogue=catalogue, changes=self.changes, holder=holder, receivers=receivers, send=send
         )
@@ -470,6 +472,10 @@ class Archive:
     def objects(self, *, actor: Actor, after: str | None = None, limit: int = 100) -> list[VersionView]:
         """The newest version of each object in deposit order, from behind the POID `after`."""
         return [self._viewing.version(row) for row in self.catalogue.objects(after, limit, actor.originator)]
+
+    def view(self, row: VersionRow) -> VersionView:
+        """A version that was found, without its files."""
+        return self._viewing.version(row)
 
     def show(self, poid: str, version: int | None = None, *, actor: Actor) -> VersionView:
         """A version with its files, and which versions there are."""

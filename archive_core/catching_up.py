@@ -27,6 +27,7 @@ from archive_core.errors import ArchiveError, CatalogueDamagedError, NotFoundErr
 from archive_core.findings import Finding
 from archive_core.identifiers import storage_object_for
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.organisations import replay
 from archive_core.ports import SealValidator, TimestampValidator
 from archive_core.progress import Progress
 from archive_core.publishing import Published
@@ -202,6 +203,8 @@ class CatchingUp:
 
     def _repeat(self, rows: Sequence[EventRow], report: CaughtUp) -> None:
         """Do again what these events tell and only the catalogue keeps."""
+        if any(row.type == EventType.ORGANISATION_CHANGE for row in rows):
+            replay(self._catalogue)
         for row in rows:
             if row.outcome != Outcome.SUCCESS or row.subject is None:
                 continue

@@ -23,7 +23,10 @@ def create_key(parser: argparse.ArgumentParser) -> None:
         help=text("whose documents the key may see; otherwise a depositor's the home's own, any other key all"),
     )
     parser.add_argument(
-        "--expires", type=_end, metavar="DATE", help=text("the last moment of the key (UTC); otherwise it has none")
+        "--expires",
+        type=instant_word,
+        metavar="DATE",
+        help=text("the last moment of the key (UTC); otherwise it has none"),
     )
     parser.add_argument(
         "--scope",
@@ -120,7 +123,7 @@ def _days(word: str) -> timedelta:
     return timedelta(days=days)
 
 
-def _end(word: str) -> datetime:
+def instant_word(word: str) -> datetime:
     """A day, at its beginning, or an instant."""
     try:
         found = datetime.fromisoformat(word)

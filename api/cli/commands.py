@@ -51,6 +51,7 @@ _PLACES = {
     "keys-rotate": "keys:rotate",
     "keys-revoke": "keys:revoke",
     "changes": "changing:changes",
+    "search": "searching:search",
     "webhooks-list": "changing:list_webhooks",
     "webhooks-resume": "changing:resume",
     "organisations-add": "organisations:add",

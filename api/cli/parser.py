@@ -24,6 +24,7 @@ from api.cli import (
     plan_options,
     quarantine_options,
     renewal_options,
+    search_options,
     storing_options,
 )
 from api.cli.backup_options import backup as _backup
@@ -380,6 +381,12 @@ COMMANDS = (
         marked("What happened to an object; `trace verify` proves the whole trail anew"),
         f"trusted-archive trace {_POID_EXAMPLE}",
         _traced,
+    ),
+    Command(
+        "search",
+        marked("Find versions by words, date, organisation, state, or by their bytes"),
+        "trusted-archive search smlouva nov* --organisation 70891508 --from 2026-01-01",
+        search_options.search,
     ),
     Command(
         "changes",

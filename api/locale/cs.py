@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from api.locale.cs_access import ACCESS as _ACCESS
 from api.locale.cs_access import CHANGES as _CHANGES
+from api.locale.cs_access import SEARCH as _SEARCH
 from api.locale.cs_backup import BACKUP as _BACKUP
 from api.locale.cs_destroying import DESTROYING as _DESTROYING
 from api.locale.cs_examining import EXAMINING as _EXAMINING
@@ -286,6 +287,7 @@ TEXTS: dict[str, str] = {
     **_DOCTOR,
     **_ACCESS,
     **_CHANGES,
+    **_SEARCH,
     **_DESTROYING,
     **_QUARANTINE,
     **_EXAMINING,

@@ -59,3 +59,20 @@ CHANGES: dict[str, str] = {
     "damaged": "poškozeno",
     "repaired": "opraveno",
 }
+
+SEARCH: dict[str, str] = {
+    "Find versions by words, date, organisation, state, or by their bytes": (
+        "Najde verze podle slov, data, organizace, stavu nebo podle obsahu"
+    ),
+    "all of them; `nov*` stands for all that begin so": "všechna; `nov*` znamená všechna, která tak začínají",
+    "whose documents; otherwise all": "čí dokumenty; jinak všech",
+    "these alone": "jen tyto",
+    "deposited then or later": "uloženo tehdy nebo později",
+    "deposited before": "uloženo předtím",
+    "with a file of this digest": "se souborem tohoto otisku",
+    "with a file of these very bytes": "se souborem právě tohoto obsahu",
+    "{word} is no SHA-512 digest": "{word} není otisk SHA-512",
+    "say --sha512 or --file, not both": "uveďte --sha512, nebo --file, ne obojí",
+    "Nothing was found.": "Nic nenalezeno.",
+    "cannot read {path}: {reason}": "nelze číst {path}: {reason}",
+}

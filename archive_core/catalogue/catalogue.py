@@ -28,6 +28,7 @@ from archive_core.catalogue.leases import Leases
 from archive_core.catalogue.originators import Originators
 from archive_core.catalogue.renewals import Renewals
 from archive_core.catalogue.schema import require_current, upgrade
+from archive_core.catalogue.searching import SearchIndex
 from archive_core.catalogue.session import open_engine
 from archive_core.catalogue.tombstones import Tombstones
 from archive_core.catalogue.unfinished import begin, finish, require_whole
@@ -47,6 +48,7 @@ class Catalogue(
     Access,
     Originators,
     ChangeFeed,
+    SearchIndex,
 ):
     """All methods over one engine, whose schema is taken to be current."""
 
