@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from archive_core.errors import SettingsError
@@ -22,8 +23,11 @@ from archive_core.ports import (
     Seal,
     SealAssessment,
     Sealer,
+    SealsDigests,
     SealsJson,
+    SealsPdf,
     SealValidator,
+    StampDigest,
     TimestampValidator,
     TokenAssessment,
     ValidationData,
@@ -61,6 +65,12 @@ class DeferredSealer:
 
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         return self._sealer.get().seal(content, at=at)
+
+    def seal_digest(self, digest: bytes, *, at: datetime, stamp: StampDigest) -> Seal:
+        sealer = self._sealer.get()
+        if not isinstance(sealer, SealsDigests):
+            raise SettingsError("this seal key seals no PDF documents")
+        return sealer.seal_digest(digest, at=at, stamp=stamp)
 
     def seal_json(self, content: bytes, *, at: datetime) -> JsonSeal:
         sealer = self._sealer.get()
@@ -100,3 +110,15 @@ class DeferredSealValidator:
         self, seal: bytes, content: bytes, *, at: datetime, data: ValidationData | None = None
     ) -> SealAssessment:
         return self._in_json.get().assess_json_seal(seal, content, at=at, data=data)
+
+
+class DeferredPdfSealer:
+    """A `SealsPdf`."""
+
+    def __init__(self, build: Callable[[], SealsPdf]) -> None:
+        self._sealer = _Once(build)
+
+    def seal_pdf(
+        self, source: Path, out: Path, *, at: datetime, stamp: StampDigest, reason: str, lines: Sequence[str]
+    ) -> bool:
+        return self._sealer.get().seal_pdf(source, out, at=at, stamp=stamp, reason=reason, lines=lines)

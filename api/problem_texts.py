@@ -51,6 +51,7 @@ _CZECH = {
     "idempotency-conflict": "Tento klíč opakování již byl použit pro jiné podání.",
     "concurrent-change": "Totéž mezitím změnil někdo jiný; načtěte stav a rozhodněte znovu.",
     "already-exists": "Tento klíč nebo číslo již patří jinému obsahu.",
+    "not-sealable": "Dokument nelze zapečetit tak, jak je; důvod je ve zprávě.",
     "unavailable": "Něco potřebného je teď nedostupné; úložiště to zkusí znovu.",
     "store-unavailable": "Potřebné úložiště kopií neodpovídá nebo do něj nelze zapisovat.",
     "not-there": "V úložišti kopií pod tímto klíčem nic není.",

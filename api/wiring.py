@@ -85,6 +85,7 @@ def build_archive(
         locks=build_locks(settings),
         fixity_paces=build_fixity_paces(settings),
         registered_only=settings.access.registered_only,
+        pdf_sealer=signing.pdf_sealer,
         receivers=build_receivers(settings),
         send=build_sender(settings),
         examiner=build_examiner(settings),

@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from api.algorithm_lists import algorithms_in_force
-from api.deferred import DeferredSealer, DeferredSealValidator, DeferredTimestampValidator
+from api.deferred import DeferredPdfSealer, DeferredSealer, DeferredSealValidator, DeferredTimestampValidator
 from api.home import open_local_trust
 from api.settings import ArchiveSettings
 from api.settings_services import AuthoritySettings, ConnectionSettings, SealSettings
@@ -30,6 +30,7 @@ from archive_core.ports import (
     JudgesJsonSeals,
     JudgesMany,
     Sealer,
+    SealsPdf,
     SealValidator,
     TimestampAuthority,
     TimestampValidator,
@@ -59,6 +60,7 @@ class Signing:
     validator: TimestampValidator
     sealer: Sealer
     seal_validator: SealValidator
+    pdf_sealer: SealsPdf
     cautions: tuple[str, ...] = ()
 
 
@@ -87,10 +89,19 @@ def build_signing(settings: ArchiveSettings, clock: Clock) -> Signing:
 
         return JsonSealVerifier(anchors, algorithms=algorithms, test_anchors=test_anchors)
 
+    sealer = _sealers(settings, trust, clock, known)
+
+    def pdf_sealer() -> SealsPdf:
+        from signing.examination.request import TrustGiven
+        from signing.pdf_seals.sealing import PdfSealing  # loads what reads signatures
+
+        return PdfSealing(sealer, TrustGiven(tuple(anchors), tuple(test_anchors)))
+
     return Signing(
         authorities={one.name: _authority(settings.home, one, trust, clock, known) for one in settings.authorities},
         validator=DeferredTimestampValidator(validator, judging_pool),
-        sealer=_sealers(settings, trust, clock, known),
+        sealer=sealer,
+        pdf_sealer=DeferredPdfSealer(pdf_sealer),
         seal_validator=DeferredSealValidator(seal_validator, json_seal_validator),
         cautions=tuple(_cautions(settings)),
     )

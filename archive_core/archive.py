@@ -61,6 +61,7 @@ from archive_core.ports import (
     JsonSeal,
     SealAssessment,
     Sealer,
+    SealsPdf,
     SealValidator,
     TimestampAuthority,
     TimestampValidator,
@@ -81,6 +82,7 @@ from archive_core.repair.proving import Proving
 from archive_core.repair.result import RepairResult
 from archive_core.repair.running import Repair
 from archive_core.replication import Copies, about
+from archive_core.sealed_copies import SealedCopies, SealedCopy
 from archive_core.sealing import Sealing
 from archive_core.searching import Searching
 from archive_core.sequencer import Sequencer
@@ -129,6 +131,7 @@ class Archive:
         fixity_paces: Mapping[str, Pace] | None = None,
         examiner: ExaminesDeposits | None = None,
         registered_only: bool = False,
+        pdf_sealer: SealsPdf | None = None,
         receivers: Sequence[Receiver] = (),
         send: Send | None = None,
         examine_later: Patience | None = None,
@@ -213,6 +216,18 @@ class Archive:
             algorithms=published.algorithms,
         )
         self._exporting = Exporting(catalogue=catalogue, proofs=self._proofs, content=self._content)
+        self._pdf_sealer = pdf_sealer
+        self._sealed_copies = SealedCopies(
+            name=name,
+            clock=clock,
+            content=self._content,
+            sealer=pdf_sealer,
+            authorities=authorities,
+            validator=validator,
+            published=published,
+            scratch=copies.scratch / "sealed-copies",
+            test_trust=self._test_trust,
+        )
         self._recovery = Recovery(catalogue=catalogue, copies=copies)
         self._destruction = Destruction(
             clock=clock,
@@ -393,6 +408,7 @@ class Archive:
             locks=self.locks.policies,
             fixity_paces=self._fixity_paces,
             examiner=self._examiner,
+            pdf_sealer=self._pdf_sealer,
             registered_only=self.organisations.registered_only,
             receivers=self.notifying.receivers,
             send=self.notifying.send,
@@ -578,6 +594,19 @@ class Archive:
         seal = self._sealing.seal_json(made, at=self.clock.now())
         self._disseminated(row, "receipt-jws", actor)
         return seal
+
+    @contextlib.contextmanager
+    def sealed_copy(
+        self, poid: str, version: int | None, path: str, *, actor: Actor, visible: str | None = None
+    ) -> Iterator[SealedCopy]:
+        """A sealed copy of a PDF of a version, by the depositor's path; see `SealedCopies.make`."""
+        row = self._living(poid, version, actor)
+        with contextlib.ExitStack() as until:
+            with self._refusals(actor, "sealed-copy"):
+                making = self._sealed_copies.make(row, self._content.find(row, path), visible=visible)
+                copy = until.enter_context(making)
+            self._disseminated(row, "sealed-copy", actor)
+            yield copy
 
     def export(
         self, poid: str, version: int | None, out: BinaryIO, *, actor: Actor, progress: Progress = silent

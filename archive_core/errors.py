@@ -182,6 +182,10 @@ class AlreadyExistsError(ConflictError):
     """That key or number is already taken, by different content."""
 
 
+class NotSealableError(ConflictError):
+    """The document cannot be sealed as it is; the message says why."""
+
+
 class InQuarantineError(ConflictError):
     """The version is set aside because of its signatures; an operator releases or rejects it."""
 

@@ -10,7 +10,7 @@ Rules kept here
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -495,6 +495,41 @@ class SealsJson(Protocol):
     def seal_json(self, content: bytes, *, at: datetime) -> JsonSeal:
         """A JWS with the headers of JAdES baseline B (TS 119 182-1) over the bytes, by the key that `seal` uses. Raises
         `SealKeyUnavailableError`, and `SettingsError` for a key that JSON has no algorithm for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFor:
+    """A token that was accepted over a digest, with what validates it."""
+
+    der: bytes
+    data: ValidationData
+
+
+StampDigest = Callable[[Digest], TokenFor]
+"""Obtains a time-stamp that was judged; raises `UnavailableError`."""
+
+
+@runtime_checkable
+class SealsDigests(Protocol):
+    """What a sealer may offer besides: seals over data of which it is given the digest alone, for PDF documents."""
+
+    def seal_digest(self, digest: bytes, *, at: datetime, stamp: StampDigest) -> Seal:
+        """A detached CAdES seal as a PDF holds it (EN 319 142-1 6.3: no signing-time inside) over data with this
+        SHA-512 digest, with a signature time-stamp. Raises as `Sealer.seal`."""
+        ...
+
+
+class SealsPdf(Protocol):
+    def seal_pdf(
+        self, source: Path, out: Path, *, at: datetime, stamp: StampDigest, reason: str, lines: Sequence[str]
+    ) -> bool:
+        """Write to `out`, a new file, the PDF at `source` with a seal of the PAdES baseline level B-LTA appended; the
+        document's own octets stay as they are. `reason` stands in the signature; `lines`, where there are any, are
+        shown on the first page. Gives whether it is test trust.
+
+        Judged before it returns: what is there is a copy that verifies. Raises `NotSealableError` for what is no PDF
+        that can be sealed, `SealKeyUnavailableError`, and what `stamp` raises."""
         ...
 
 

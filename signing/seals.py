@@ -26,11 +26,13 @@ from pyhanko.sign.attributes import (
     SigningCertificateV2Provider,
 )
 from pyhanko.sign.general import SigningError
+from pyhanko.sign.timestamps import TimeStamper
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from archive_core.digests import hash_bytes
+from archive_core.digests import Digest, hash_bytes
 from archive_core.errors import ArchiveError, SealKeyUnavailableError
-from archive_core.ports import JsonSeal, Seal, Sealer, ValidationData
+from archive_core.evidence.material import merged
+from archive_core.ports import JsonSeal, Seal, Sealer, StampDigest, ValidationData
 from signing.file_key import FileKey
 from signing.json_seals import json_seal
 from signing.key_devices import KeyDevice, Mechanism, mechanism_for
@@ -83,6 +85,20 @@ class _CadesSealer:
             if isinstance(error, ArchiveError):
                 raise
             raise SealKeyUnavailableError(f"the seal could not be made: {error}") from error
+
+    def seal_digest(self, digest: bytes, *, at: datetime, stamp: StampDigest) -> Seal:
+        stamper = _Stamper(stamp)
+        try:
+            with self._lock:
+                signer = self._signer()
+                signer.signed_attr_prov_spec = _NamingAttributes(signer.signing_cert)
+                signed = completed(signer.async_sign(digest, "sha512", use_pades=True, timestamper=stamper))
+        except ArchiveError:
+            raise  # of the time-stamp
+        except (SigningError, ValueError, TypeError, OSError) as error:
+            raise SealKeyUnavailableError(f"the seal could not be made: {error}") from error
+        octets = bytes(signed.dump())
+        return Seal(octets, merged([self._source(octets, at), *stamper.data]), self._test_trust)
 
     def _signer(self) -> signers.Signer:
         raise NotImplementedError
@@ -214,6 +230,30 @@ class _Attributes(SignedAttributeProviderSpec):
     def signed_attr_providers(self, data_digest: bytes, digest_algorithm: str) -> Iterator[CMSAttributeProvider]:
         yield SigningCertificateV2Provider(signing_cert=self._certificate)
         yield _SigningTime(self._at)
+
+
+class _NamingAttributes(SignedAttributeProviderSpec):
+    """What a PDF's baseline signature has: its time stands in the PDF (EN 319 142-1 6.3)."""
+
+    def __init__(self, certificate: x509.Certificate) -> None:
+        self._certificate = certificate
+
+    def signed_attr_providers(self, data_digest: bytes, digest_algorithm: str) -> Iterator[CMSAttributeProvider]:
+        yield SigningCertificateV2Provider(signing_cert=self._certificate)
+
+
+class _Stamper(TimeStamper):
+    """pyHanko's time-stamper, whose tokens come through the archive's own port."""
+
+    def __init__(self, stamp: StampDigest) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._stamp = stamp
+        self.data: list[ValidationData] = []
+
+    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+        token = self._stamp(Digest(md_algorithm.replace("_", "-"), message_digest))
+        self.data.append(token.data)
+        return cms.ContentInfo.load(token.der)
 
 
 class _SigningTime(CMSAttributeProvider):

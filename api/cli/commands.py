@@ -29,6 +29,7 @@ _PLACES = {
     "evidence": "giving:evidence",
     "receipt": "giving:receipt",
     "export": "giving:export",
+    "sealed-copy": "giving:sealed_copy",
     "verify": "proving:verify",
     "destroy": "destroying:destroy",
     "audit": "proving:audit",

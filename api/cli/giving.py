@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 from api.cli.answers import GOOD, TEST_TRUST
@@ -84,6 +85,26 @@ def receipt(arguments: argparse.Namespace, console: Console) -> int:
     else:
         lines = [made.decode("utf-8").rstrip("\n")]
     console.result(document, lines)
+    return GOOD
+
+
+def sealed_copy(arguments: argparse.Namespace, console: Console) -> int:
+    """A copy of a PDF with the seal in it; the document stays as it is."""
+    with opened(arguments, console) as archive:
+        view = archive.show(arguments.poid, arguments.version, actor=actor())
+        making = archive.sealed_copy(view.poid, view.version, arguments.path, actor=actor(), visible=arguments.visible)
+        with making as made, new_file(arguments.out) as out, made.path.open("rb") as stream:
+            shutil.copyfileobj(stream, out)
+            size, test_trust = made.size, made.test_trust
+    place = path_text(arguments.out)
+    document = {
+        "poid": view.poid,
+        "version": view.version,
+        "path": place,
+        "size": size,
+        "test_trust": test_trust,
+    }
+    console.result(document, [f"{shown(place)}  {size}", *([text(TEST_TRUST)] if test_trust else [])])
     return GOOD
 
 

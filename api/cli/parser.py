@@ -299,6 +299,17 @@ def _export(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _sealed_copy(parser: argparse.ArgumentParser) -> None:
+    _one_version(parser)
+    parser.add_argument("path", metavar="PATH", help=text("the file of the version, by its path"))
+    parser.add_argument("--out", type=Path, required=True, metavar="COPY.pdf", help=text("where to write the copy"))
+    parser.add_argument(
+        "--visible",
+        choices=("en", "cs"),
+        help=text("say on the first page, in this language, that it is a sealed copy, and of what"),
+    )
+
+
 def _rebuild(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
@@ -362,6 +373,12 @@ COMMANDS = (
         marked("Write a bundle that proves itself without us"),
         f"trusted-archive export {_POID_EXAMPLE} --out contract.zip",
         _export,
+    ),
+    Command(
+        "sealed-copy",
+        marked("A copy of a PDF with the archive's seal and time-stamps in it"),
+        f"trusted-archive sealed-copy {_POID_EXAMPLE} contract.pdf --out copy.pdf",
+        _sealed_copy,
     ),
     Command(
         "destroy",

@@ -22,6 +22,7 @@ from api.locale.cs_renewal import REASONS as _REASONS
 from api.locale.cs_renewing import RENEWING as _RENEWING
 from api.locale.cs_repair import FIXITY as _FIXITY
 from api.locale.cs_repair import REPAIR as _REPAIR
+from api.locale.cs_sealing import SEALING as _SEALING
 from api.locale.cs_stores import STORES as _STORES
 
 _HELP = {
@@ -298,5 +299,6 @@ TEXTS: dict[str, str] = {
     **_REPAIR,
     **_FIXITY,
     **_STORES,
+    **_SEALING,
     **_BACKUP,
 }

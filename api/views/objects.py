@@ -12,6 +12,7 @@ from api.digest_fields import write_digest_field
 from api.pipe import streamed
 from api.ranges import not_modified, select
 from api.routing import Route, actor, archive
+from api.views.sealed_copies import ROUTES as SEALED_COPIES
 from api.wire import download, json_response, number, parameters, poid_of, primed
 from archive_core.asic_format import MEDIA_TYPE
 from archive_core.digests import Digest
@@ -154,6 +155,7 @@ def _version(given: dict[str, str]) -> int | None:
 _OBJECT = "/v1/preservation-objects/<poid>"
 
 ROUTES = (
+    *SEALED_COPIES,
     Route("GET", "/v1/preservation-objects", list_objects, Permission.READ),
     Route("GET", _OBJECT, show_object, Permission.READ),
     Route("GET", f"{_OBJECT}/files/<path:path>", read_file, Permission.READ),

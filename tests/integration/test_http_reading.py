@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 from archive_core.errors import FixityError
 from archive_core.identifiers import parse_poid
 from signing.jws import parse_jws
 from tests.integration.http_world import OPERATOR, HttpWorld, Part, file, http_world
 from tests.sampling import quick_first
+from tests.unit.signing.examination.signing_world import plain_pdf
 
 CONTENT = bytes(range(256)) * 20_000  # 5,120,000 bytes: more than one chunk
 
@@ -361,6 +363,31 @@ def test_a_receipt_is_a_json_web_signature_where_that_is_asked_for(world: HttpWo
         assert jws.content() == plain.data
     other = world.key("depositor", "obec-b")
     assert world.get(address, Accept="application/jose", who=other).status_code == 404
+
+
+@pytest.mark.slow
+def test_a_sealed_copy_is_asked_for_by_post(world: HttpWorld) -> None:
+    """It begins with the document; what cannot be sealed, and what is asked for wrongly, is refused."""
+    source = plain_pdf()
+    poid = str(world.post(file("a.pdf", source), file("b.txt", b"text")).json["poid"])
+    address = f"/v1/preservation-objects/{poid}/sealed-copies"
+    who = world.key("depositor")
+
+    def ask(body: object, who: dict[str, str] = who) -> TestResponse:
+        return world.client.post(address, json=body, headers=who)
+
+    copy = ask({"path": "a.pdf", "visible": "en"})
+    assert (copy.status_code, copy.mimetype) == (200, "application/pdf"), copy.data
+    assert copy.data.startswith(source)
+    assert copy.headers["Test-Trust"] == "true"
+    assert len(copy.data) == copy.content_length
+    assert problem(ask({"path": "b.txt"})) == "not-sealable"
+    assert problem(ask({"path": "none.pdf"})) == "unknown-object"
+    for wrong in ({}, {"path": ""}, {"path": 1}, {"path": "a.pdf", "visible": "de"}, {"path": "a.pdf", "version": 0}):
+        assert problem(ask(wrong)) == "usage"
+    assert ask({"path": "a.pdf", "other": 1}).status_code == 400
+    assert ask({"path": "a.pdf"}, world.key("depositor", "obec-b")).status_code == 404
+    assert not list((world.home / "staging").rglob("*.pdf"))
 
 
 def test_a_bundle_is_a_zip_with_the_documents(world: HttpWorld, poid: str) -> None:

@@ -118,6 +118,11 @@ class Home:
         plain = self._archive.receipt(poid, None, actor=_OPERATOR)
         return plain, self._archive.receipt_as_jws(poid, None, actor=_OPERATOR), self._ca_pem
 
+    def sealed_copy(self, poid: str, path: str, visible: str | None) -> tuple[bytes, bytes]:
+        """A sealed copy of a document, and the CA by which it is to be judged (PEM)."""
+        with self._archive.sealed_copy(poid, None, path, actor=_OPERATOR, visible=visible) as copy:
+            return copy.path.read_bytes(), self._ca_pem
+
     def close(self) -> None:
         self._archive.close()
 

@@ -1,0 +1,1 @@
+"""Sealed copies of PDF documents: PAdES baseline B-LTA (EN 319 142-1)."""
