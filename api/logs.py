@@ -52,6 +52,9 @@ def start_logging(stream: TextIO | None = None, level: int = logging.INFO) -> No
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(level)
+    # Nothing of this stands in an entry: it need not be found out for each (logging HOWTO, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
 
 
 def log(event: str, level: int = logging.INFO, *, error: BaseException | None = None, **facts: object) -> None:

@@ -38,12 +38,17 @@ class RequestMetrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._kinds: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        """As few as there are routes and answers."""
 
     def observe(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """One request was answered; `route` is None for an address that is no route."""
-        known = method if method in {"GET", "HEAD", "POST"} else "other"
-        self._requests.labels(known, route or "none", status).inc()
-        self._seconds.labels(known, route or "none").observe(seconds)
+        kind = method if method in {"GET", "HEAD", "POST"} else "other", route or "none", status
+        counted = self._kinds.get(kind)
+        if counted is None:
+            counted = self._kinds[kind] = self._requests.labels(*kind), self._seconds.labels(*kind[:2])
+        counted[0].inc()
+        counted[1].observe(seconds)
 
 
 def exposition(requests: RequestMetrics, status: Status, jobs: Mapping[str, Any] | None) -> bytes:

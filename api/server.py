@@ -32,8 +32,10 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from api.app import create_app
+from api.collector import leave_alone_what_is_there
 from api.home import one_of_several, only_user
 from api.logs import log, start_logging
+from api.multipart import BLOCK
 from api.patience import PATIENCE, PatientSocket
 from api.routing import EXTENSION, SCHEDULER_EXTENSION
 from api.scheduler import Scheduler, jobs_of
@@ -183,6 +185,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         scheduler = Scheduler(jobs_of(archive, self._settings.server.interval) if self._works else ())
         app.extensions[SCHEDULER_EXTENSION] = scheduler
         scheduler.start()
+        leave_alone_what_is_there()
         log("worker started", threads=self._settings.server.threads)
         return app
 
@@ -222,6 +225,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             return
         conn.sock.begin_request()
         super().enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """As gunicorn does, but a body is read in blocks of the size in which it is taken in, not of 8 KiB."""
+        conn.parser.unreader.mxchunk = BLOCK
+        return super().handle_request(req, conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """At a stop, connections on which nothing was said yet are given up like kept-alive ones; who comes now

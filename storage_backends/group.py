@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from archive_core.digests import Digest, hash_bytes, new_hasher
 from archive_core.errors import AlreadyExistsError, FixityError
@@ -23,8 +24,7 @@ _ONCE = 1024 * 1024
 """A file of at most so many bytes is read back in one piece."""
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(NamedTuple):
     """A file that lies aside at `path` and is to stand under `key`; `known` is what it must hold, where
     that is at hand."""
 
@@ -79,12 +79,14 @@ class WriteGroup:
         tree.directories.add(tree.path)
         for file in files:
             path = tree.path + file.key[len(key) :]
-            try:
-                self._make_parents(path[: path.rindex("/")], tree.directories)
-            except FileExistsError as error:
-                raise AlreadyExistsError(
-                    "a file stands where a directory is needed", store=self._store, key=file.key
-                ) from error
+            directory = path[: path.rindex("/")]
+            if directory not in tree.directories:
+                try:
+                    self._make_parents(directory, tree.directories)
+                except FileExistsError as error:
+                    raise AlreadyExistsError(
+                        "a file stands where a directory is needed", store=self._store, key=file.key
+                    ) from error
             known = file.source if isinstance(file.source, KnownBytes) else None
             tree.files.append(Staged(path, file.key, file.expected, file.size, known))
             self._files.write(path, file.source)

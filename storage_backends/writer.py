@@ -13,6 +13,7 @@ Rules kept here
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import signal
@@ -32,8 +33,9 @@ from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject
 from storage_backends.filesystem import FilesystemStore
 
 INLINE = 16 * 1024 * 1024
-"""Objects of more bytes than this together, and one that comes alone, are written by the caller itself:
-for them a process of its own gains nothing, and small ones must not wait behind large ones."""
+"""Objects of more bytes than this together are written by the caller itself: for them a process of its own gains
+nothing, and small ones must not wait behind large ones. A small one that comes alone goes the same way as many: to
+write it here would take some forty turns of a process in which others are at work."""
 
 
 LANES = 2
@@ -137,7 +139,8 @@ class SideBySideStore(FilesystemStore):
         self._writer = Writer(name, self.root, staging.absolute())
 
     def put_objects(self, objects: Sequence[NewObject]) -> None:
-        if len(objects) == 1 or sum(file.size for item in objects for file in item.files) > INLINE:
+        size = sum(file.size for item in objects for file in item.files)
+        if size > INLINE or any(item.head.expected is not None for item in objects):
             super().put_objects(objects)
         else:
             self._writer.put_objects(objects)
@@ -151,6 +154,8 @@ def main(arguments: Sequence[str]) -> None:
     """Serve the sockets with the given descriptors until their other ends are closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)  # what is made here are files and their names: hardly any cycles
     descriptors, name, root, staging = arguments
     store = FilesystemStore(name, Path(root), Path(staging))
     lanes = [

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from api.cli.console import Console
+from api.collector import look_seldom
 from api.texts import language, speaking
 
 CANCELLED = 130
@@ -21,6 +22,8 @@ CANCELLED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
+    if argv is None:  # a process of our own
+        look_seldom()
     words = list(sys.argv[1:] if argv is None else argv)
     # Before the words are understood it must be known in which form a mistake in them is told.
     options = words[: words.index("--")] if "--" in words else words

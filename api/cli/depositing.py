@@ -16,6 +16,7 @@ from api.cli.console import Console, error_json, failure_json, path_text, shown
 from api.cli.opening import actor, opened, settings_of
 from api.cli.submissions import submission_of
 from api.cli.words import told
+from api.collector import leave_alone_what_is_there
 from api.texts import text
 from archive_core.archive import Archive
 from archive_core.errors import ArchiveError, UsageError
@@ -34,6 +35,7 @@ def deposit(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(text("--once makes the key itself: leave out --key"))
     work = _Deposit(arguments, console)
     with opened(arguments, console, busy=len(arguments.paths) >= MANY) as archive:
+        leave_alone_what_is_there()
         try:
             work.run(archive)
         except BaseException as failure:

@@ -224,7 +224,7 @@ def _insert(connection: Connection, values: Sequence[dict[str, Any]]) -> set[tup
         values, key=lambda one: (one["originator"] or "", one["idempotency_key"] or "", one["poid"], one["version"])
     )
     rows = [tuple(one.values()) for one in ordered]
-    return {(poid, version) for poid, version in _CLAIMS.put_and_tell(connection, rows, ("poid", "version"))}
+    return {(poid, version) for poid, version in _CLAIMS.put_unless_there(connection, rows, ("poid", "version"))}
 
 
 def _earlier(connection: Connection, requests: Sequence[ClaimRequest]) -> dict[tuple[str, str], Claim]:

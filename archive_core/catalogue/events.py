@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from archive_core.catalogue.base import Part, chunks, field_names, to_row, to_rows, to_values, values_of
-from archive_core.catalogue.many_rows import TOLD_AT_ONCE, ManyChanges, ManyRows, insert_telling
+from archive_core.catalogue.many_rows import ManyChanges, ManyRows, count_on
 from archive_core.catalogue.rows import EventRow, SegmentRow
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import events, segments
@@ -213,11 +213,7 @@ def _advance(connection: Connection, by: Mapping[str, int], rules: Mapping[str, 
     A counter's row lock orders concurrent recorders of one object. Counters are locked in one order
     (by POID), so that two transactions never wait for each other in a circle.
     """
-    ending = f"ON CONFLICT (poid) DO UPDATE SET last = {rules[connection.dialect.name]} RETURNING poid, last"
-    lasts: dict[str, int] = {}
-    for chunk in chunks(sorted(by.items()), TOLD_AT_ONCE):
-        lasts.update(insert_telling(connection, "event_counters", ("poid", "last"), chunk, ending))
-    return lasts
+    return count_on(connection, "event_counters", ("poid", "last"), by, rules[connection.dialect.name])
 
 
 def _hold(connection: Connection, items: Sequence[Sequenced]) -> bool:

@@ -1,38 +1,32 @@
-"""Many rows of one table, put in by the driver itself.
+"""Many rows of one table in one statement, put in by the driver itself.
 
 Rules kept here
- * The statement and the conversion of each column are SQLAlchemy's own, made once for each dialect; what is saved
-   is its work for each row, which costs several times what the database does with it.
- * Values are converted as the columns' types say, never left to the driver's guess.
+ * Values are converted as the columns' types say (SQLAlchemy's own converters, made once for each dialect), never left
+   to the driver's guess. What is saved is its work for each row, which costs several times what the database does.
+ * Rows go in together, not one by one: SQLite's driver lets other threads run at each step of a statement, and has to
+   wait for its turn again after each.
  * It is a part of its caller's transaction and tells how many rows came in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, Update, insert
+from sqlalchemy import Connection, Table, Update
 
 from archive_core.catalogue.base import chunks
 
 Convert = Callable[[Any], Any]
 
-
 MARKS = {"sqlite": "?", "postgresql": "%s"}
-TOLD_AT_ONCE = 100
-"""Rows in one statement that tells what it did: SQLite takes 999 values on old builds."""
+"""How the drivers mark a value in a statement, by dialect."""
 
+MOST_VALUES = 30_000 if sqlite3.sqlite_version_info >= (3, 32) else 999
+"""Values in one statement: SQLite takes 32,766 of them, old builds 999; PostgreSQL 65,535."""
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A statement in one dialect; `order` are the parameters' names in the statement's order."""
-
-    text: str
-    order: tuple[str, ...]
-    positional: bool
-    converts: dict[str, Convert]
+MOST_ROWS = 250
 
 
 class ManyRows:
@@ -41,101 +35,113 @@ class ManyRows:
     def __init__(self, table: Table, names: Sequence[str]) -> None:
         self._table = table
         self._names = tuple(names)
-        self._plans: dict[str, _Plan] = {}
+        self._converts: dict[str, Mapping[int, Convert]] = {}
 
-    def put(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
-        """Insert the rows; returns how many came in."""
-        if not rows:
-            return 0
-        plan = self._plans.get(connection.dialect.name) or self._plan(connection)
-        return _run(connection, plan, self._names, rows)
+    def put(self, connection: Connection, rows: Sequence[Sequence[Any]], ending: str = "") -> int:
+        """Insert the rows; returns how many came in. `ending` are words of this program."""
+        return sum(
+            _execute(connection, self._table.name, self._names, chunk, ending).rowcount
+            for chunk in chunks(self._converted(connection, rows), _at_once(self._names))
+        )
 
-    def put_and_tell(self, connection: Connection, rows: Sequence[Sequence[Any]], telling: Sequence[str]) -> list[Any]:
-        """Insert the rows one by one unless something is in the way; these columns of those that came in."""
-        plan = self._plans.get(connection.dialect.name) or self._plan(connection)
+    def put_unless_there(
+        self, connection: Connection, rows: Sequence[Sequence[Any]], telling: Sequence[str]
+    ) -> list[Any]:
+        """Insert the rows with which nothing is in the way; these columns of those that came in."""
+        places = [self._names.index(name) for name in telling]
+        converted = self._converted(connection, rows)
+        attempt = connection.begin_nested()
+        came_in = sum(
+            _execute(connection, self._table.name, self._names, chunk, "ON CONFLICT DO NOTHING").rowcount
+            for chunk in chunks(converted, _at_once(self._names))
+        )
+        if came_in == len(converted):
+            attempt.commit()
+            return [tuple(row[place] for place in places) for row in converted]
+        attempt.rollback()
         told: list[Any] = []
-        for chunk in chunks(rows, TOLD_AT_ONCE):
-            told += insert_telling(
-                connection,
-                self._table.name,
-                self._names,
-                list(zip(*_converted(self._names, plan.converts, chunk).values(), strict=True)),
-                f"ON CONFLICT DO NOTHING RETURNING {', '.join(telling)}",
-            )
+        for chunk in chunks(converted, _at_once(self._names)):
+            ending = f"ON CONFLICT DO NOTHING RETURNING {', '.join(telling)}"
+            told += _execute(connection, self._table.name, self._names, chunk, ending).all()
         return told
 
-    def _plan(self, connection: Connection) -> _Plan:
-        compiled = insert(self._table).compile(dialect=connection.dialect, column_keys=list(self._names))
-        plan = _Plan(
-            str(compiled),
-            tuple(compiled.positiontup or self._names) if compiled.positional else self._names,
-            compiled.positional,
-            _converts({name: name for name in self._names}, self._table, connection.dialect),
-        )
-        self._plans[connection.dialect.name] = plan
-        return plan
+    def _converted(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+        """The rows as the driver takes them."""
+        if not rows:
+            return []
+        converts = self._converts.get(connection.dialect.name)
+        if converts is None:
+            types = [self._table.c[name].type.dialect_impl(connection.dialect) for name in self._names]
+            found = enumerate(kind.bind_processor(connection.dialect) for kind in types)
+            converts = {place: convert for place, convert in found if convert is not None}
+            self._converts[connection.dialect.name] = converts
+        columns: list[Any] = list(zip(*rows, strict=True))
+        for place, convert in converts.items():
+            columns[place] = [convert(value) for value in columns[place]]
+        return list(zip(*columns, strict=True))
+
+
+def count_on(
+    connection: Connection, table: str, names: tuple[str, str], by: Mapping[str, int], rule: str
+) -> dict[str, int]:
+    """Where counters stand after they were moved; one that is not there yet begins with what it is moved by. `rule`
+    says in SQL what becomes of one that is there."""
+    name, counted = names
+    rows = sorted(by.items())
+    if not rows:
+        return {}
+    attempt = connection.begin_nested()
+    new = sum(
+        _execute(connection, table, names, chunk, f"ON CONFLICT ({name}) DO NOTHING").rowcount
+        for chunk in chunks(rows, _at_once(names))
+    )
+    if new == len(rows):
+        attempt.commit()
+        return dict(rows)
+    attempt.rollback()
+    ending = f"ON CONFLICT ({name}) DO UPDATE SET {counted} = {rule} RETURNING {name}, {counted}"
+    stand: dict[str, int] = {}
+    for chunk in chunks(rows, _at_once(names)):
+        stand.update((key, number) for key, number in _execute(connection, table, names, chunk, ending))
+    return stand
 
 
 class ManyChanges:
     """An `UPDATE` of rows one by one; `columns` maps the statement's parameters, in the order in which the values
     come, to the columns whose types they have."""
 
-    def __init__(self, statement: Update, table: Table, columns: dict[str, str]) -> None:
+    def __init__(self, statement: Update, table: Table, columns: Mapping[str, str]) -> None:
         self._statement = statement
         self._table = table
-        self._columns = columns
-        self._plans: dict[str, _Plan] = {}
+        self._columns = dict(columns)
 
     def make(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
         """Change the rows; returns how many were changed."""
         if not rows:
             return 0
-        plan = self._plans.get(connection.dialect.name) or self._plan(connection)
-        return _run(connection, plan, tuple(self._columns), rows)
-
-    def _plan(self, connection: Connection) -> _Plan:
         compiled = self._statement.compile(dialect=connection.dialect)
-        plan = _Plan(
-            str(compiled),
-            tuple(compiled.positiontup or self._columns) if compiled.positional else tuple(self._columns),
-            compiled.positional,
-            _converts(self._columns, self._table, connection.dialect),
+        columns: dict[str, Any] = dict(zip(self._columns, zip(*rows, strict=True), strict=True))
+        for name, column in self._columns.items():
+            convert = self._table.c[column].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+            if convert is not None:
+                columns[name] = [convert(value) for value in columns[name]]
+        order = compiled.positiontup if compiled.positional and compiled.positiontup else list(self._columns)
+        ordered = zip(*(columns[name] for name in order), strict=True)
+        given: list[Any] = (
+            [*ordered] if compiled.positional else [dict(zip(order, row, strict=True)) for row in ordered]
         )
-        self._plans[connection.dialect.name] = plan
-        return plan
+        return connection.exec_driver_sql(str(compiled), given).rowcount
 
 
-def _converts(columns: dict[str, str], table: Table, dialect: Dialect) -> dict[str, Convert]:
-    found = {}
-    for name, column in columns.items():
-        convert = table.c[column].type.dialect_impl(dialect).bind_processor(dialect)
-        if convert is not None:
-            found[name] = convert
-    return found
+def _at_once(names: Sequence[str]) -> int:
+    return min(MOST_ROWS, MOST_VALUES // len(names))
 
 
-def insert_telling(
+def _execute(
     connection: Connection, table: str, names: Sequence[str], rows: Sequence[Sequence[Any]], ending: str
-) -> Sequence[Any]:
-    """One `INSERT` of at most `TOLD_AT_ONCE` converted rows with what stands at its end; what it returns. Names and
-    ending are this program's own words, and every value goes its own way to the driver."""
+) -> Any:
+    """One `INSERT` of converted rows. Names and ending are this program's own words; every value goes its own way to
+    the driver."""
     row = f"({', '.join([MARKS[connection.dialect.name]] * len(names))})"
     text = f"INSERT INTO {table} ({', '.join(names)}) VALUES {', '.join([row] * len(rows))} {ending}"  # noqa: S608
-    return connection.exec_driver_sql(text, tuple(value for one in rows for value in one)).all()
-
-
-def _converted(names: Sequence[str], converts: dict[str, Convert], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """The values of each column, as the driver takes them."""
-    columns: dict[str, Any] = dict(zip(names, zip(*rows, strict=True), strict=True))
-    for name, convert in converts.items():
-        columns[name] = [convert(value) for value in columns[name]]
-    return columns
-
-
-def _run(connection: Connection, plan: _Plan, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
-    columns = _converted(names, plan.converts, rows)
-    ordered = zip(*(columns[name] for name in plan.order), strict=True)
-    given: list[Any] = (
-        list(ordered) if plan.positional else [dict(zip(plan.order, row, strict=True)) for row in ordered]
-    )
-    return connection.exec_driver_sql(plan.text, given).rowcount
+    return connection.exec_driver_sql(text, tuple([value for one in rows for value in one]))

@@ -33,7 +33,7 @@ def child(store: SideBySideStore) -> subprocess.Popen[bytes]:
 
 
 class TestSideBySideStore(StoreSuite):
-    """The behavioural suite; what comes alone is written here, what comes together by the process."""
+    """The behavioural suite; new objects are written by the process, everything else here."""
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[ObjectStore]:
@@ -56,10 +56,8 @@ def test_objects_that_come_together_are_written_by_another_process(store: SideBy
     assert content(store, "a/2/inventory.json") == b"inventory 2"
 
 
-def test_one_object_and_large_ones_do_not_pass_through_the_process(
-    store: SideBySideStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Small groups do not wait behind them, and a command for one document starts no process."""
+def test_large_objects_do_not_pass_through_the_process(store: SideBySideStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small groups do not wait behind them."""
     monkeypatch.setattr(writer, "INLINE", 10)
     store.put_objects([new_object("a/1")])
     store.put_objects([new_object("a/2"), new_object("a/3")])

@@ -161,3 +161,51 @@ def test_a_crowd_is_served_completely() -> None:
 
     assert not wrong
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_two_groups_are_at_work_at_once_and_the_third_gathers_all_who_come_meanwhile() -> None:
+    """While one group waits for its device the next begins; nobody waits for a place that is free."""
+    inside, let_go = threading.Semaphore(0), threading.Event()
+    groups: list[list[int]] = []
+
+    def work(items: Sequence[int]) -> list[int]:
+        groups.append(list(items))
+        inside.release()
+        assert let_go.wait(30)
+        return list(items)
+
+    answers: dict[int, object] = {}
+    group = GroupCommit(work, limit=10, at_once=2)
+    threads = []
+    for item in (1, 2):
+        threads.append(caller(group, item, answers))
+        assert inside.acquire(timeout=30)
+    for number, item in enumerate((3, 4, 5), start=1):
+        threads.append(caller(group, item, answers))
+        waiting(group, number)
+    assert groups == [[1], [2]]
+    let_go.set()
+    for thread in threads:
+        thread.join(30)
+
+    assert groups == [[1], [2], [3, 4, 5]]
+    assert answers == {number: number for number in range(1, 6)}
+
+
+def test_a_broken_group_gives_its_place_back_and_breaks_no_other() -> None:
+    """After many groups, some of them broken, there is still room for two at once."""
+
+    def work(items: Sequence[int]) -> list[int]:
+        if -1 in items:
+            raise ValueError("broken on purpose")
+        return list(items)
+
+    answers: dict[int, object] = {}
+    group = GroupCommit(work, limit=3, at_once=2)
+    for _ in range(20):
+        threads = [caller(group, item, answers) for item in (-1, 1, 2, 3, 4, 5, 6)]
+        for thread in threads:
+            thread.join(30)
+
+    assert (group._busy, group._forming, list(group._waiting)) == (0, False, [])
+    assert isinstance(answers[-1], ValueError)
