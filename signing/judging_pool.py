@@ -2,8 +2,8 @@
 
 Rules kept here
  * Each process makes a validator of its own out of the same anchors, list of algorithms and data.
- * Processes start with the first tokens and end with the one that started them. One that dies makes an
-   error, not a verdict.
+ * Processes start with the first tokens and end with the one that started them, also when that is killed. One that
+   dies makes an error, not a verdict.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime
 from itertools import repeat
-from multiprocessing import get_context
-from threading import Lock
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Lock, Thread
 
 from archive_core.errors import UnavailableError
 from archive_core.ports import TimestampValidator, TokenAssessment
@@ -56,7 +57,16 @@ class JudgingPool:
 
 def _begin(make: Callable[[], TimestampValidator]) -> None:
     global _validator
+    Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _validator = make()
+
+
+def _end_with_parent() -> None:
+    """A pool's processes hold each other's pipes open: none of them would notice that nobody asks any more."""
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _judge(tokens: Sequence[bytes], at: datetime) -> list[TokenAssessment]:

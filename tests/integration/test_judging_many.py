@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from archive_core.errors import UnavailableError
 from archive_core.findings import Verdict
-from archive_core.ports import JudgesMany
+from archive_core.ports import JudgesMany, TokenAssessment
 from archive_core.renewal import timestamps
 from archive_core.renewal.running import ALL, RenewalRequest
 from tests.world import OPERATOR, World
@@ -48,3 +52,47 @@ def test_processes_say_what_one_says(tmp_path: Path, monkeypatch: pytest.MonkeyP
         validator.assess_many(tokens, at=at)
     assert list(validator.assess_many(tokens[:1], at=at)) == found[:1]
     world.archive.close()
+
+
+ASKS = """
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from signing.judging_pool import JudgingPool
+from tests.integration.test_judging_many import Judge
+pool = JudgingPool(partial(Judge))
+pool.assess_many([b"token"] * 400, at=datetime.now(UTC))
+print(*pool._pool._processes, flush=True)
+sys.stdin.read()
+"""
+
+
+class Judge:
+    """Decides nothing."""
+
+    def assess(self, token: bytes, *, at: datetime) -> TokenAssessment:
+        return TokenAssessment(Verdict.INDETERMINATE, None, "nobody looked")
+
+
+def test_processes_end_with_the_one_that_started_them() -> None:
+    """Killed, it can tell nobody to end."""
+    asks = subprocess.Popen([sys.executable, "-c", ASKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert asks.stdin is not None
+    assert asks.stdout is not None
+    with asks, asks.stdin, asks.stdout:
+        children = [Path("/proc") / pid for pid in asks.stdout.readline().split()]
+        assert len(children) == os.cpu_count()
+        assert all(child.exists() for child in children)
+        asks.kill()
+        asks.wait()
+    until = time.monotonic() + 30
+    while any(child.exists() and "Z" not in _state(child) for child in children):
+        assert time.monotonic() < until, "they do not end"
+        time.sleep(0.05)
+
+
+def _state(process: Path) -> str:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
