@@ -1,82 +1,400 @@
-"""JSON web signatures (JWS, RFC 7515) and JAdES (ETSI TS 119 182-1): recognised, named, and not examined.
+"""JSON web signatures (JWS, RFC 7515) and JAdES (ETSI TS 119 182-1): compact, flattened and general.
+
+Structure, header rules and mathematics are `signing.jws` (on joserfc); trust and time are judged as everywhere.
 
 Rules kept here
- * No well-kept library judges JAdES (signed data by `sigD`, time-stamps and validation data in `etsiU`), so nothing
-   is said of such signatures but that they are there: "not examined", never "no signatures".
- * JSON without the members of a JWS has no signatures, and is examined.
+ * Every signature of the document is one. Detached payload is the document given beside it, signed as its base64url or,
+   with `b64` false, as it is.
+ * The signer's certificate is the first of `x5c`, or one that was given; a JAdES signature names it by digest
+   (`x5t#S256`, `x5t#o`), and a name that does not fit is FAILED.
+ * Of `etsiU` (5.3) signature time-stamps are judged and validation data is used. Archive time-stamps, time-stamps over
+   references and counter-signatures are told and not judged, and then no level above LT is told.
+ * Data that `sigD` (5.2.8) refers to are not looked up: INDETERMINATE, never good.
+ * A JWS inside of other JSON is "not examined", by name. JSON without the members of a JWS has no signatures.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
+import hashlib
+import hmac
 import re
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
+from asn1crypto import x509
+
+from archive_core.digests import hash_bytes, is_available
+from archive_core.findings import Finding, SubIndication, Verdict
+from archive_core.ports import ValidationData
+from signing.certificates import load_certificate
 from signing.examination.documents import Document, TooLargeError
+from signing.examination.facts import certificate_facts
+from signing.examination.judging import Facts, conclude
+from signing.examination.material import listed, merged
+from signing.examination.stamping import Stamp, examine_stamps
 from signing.examination.trust import ExaminationTrust
-from signing.examination.values import DocumentFormat, Examination, not_examined
+from signing.examination.values import (
+    Coverage,
+    DocumentFormat,
+    Examination,
+    Level,
+    Reference,
+    SignatureExamination,
+    SignatureFormat,
+    TimestampExamination,
+    TimestampKind,
+    not_examined,
+)
+from signing.judgement import PARSER_ERRORS, Judgement, malformed, unsupported
+from signing.jws import Jws, JwsError, decoded, digest_of, encoded, fits, identifier, of_json, parse_jws, read_json
+from signing.signature_math import UnsupportedAlgorithmError, signature_scheme
 
 MAX_JSON = 64 * 1024 * 1024
-MAX_DEPTH = 100
+MAX_CERTIFICATES = 50
+MAX_UNSIGNED = 200
 _PART = rb"[A-Za-z0-9_-]+"
 _COMPACT = re.compile(rb"\s*(?P<header>" + _PART + rb")\.[A-Za-z0-9_-]*\.(?P<value>" + _PART + rb")\s*")
 _BEGINNING = re.compile(rb"\s*(?P<header>eyJ[A-Za-z0-9_-]*)")
 _BLANKS = b" \t\r\n"
+_MARK = b"\xef\xbb\xbf"
+_HASHES = {"S256": "sha256", "S384": "sha384", "S512": "sha512"}
+_NAMING = ("x5t#S256", "x5t#o", "sigX5ts")
 
 
 def recognises(head: bytes) -> bool:
     """A JSON object or array, or the compact form, which begins with an encoded `{"`."""
-    stripped = head.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANKS)
+    stripped = head.removeprefix(_MARK).lstrip(_BLANKS)
     return stripped.startswith((b"{", b"[")) or _BEGINNING.match(head) is not None
 
 
 def examine(document: Document, *, detached: Sequence[Document], trust: ExaminationTrust, at: datetime) -> Examination:
-    """Says whether it is a JWS; `detached` and `trust` are asked by nobody."""
+    """Every signature of a JWS; what is no JWS has none."""
     try:
         octets = document.read(MAX_JSON)
-        signed = _is_compact(octets) or _has_signature(octets)
-    except (TooLargeError, ValueError, RecursionError) as error:
-        reason = f"not examined: no JSON that is read: {error}"
-        return not_examined(document.name, DocumentFormat.JSON, reason, at=at, size=document.size)
-    if signed:
-        reason = "not examined: a JSON web signature (JWS, JAdES)"
-        return not_examined(document.name, DocumentFormat.JSON, reason, at=at, size=document.size)
+        found = _signatures(octets)
+    except (TooLargeError, JwsError) as error:
+        return not_examined(document.name, DocumentFormat.JSON, f"not examined: {error}", at=at, size=document.size)
+    content = detached[0] if detached else None
+    many = len(found) > 1
+    examined = tuple(
+        _One(jws, f"signature {number}" if many else "signature 1", content, trust, at).examined()
+        for number, jws in enumerate(found, start=1)
+    )
     digest = document.digest("sha256").hex()
-    return Examination(document.name, DocumentFormat.JSON, True, at, size=document.size, sha256=digest)
+    return Examination(
+        document.name, DocumentFormat.JSON, True, at, signatures=examined, size=document.size, sha256=digest
+    )
 
 
-def _is_compact(octets: bytes) -> bool:
-    """RFC 7515 7.1: header, payload (empty when detached) and value, the header an object with `alg`."""
-    match = _COMPACT.fullmatch(octets)
-    if match is None:
-        return False
-    header = match["header"]
-    try:
-        decoded = json.loads(base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
-        return False
-    return isinstance(decoded, dict) and "alg" in decoded
+def _signatures(octets: bytes) -> tuple[Jws, ...]:
+    if _COMPACT.fullmatch(octets):
+        return parse_jws(octets)
+    value = read_json(octets.removeprefix(_MARK))
+    if isinstance(value, dict) and _is_jws(value):
+        return of_json(value)
+    if _has_signature(value):
+        raise JwsError("a JSON web signature (JWS, JAdES) inside of other JSON")
+    return ()
 
 
-def _has_signature(octets: bytes) -> bool:
-    """RFC 7515 7.2, anywhere in the document: `signatures`, or `signature` beside a header."""
-    waiting = [(json.loads(octets.decode("utf-8-sig")), 0)]
+def _has_signature(value: Any) -> bool:
+    waiting = [value]  # its depth is bounded where it was read
     while waiting:
-        value, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            raise ValueError(f"nested more than {MAX_DEPTH} deep")
-        if isinstance(value, dict):
-            if _is_jws(value):
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if _is_jws(one):
                 return True
-            waiting += [(one, depth + 1) for one in value.values()]
-        elif isinstance(value, list):
-            waiting += [(one, depth + 1) for one in value]
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
     return False
 
 
-def _is_jws(value: dict[str, object]) -> bool:
+def _is_jws(value: Mapping[str, object]) -> bool:
     one = isinstance(value.get("signature"), str) and ("protected" in value or "header" in value)
     return one or (isinstance(value.get("signatures"), list) and "payload" in value)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What mathematics and header found."""
+
+    value: bool | None
+    certificate: x509.Certificate | None
+    references: tuple[Reference, ...]
+    failure: Judgement | None = None
+
+
+class _One:
+    """One signature on the way to its `SignatureExamination`."""
+
+    def __init__(self, jws: Jws, place: str, content: Document | None, trust: ExaminationTrust, at: datetime) -> None:
+        self.jws, self.place, self.content, self.trust, self.at = jws, place, content, trust, at
+        self.findings: list[Finding] = []
+        self.unjudged = False
+
+    def examined(self) -> SignatureExamination:
+        inside = self._certificates()
+        checked = self._checked(inside)
+        unsigned = list(self._unsigned())
+        data = merged(ValidationData(inside), _material(unsigned))
+        stamps = examine_stamps(list(self._stamps(unsigned)), trust=self.trust, at=self.at, data=data)
+        certificate, digest = checked.certificate, self._digest()
+        facts = Facts(
+            failure=checked.failure,
+            references=checked.references,
+            certificate=certificate,
+            used=(identifier(self.jws, certificate), certificate.public_key) if certificate and digest else None,
+            digests=(digest,) if digest else (),
+            material=data,
+            timestamps=stamps,
+        )
+        conclusion = conclude(facts, trust=self.trust, at=self.at)
+        detached = self.jws.payload is None
+        return SignatureExamination(
+            self.place,
+            SignatureFormat.JADES if self._is_advanced() else SignatureFormat.JWS,
+            conclusion.verdict,
+            conclusion.sub_indication,
+            conclusion.message,
+            checked.value,
+            checked.references,
+            level=self._level(stamps, data),
+            signer=certificate_facts(certificate) if certificate is not None else None,
+            claimed_time=_claimed(self.jws.header),
+            proven_time=conclusion.proven_time,
+            signature_algorithm=_scheme(self.jws, certificate),
+            digest_algorithm=digest,
+            coverage=Coverage.DETACHED if detached else Coverage.WHOLE,
+            covers=((self.content.name if self.content else "detached data") if detached else "payload",),
+            qualified=conclusion.qualified,
+            timestamps=stamps,
+            test_trust=conclusion.test_trust,
+            used=listed(data, "signature"),
+            missing=conclusion.missing,
+            findings=(*self.findings, *conclusion.findings),
+        )
+
+    # -- mathematics ----------------------------------------------------------------------------
+
+    def _certificates(self) -> tuple[bytes, ...]:
+        found: list[bytes] = []
+        given = self.jws.header.get("x5c", self.jws.unprotected.get("x5c", []))
+        for text in given[:MAX_CERTIFICATES] if isinstance(given, list) else []:
+            try:
+                der = base64.b64decode(text, validate=True)
+                load_certificate(der)
+            except (*PARSER_ERRORS, binascii.Error) as error:
+                self.findings.append(Finding("CERTIFICATE_UNREADABLE", str(error)[:200], clause="RFC 7515 4.1.6"))
+            else:
+                found.append(der)
+        return tuple(found)
+
+    def _checked(self, inside: Sequence[bytes]) -> _Checked:
+        pieces = self._payload()
+        reference = Reference("payload", pieces is not None, False, self._digest())
+        if "sigD" in self.jws.header:
+            found = Reference("sigD", False, False, self._digest())
+            return _Checked(None, self._certificate(inside), (found,), unsupported("data that sigD refers to"))
+        certificate = self._certificate(inside)
+        if pieces is None:
+            return _Checked(None, certificate, (reference,), self._misnamed(certificate))
+        if certificate is None:  # then nothing was compared
+            text = "the signer's certificate is neither inside nor given"
+            none = Judgement(Verdict.INDETERMINATE, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, text)
+            return _Checked(None, None, (), none)
+        try:
+            value = fits(self.jws, pieces, certificate)
+        except UnsupportedAlgorithmError as error:
+            return _Checked(None, certificate, (reference,), unsupported(str(error)))
+        failure = self._misnamed(certificate)
+        if not value:
+            text = "the signature value does not fit header, payload and the signer's key"
+            failure = failure or Judgement(Verdict.FAILED, SubIndication.SIG_CRYPTO_FAILURE, text)
+        return _Checked(value, certificate, (Reference("payload", True, value, reference.algorithm),), failure)
+
+    def _payload(self) -> list[bytes] | None:
+        """The payload as it was signed (RFC 7515 5.1, RFC 7797 3); None where it was not given."""
+        if self.jws.payload is not None:
+            return [self.jws.payload.encode("utf-8", "surrogateescape")]
+        if self.content is None or self.content.size > MAX_JSON:
+            return None
+        octets = self.content.read(MAX_JSON)
+        return [encoded(octets).encode("ascii")] if self.jws.encoded else [octets]
+
+    def _certificate(self, inside: Sequence[bytes]) -> x509.Certificate | None:
+        """The first inside; else, of those given, the one that the header names."""
+        if inside:
+            return load_certificate(inside[0])
+        for der in self.trust.readable_certificates:
+            if any(_names(self.jws.header, kind, der) for kind in _NAMING):
+                return load_certificate(der)
+        return None
+
+    def _misnamed(self, certificate: x509.Certificate | None) -> Judgement | None:
+        if certificate is None:
+            return None
+        wrong = [
+            kind
+            for kind in _NAMING
+            if kind in self.jws.header and not _names(self.jws.header, kind, certificate.dump())
+        ]
+        if wrong:
+            return malformed(f"`{wrong[0]}` does not name the signer's certificate (TS 119 182-1 5.1.7, 5.2.2)")
+        return None
+
+    def _digest(self) -> str:
+        try:
+            return digest_of(self.jws)
+        except UnsupportedAlgorithmError:
+            return ""
+
+    def _is_advanced(self) -> bool:
+        return any(kind in self.jws.header for kind in _NAMING) or ("x5c" in self.jws.header and _timed(self.jws))
+
+    def _level(self, stamps: Sequence[TimestampExamination], data: ValidationData) -> Level:
+        if not self._is_advanced():
+            return Level.NONE
+        if not any(one.kind is TimestampKind.SIGNATURE for one in stamps):
+            return Level.B
+        return Level.LT if data.crls or data.ocsps else Level.T
+
+    # -- etsiU ----------------------------------------------------------------------------------
+
+    def _unsigned(self) -> Iterator[tuple[str, Any]]:
+        """The elements of `etsiU`, which are objects or base64url of such (5.3.1)."""
+        listed_ = self.jws.unprotected.get("etsiU", [])
+        if not isinstance(listed_, list):
+            self.findings.append(Finding("ETSIU_UNREADABLE", "etsiU is no list", clause="TS 119 182-1 5.3.1"))
+            return
+        for item in listed_[:MAX_UNSIGNED]:
+            try:
+                value = read_json(decoded(item, "an element of etsiU")) if isinstance(item, str) else item
+            except JwsError as error:
+                self.findings.append(Finding("ETSIU_UNREADABLE", str(error), clause="TS 119 182-1 5.3.1"))
+                continue
+            if isinstance(value, dict) and len(value) == 1:
+                yield next(iter(value.items()))
+            else:
+                text = "an element of etsiU is not one member"
+                self.findings.append(Finding("ETSIU_UNREADABLE", text, clause="TS 119 182-1 5.3.1"))
+
+    def _stamps(self, unsigned: Sequence[tuple[str, Any]]) -> Iterator[Stamp]:
+        number = 0
+        for name, value in unsigned:
+            if name != "sigTst":
+                if name not in ("xVals", "rVals", "xRefs", "rRefs", "axVals", "arVals", "tstVD"):
+                    text = f"{name[:40]!a} is not judged here"
+                    self.findings.append(Finding("UNSIGNED_NOT_JUDGED", text, clause="TS 119 182-1 5.3"))
+                continue
+            for token in _tokens(value):
+                number += 1
+                yield Stamp(
+                    f"{self.place} time-stamp {number} (signature)",
+                    TimestampKind.SIGNATURE,
+                    token,
+                    self._value_imprint,
+                    "signature value",
+                )
+
+    def _value_imprint(self, algorithm: str) -> list[bytes]:
+        """Over the text of the signature value (5.3.4)."""
+        return [hash_bytes(algorithm, self.jws.value_text.encode("ascii"))] if is_available(algorithm) else []
+
+
+def _names(header: Mapping[str, Any], kind: str, der: bytes) -> bool:
+    """Whether a header parameter names this certificate by its digest."""
+    value = header.get(kind)
+    if kind == "x5t#S256":
+        return isinstance(value, str) and hmac.compare_digest(
+            value.encode(), encoded(hashlib.sha256(der).digest()).encode()
+        )
+    given = value if isinstance(value, list) else [value]
+    first = given[0] if given else None
+    if not isinstance(first, dict):
+        return False
+    algorithm, digest = _HASHES.get(str(first.get("digAlg"))), first.get("digVal")
+    if algorithm is None or not isinstance(digest, str):
+        return False
+    return hmac.compare_digest(digest.encode(), encoded(hash_bytes(algorithm, der)).encode())
+
+
+def _timed(jws: Jws) -> bool:
+    return "sigT" in jws.header or "iat" in jws.header
+
+
+def _claimed(header: Mapping[str, Any]) -> datetime | None:
+    """`iat` (seconds), or `sigT` (RFC 3339) of earlier versions of the standard."""
+    seconds, text = header.get("iat"), header.get("sigT")
+    try:
+        if type(seconds) is int:
+            return datetime.fromtimestamp(seconds, UTC)
+        if isinstance(text, str):
+            found = datetime.fromisoformat(text)
+            return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
+
+
+def _scheme(jws: Jws, certificate: x509.Certificate | None) -> str:
+    if certificate is None:
+        return ""
+    try:
+        return signature_scheme(identifier(jws, certificate)).name
+    except (UnsupportedAlgorithmError, *PARSER_ERRORS):
+        return ""
+
+
+def _tokens(container: Any) -> Iterator[bytes]:
+    """The RFC 3161 tokens of a tstContainer (5.4.3.3)."""
+    listed_ = container.get("tstTokens") if isinstance(container, dict) else None
+    for one in listed_[:MAX_UNSIGNED] if isinstance(listed_, list) else []:
+        text = one.get("val") if isinstance(one, dict) else None
+        yield _octets(text) or b""  # what is no token is told where tokens are read
+
+
+def _material(unsigned: Sequence[tuple[str, Any]]) -> ValidationData:
+    """`xVals`, `axVals`: certificates; `rVals`, `arVals`: lists and responses (5.3.5)."""
+    certificates: list[bytes] = []
+    crls: list[bytes] = []
+    ocsps: list[bytes] = []
+    for name, value in unsigned:
+        if name in ("xVals", "axVals") and isinstance(value, list):
+            certificates += [_octets(one.get("x509Cert")) for one in value if isinstance(one, dict)]
+        elif name in ("rVals", "arVals") and isinstance(value, dict):
+            crls += [_octets(one) for one in _listed(value, "crlVals")]
+            ocsps += [_octets(one) for one in _listed(value, "ocspVals")]
+    return ValidationData(
+        tuple(der for der in certificates[:MAX_UNSIGNED] if _is_certificate(der)),
+        tuple(der for der in crls[:MAX_UNSIGNED] if der),
+        tuple(der for der in ocsps[:MAX_UNSIGNED] if der),
+    )
+
+
+def _listed(value: Mapping[str, Any], name: str) -> list[Any]:
+    found = value.get(name)
+    return found if isinstance(found, list) else []
+
+
+def _octets(value: Any) -> bytes:
+    """Base64 of a pkiOb, or of a certificate object around it; empty where there is none."""
+    text = value.get("val") if isinstance(value, dict) else value
+    if not isinstance(text, str):
+        return b""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _is_certificate(der: bytes) -> bool:
+    try:
+        load_certificate(der)
+    except PARSER_ERRORS:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,19 +10,24 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from archive_core.digests import Digest
 from archive_core.findings import Verdict
 from archive_core.ports import JsonSeal
 from policies import current_algorithms
+from signing.examination.values import Level
 from signing.fetching import FetchedData, over_http
 from signing.http_fetch import Allowed
 from signing.json_seal_validation import JsonSealVerifier
 from signing.jws import decoded, encoded
+from signing.keys import load_key
 from signing.pkcs11_key import Pkcs11Address, Pkcs11Key
-from signing.seals import DeviceSealer
+from signing.seals import DeviceSealer, SoftwareSealer
 from tests.fakes.seal_authority import SealAuthority
 from tests.hsm import PIN, key, soft_hsm
 from tests.interop.asked import Question, dss_says
 from tests.interop.home import Home
+from tests.unit.signing.examination.signing_world import NOW, World
+from tests.world import SteppingClock
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
@@ -80,6 +86,29 @@ def test_eu_dss_validates_the_receipt_of_a_home(tmp_path: Path) -> None:
     assert decoded(seal.payload, "payload") == receipt
     assert seal.test_trust
     _asked(tmp_path, {"home": seal}, {"home": ca})
+
+
+def test_eu_dss_and_we_agree_on_a_time_stamp_in_a_jws(tmp_path: Path) -> None:
+    """Over the text of the signature value: level T (DSS may find all that LT needs). Over its octets: broken."""
+    world = World.made(tmp_path / "trust")
+    key_ = load_key(world.local.seal_key_address, certificates=world.local.seal_certificate_file)
+    sealer = SoftwareSealer(key_, test_trust=True, validation_source=world.local.seal_validation_data)
+    seal = sealer.seal_json(b"{}", at=NOW)
+    questions = {}
+    for name, over in (("text", seal.signature.encode()), ("octets", decoded(seal.signature, "value"))):
+        token = world.local.authority("local-tsa-1", SteppingClock(NOW)).timestamp(Digest.of("sha512", over)).der
+        unsigned = [{"sigTst": {"tstTokens": [{"val": base64.b64encode(token).decode()}]}}]
+        document = {**json.loads(seal.flattened()), "header": {"etsiU": unsigned}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+        questions[name] = Question(tmp_path / f"{name}.json")
+    said = dss_says(questions)
+    ours = {name: world.examined((tmp_path / f"{name}.json").read_bytes()).signatures[0] for name in questions}
+
+    assert said["text"]["signatures"][0]["format"] in ("JAdES-BASELINE-T", "JAdES-BASELINE-LT")
+    assert ours["text"].level is Level.T
+    for name, fits in (("text", True), ("octets", False)):
+        assert [one["imprint_intact"] for one in said[name]["timestamps"]] == [fits]
+        assert [one.references_intact for one in ours[name].timestamps] == [fits]
 
 
 @pytest.mark.parametrize("kind", ["rsa3072", "p384"])
