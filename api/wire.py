@@ -26,6 +26,7 @@ MAX_JSON = 1024 * 1024
 
 MAX_KEY = 255
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
@@ -89,7 +90,7 @@ def json_object(request: Request) -> dict[str, Any]:
 
 def json_response(value: object, status: int = 200, **headers: str) -> Response:
     """`headers` are written with `_` for `-`."""
-    response = Response(json.dumps(value, ensure_ascii=False), status=status, mimetype="application/json")
+    response = Response(_ENCODER.encode(value), status=status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     for name, content in headers.items():
         response.headers[name.replace("_", "-")] = content
