@@ -64,8 +64,8 @@ class BucketSettings:
     connections: int = 16
 
 
-LOCK_MODES = ("compliance", "governance")
-"""The modes of S3 object lock."""
+LOCK_MODES = {"s3": ("compliance", "governance"), "filesystem": ("immutable",)}
+"""The modes of S3 object lock, and the attribute of files."""
 LOCK_FAILURES = ("refuse", "warn")
 
 
@@ -293,8 +293,10 @@ def _lock(table: Table, name: str, scheme: str) -> LockSettings | None:
         table.take("lock_renew_days", int, 60),
         table.take("lock_failing", str, "refuse"),
     )
-    if mode not in LOCK_MODES or scheme != "s3":
-        raise SettingsError(f"{SETTINGS_FILE} [[store]] {name}: lock is compliance or governance, and for s3 only")
+    if mode not in LOCK_MODES.get(scheme, ()):
+        raise SettingsError(
+            f"{SETTINGS_FILE} [[store]] {name}: lock is compliance or governance for s3, immutable for filesystem"
+        )
     if not 1 <= lock.renew_days < lock.days <= 36500 or lock.failing not in LOCK_FAILURES:
         raise SettingsError(
             f"{SETTINGS_FILE} [[store]] {name}: lock_days is up to 36500 and above lock_renew_days (1 or more);"

@@ -41,6 +41,7 @@ from policies.errors import PolicyError
 from policies.profiles import PreservationProfile, published_profiles
 from policies.renewal_values import RenewalPolicy, StatusChange
 from storage_backends.filesystem import FilesystemStore
+from storage_backends.immutable import ImmutableStore
 from storage_backends.s3 import S3Store
 from storage_backends.s3_client import S3Place
 from storage_backends.s3_locks import LockingS3Store
@@ -251,7 +252,7 @@ def _store(home: Path, settings: StoreSettings, create: bool, busy: bool) -> Obj
 
 
 def _filesystem(home: Path, settings: StoreSettings, create: bool, busy: bool) -> ObjectStore:
-    kind = SideBySideStore if busy else FilesystemStore
+    kind = ImmutableStore if settings.lock else SideBySideStore if busy else FilesystemStore
     root, staging = home / settings.root, home / settings.staging
     return kind.create(settings.name, root, staging) if create else kind(settings.name, root, staging)
 

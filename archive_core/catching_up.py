@@ -7,7 +7,7 @@ Rules kept here
    something else, is a finding, and nothing is entered.
  * A tombstone that is authentic wins, whichever store holds it.
  * What the trail tells since then and no store holds otherwise is repeated: keys that were revoked stay revoked,
-   stores that left stay away. What cannot be repeated is named.
+   stores that left stay away, organisations are as they were. What cannot be repeated is named.
  * Marks agree when the catalogue ends where the stores end: the trail's head, the last batch, the last renewal, and
    every object that was given a name.
 """
@@ -42,7 +42,7 @@ GROUP = 500
 _LEFT = {"retired", "new"}
 _STORE = "store-"
 
-_NOT_REPEATED = {"key creation", "settings change", "policy assignment", "organisation change"}
+_NOT_REPEATED = {"key creation", "settings change", "policy assignment"}
 """Acts whose effect is in the catalogue alone, and that cannot be done again from the event."""
 
 
