@@ -26,6 +26,7 @@ from archive_core.audit_comparing import (
     compare_object,
     compare_system_object,
     entry_of,
+    is_ours,
     versions_of,
     without_debts,
 )
@@ -270,7 +271,7 @@ class Audit:
             if not self._under_way(root, path, at)
             for finding in assess_sidecars(root, path)
         ]
-        result.findings += [entry_of(root.store.name, finding) for finding in found]
+        self._enter_by_object(root, [entry_of(root.store.name, finding) for finding in found], result)
         result.checked["stores"] += 1
         result.checked["objects"] += examined.objects
         result.checked["files"] += examined.files
@@ -322,6 +323,19 @@ class Audit:
             self._enter(versions[0].object_id, compare_object(root, versions), result)
         for expected in expected_objects(self._catalogue, self._published):
             self._enter(expected.object_id, compare_system_object(root, expected), result)
+
+    def _enter_by_object(self, root: StorageRoot, entries: Sequence[AuditEntry], result: AuditResult) -> None:
+        """Findings of the OCFL check; what a store owes is not whole there, and that is known."""
+        depth = root.layout.number_of_tuples + 1
+        by_object: dict[str | None, list[AuditEntry]] = {}
+        for entry in entries:
+            object_id = root.layout.object_id("/".join(entry.path.split("/")[:depth]))
+            by_object.setdefault(object_id if is_ours(object_id) else None, []).append(entry)
+        for object_id, found in by_object.items():
+            if object_id is None:
+                result.findings += found
+            else:
+                self._enter(object_id, found, result)
 
     def _enter(self, object_id: str, entries: Sequence[AuditEntry], result: AuditResult) -> None:
         findings, notes = without_debts(self._catalogue, object_id, entries)

@@ -8,6 +8,7 @@ Rules kept here
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,11 +16,19 @@ from archive_core.audit_result import AuditEntry
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.errors import ArchiveError, DamageError
 from archive_core.findings import Finding
+from archive_core.identifiers import is_poid, object_name
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
 from archive_core.system_objects import Expected
 
 _MISSING = frozenset({"OBJECT_MISSING", "VERSION_MISSING"})
+_DIFFERS = "CONTENT_DIFFERS"
+_PARTS = frozenset({"E001", "E003", "E046", "E063"})
+"""What the OCFL check says of an object whose write was broken off: no declaration, no inventory, a version directory
+that no inventory knows."""
+_OF_DEBTS = _MISSING | _PARTS | {_DIFFERS}
+_PLACE = re.compile(r"urn%3a[^/]+(/inventory\.json|/v[0-9]+)?\Z")
+"""An object's directory, its root inventory, or a version directory of it."""
 
 ROOT = "."
 """The path of a finding that is about a store as a whole."""
@@ -94,18 +103,33 @@ def compare_system_object(root: StorageRoot, expected: Expected) -> list[AuditEn
 def without_debts(
     catalogue: Catalogue, object_id: str, findings: Sequence[AuditEntry]
 ) -> tuple[list[AuditEntry], list[AuditEntry]]:
-    """Findings, and notes for what is no finding: a store that owes a copy lacks it, and that is known and will be
-    paid."""
-    if not any(entry.code in _MISSING for entry in findings):
+    """Findings, and notes for what is no finding: a store that owes a copy lacks it, or holds what a write that was
+    broken off has left of it, and that is known and will be paid."""
+    if not any(entry.code in _OF_DEBTS for entry in findings):
         return list(findings), []
     owed = catalogue.owing_copies([object_id])
     wrong, notes = [], []
     for entry in findings:
-        if entry.code in _MISSING and (entry.store, object_id) in owed:
+        if (entry.store, object_id) in owed and _is_owed(object_id, entry):
             notes.append(replace(entry, code="COPY_OWED"))
         else:
             wrong.append(entry)
     return wrong, notes
+
+
+def is_ours(object_id: str | None) -> bool:
+    """Whether an id is one that this archive gives to objects."""
+    try:
+        return object_id is not None and bool(object_name(object_id))
+    except ValueError:
+        return False
+
+
+def _is_owed(object_id: str, entry: AuditEntry) -> bool:
+    """Whether a finding says no more than that the copy is not whole. Bytes that are wrong are never owed."""
+    if entry.code == _DIFFERS:  # the version that a system object had before
+        return not is_poid(object_name(object_id))
+    return entry.code in _MISSING or (entry.code in _PARTS and _PLACE.search(entry.path) is not None)
 
 
 def entry_of(store: str, finding: Finding) -> AuditEntry:
