@@ -11,7 +11,7 @@ T ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format fuzz bench interop soak verifier lock clean
+.PHONY: help setup run test check format fuzz bench interop soak chaos verifier lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
@@ -64,6 +64,9 @@ bench: setup ## measure throughput beside restic, bagit and bare loops, some 40 
 
 soak: setup ## every fault at every step, for hours; STRIDE=20 for each 20th case, T=tests/lifetimes/test_crash_power.py
 	SOAK_STRIDE=$(STRIDE) $(BIN)/python -m pytest -n $(WORKERS) --soak -m soak $(or $(T),tests)
+
+chaos: setup ## everybody at work while processes die, bytes rot and S3 goes away; SECONDS=3600, ARGS="--seed 7 --report r.json"
+	$(BIN)/python -m tests.soak.chaos --seconds $(or $(SECONDS),180) $(ARGS)
 
 verifier: setup ## build dist/trusted-archive-verify.pyz, the verifier that needs no server
 	$(BIN)/python tools/build_verifier.py

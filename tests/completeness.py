@@ -17,6 +17,7 @@ import pytest
 from tests.vectors import VECTORS, in_ci
 
 _LEFT_OUT = "tests_left_out_because_slow"
+_SOAKS = "soaks_left_out"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -55,10 +56,12 @@ class Completeness:
         self._with_slow = self._ci or bool(config.getoption("--slow"))
         self._with_soak = bool(config.getoption("--soak"))
         self._left_out = 0
+        self._soaks = 0
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out the slow tests unless they were asked for, and the soaks unless they were."""
         if not self._with_soak and (soaks := [item for item in items if item.get_closest_marker("soak")]):
+            self._soaks = len(soaks)
             items[:] = [item for item in items if not item.get_closest_marker("soak")]
             config.hook.pytest_deselected(items=soaks)
         if self._with_slow:
@@ -90,12 +93,14 @@ class Completeness:
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
             output[_LEFT_OUT] = self._left_out
+            output[_SOAKS] = self._soaks
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object) -> None:
         """Hear from a worker; all workers collect the same tests, so the counts are equal and not added."""
         output = getattr(node, "workeroutput", {})
         self._left_out = max(self._left_out, output.get(_LEFT_OUT, 0))
+        self._soaks = max(self._soaks, output.get(_SOAKS, 0))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Name what was not run, and why."""
@@ -105,6 +110,8 @@ class Completeness:
                 reasons[getattr(report, "wasxfail", None) or skip_reason(report)] += 1
         if self._left_out:
             reasons["slow (run them with: make test SLOW=1)"] += self._left_out
+        if self._soaks:
+            reasons["soak, minutes to hours each (run them with: make soak)"] += self._soaks
         if not VECTORS.is_dir():
             terminalreporter.write_line(f"The third-party vectors are not there ({VECTORS}).", yellow=True)
         if not reasons:

@@ -18,6 +18,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: slow")
+    config.addinivalue_line("markers", "soak: soak")
     config.pluginmanager.register(completeness.Completeness(config), "completeness")
 """
 
@@ -72,6 +73,17 @@ def test_elsewhere_what_is_left_out_is_named(tmp_path: Path, what: str) -> None:
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "no printer here" in result.stdout.partition("Not run, and why")[2]
+
+
+@pytest.mark.parametrize("runner", quick_first(RUNNERS))
+@pytest.mark.parametrize("ci", [False, True])
+def test_soaks_are_left_out_everywhere_and_counted(tmp_path: Path, runner: str, ci: bool) -> None:
+    """Also where nothing else is left out; the run says how to run them."""
+    source = "import pytest\n@pytest.mark.soak\ndef test_it():\n    assert False\n"
+    result = run(tmp_path, source, *RUNNERS[runner], ci=ci)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1  soak" in result.stdout.partition("Not run, and why")[2]
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

@@ -80,6 +80,21 @@ class Standing:
         self.launch()
         self.wait()
 
+    def revive(self) -> int:
+        """Start it as a supervisor does: again as long as it ends with 75, because what it needs is away. How often."""
+        deadline = time.monotonic() + 2 * START
+        for tries in range(1, 1000):
+            self.launch()
+            while self.alive and not self.begun() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if self.alive and self.begun():
+                return tries
+            if self.process is None or self.process.poll() not in (75, None) or time.monotonic() > deadline:
+                break
+            time.sleep(0.3)
+        code = self.process.poll() if self.process else None
+        raise AssertionError(f"{self.name} does not start ({code}): {self.logs[-1].read_text()[-3000:]}")
+
     def launch(self) -> None:
         self.starts += 1
         log = self.folder / f"{self.name}-{self.starts}.log"
