@@ -1,4 +1,4 @@
-"""python -m benchmarks [a b c d e f g h i j k l p q] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
+"""python -m benchmarks [a b c d e f g h i j k l n p q] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from benchmarks import (
     report,
     s3_load,
     small_files,
+    trust_services,
     two_sites,
     very_many,
 )
@@ -48,6 +49,7 @@ LINES = {
         very_many,
         fixity_run,
         fixity_memory,
+        trust_services,
         two_sites,
         s3_load,
     )
