@@ -1,4 +1,4 @@
-"""python -m benchmarks [a b c d e f g h i j k l n p q] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
+"""python -m benchmarks [a to l, n, p, q] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
 
 from __future__ import annotations
 
