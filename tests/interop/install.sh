@@ -4,6 +4,7 @@
 #   BouncyCastle   apt: libbcprov-java, libbcpkix-java, libbcutil-java; the judge in bc/
 #   EU DSS         Maven Central, as pinned in dss/pom.xml; the judges in dss/ and dss_signatures/
 #   OpenSSL        apt: openssl
+#   age            apt: age; opens backups
 #   poppler        apt: poppler-utils (pdfsig)
 #   OCFL           ocfl_env.sh, in an environment of its own
 #   Ceph           ../s3/install.sh: the S3 server that the store's tests talk to
@@ -23,6 +24,7 @@ packages=()
 command -v javac >/dev/null || packages+=(default-jdk-headless)
 command -v mvn >/dev/null || packages+=(maven)
 command -v openssl >/dev/null || packages+=(openssl)
+command -v age >/dev/null || packages+=(age)
 command -v pdfsig >/dev/null || packages+=(poppler-utils)
 for library in bcprov bcpkix bcutil; do
   [ -e "$jars/$library.jar" ] || packages+=("lib$library-java")
