@@ -10,16 +10,20 @@ from pathlib import Path
 
 from archive_core.findings import Verdict
 from policies.algorithms import current_algorithms
-from signing.examination import cms_document, pdf
+from signing.examination import cms_document, jades, pdf
 from signing.examination.cms_reading import CmsError, parse_signed_data
+from signing.examination.cms_values import OID_RECORD_INTERNAL
 from signing.examination.documents import Document
 from signing.examination.pdf_ranges import raw_signatures
+from signing.examination.record_cutting import without_records
 from signing.examination.report_json import from_json, to_json
 from signing.examination.report_xml import to_xml
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import Examination
+from signing.keys import load_key
+from signing.seals import SoftwareSealer
 from tests.fuzz.target import target
-from tests.unit.signing.examination.signing_world import NOW, World
+from tests.unit.signing.examination.signing_world import NOW, World, with_unsigned
 
 
 @cache
@@ -99,3 +103,34 @@ def pdf_examination(data: bytes) -> bool:
 def examination_json(data: bytes) -> bool:
     """What the process apart may answer: values of ours, or a ValueError."""
     return from_json(json.loads(data)).examined
+
+
+@cache
+def _jws_seeds() -> Mapping[str, bytes]:
+    key = load_key(_world().local.seal_key_address, certificates=_world().local.seal_certificate_file)
+    seal = SoftwareSealer(key, test_trust=True, validation_source=_world().local.seal_validation_data).seal_json(
+        b'{"a":1}', at=NOW
+    )
+    unsigned = {"etsiU": [{"sigTst": {"tstTokens": [{"val": "AAAA"}]}}, {"rVals": {"crlVals": []}}]}
+    stamped = {**json.loads(seal.flattened()), "header": unsigned}
+    return {"compact": seal.compact(), "flattened": seal.flattened(), "stamped": json.dumps(stamped).encode()}
+
+
+@target("jws-examination", _jws_seeds, kind="json")
+def jws_examination(data: bytes) -> bool:
+    """Compact and JSON forms, with the payload inside."""
+    return _never_good(jades.examine(Document("file", data), detached=(), trust=_nobody(), at=NOW))
+
+
+@cache
+def _sealed_record_seeds() -> Mapping[str, bytes]:
+    message = _world().cms(b"content")
+    return {"with a record": with_unsigned(message, OID_RECORD_INTERNAL, [b"\x30\x03\x02\x01\x01"])}
+
+
+@target("record-cutting", _sealed_record_seeds, kind="der")
+def record_cutting(data: bytes) -> bool:
+    """What is cut is shorter than what it was cut out of, or the message is as it was."""
+    found = without_records(data, 0, {b"\x30\x03\x02\x01\x01"})
+    assert found
+    return found != [data]
