@@ -41,6 +41,28 @@ def test_a_description_and_its_bytes_are_interchangeable() -> None:
     assert Description.parse(DESCRIPTION.to_bytes()).to_bytes() == DESCRIPTION.to_bytes()
 
 
+@pytest.mark.parametrize("odd", ["plain", 'a"b', "č/ž \u0301", "a\u2028b\x7f", "\\n \t\x00\x1f", "\U0001f4c4", ""])
+def test_a_first_version_is_spelled_as_canonical_json_spells_it(odd: str) -> None:
+    """Its bytes are put together at once; they are those of the canonical writer, whatever the texts hold."""
+    for key in (None, odd):
+        first = replace(
+            DESCRIPTION,
+            version=1,
+            kind="deposit",
+            predecessor=None,
+            originator=odd,
+            idempotency_key=key,
+            files=(_file(f"data/{odd}", b"a"), _file("data/b", b"")),
+        )
+        assert first.to_bytes() == canonical.write(first.to_json())
+
+
+def test_a_text_that_is_no_unicode_has_no_bytes() -> None:
+    """A lone surrogate is refused, as by the canonical writer."""
+    with pytest.raises(UnicodeEncodeError):
+        replace(DESCRIPTION, version=1, predecessor=None, originator="\ud800").to_bytes()
+
+
 def test_the_data_group_is_the_sorted_set_of_distinct_digests() -> None:
     """Two identical files count once; the description itself is a member; each line has its own digest."""
     expected = {hashlib.sha512(item).digest() for item in (b"a", b"{}", DESCRIPTION.to_bytes())}

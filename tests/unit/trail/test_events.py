@@ -57,6 +57,7 @@ def test_an_event_and_its_line_are_interchangeable() -> None:
     """With and without the optional members."""
     for event in (_access()[0], deposit_event(DESCRIPTION.to_bytes())):
         assert Event.parse(event.to_line()) == event
+        assert event.to_line() == canonical.write(event.to_json())
 
 
 def test_the_deposit_event_follows_from_the_description_alone() -> None:
