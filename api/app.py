@@ -20,10 +20,22 @@ from api.logs import log
 from api.metrics import RequestMetrics
 from api.problems import problem_of, response_of
 from api.refused import RefusalRecorder
+from api.resumable import MAX_RESUMABLE, Uploads
 from api.routing import EXTENSION, METRICS_EXTENSION, Edge, Route
 from api.settings import ArchiveSettings
 from api.uploads import UploadLimits
-from api.views import changes, deposits, keys, objects, organisations, search, signatures, system, verifications
+from api.views import (
+    changes,
+    deposits,
+    keys,
+    objects,
+    organisations,
+    search,
+    signatures,
+    system,
+    uploads,
+    verifications,
+)
 from archive_core.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -32,6 +44,7 @@ if TYPE_CHECKING:
 ROUTES: tuple[Route, ...] = (
     *objects.ROUTES,
     *deposits.ROUTES,
+    *uploads.ROUTES,
     *verifications.ROUTES,
     *changes.ROUTES,
     *search.ROUTES,
@@ -52,6 +65,7 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
         settings.staging,
         UploadLimits.under(archive.profiles(), body=settings.server.max_upload_bytes),
         settings.default_originator,
+        Uploads(settings.staging.with_name("uploads"), now=archive.clock.now, limit=MAX_RESUMABLE),
     )
     metrics = app.extensions[METRICS_EXTENSION] = RequestMetrics()
     permissions = _register(app, routes)

@@ -26,6 +26,7 @@ from archive_core.errors import (
     EvidencePendingError,
     RateLimitedError,
     SettingsError,
+    TokenRefusedError,
     UnauthenticatedError,
     UnavailableError,
     UnknownObjectError,
@@ -67,7 +68,8 @@ def _of_archive(error: ArchiveError) -> Problem:
     if isinstance(error, RateLimitedError):
         headers["Retry-After"] = str(error.facts["retry_after"])
     if isinstance(error, UnauthenticatedError):
-        headers["WWW-Authenticate"] = 'Bearer realm="trusted-archive"'
+        invalid = ', error="invalid_token"' if isinstance(error, TokenRefusedError) else ""
+        headers["WWW-Authenticate"] = f'Bearer realm="trusted-archive"{invalid}'
     if isinstance(error, RangeNotSatisfiableError):
         headers["Content-Range"] = f"bytes */{error.facts['size']}"
     message = str(error)

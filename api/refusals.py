@@ -41,5 +41,23 @@ class PreconditionFailedError(UsageError):
     http_status = 412
 
 
+class TusVersionError(UsageError):
+    """Say which version of tus you speak: `Tus-Resumable: 1.0.0`."""
+
+    http_status = 412
+
+
+class ChecksumMismatchError(UsageError):
+    """The piece arrived with another checksum than claimed and was not kept; send it again."""
+
+    http_status = 460
+
+
+class UploadBusyError(UnavailableError):
+    """Another request is writing or depositing this upload; try again when it has ended."""
+
+    http_status = 423
+
+
 class StagingUnavailableError(UnavailableError):
     """There is no room to take the upload in; nothing was stored, try again later."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Response, current_app, g
 
 from api.auth import Permission
+from api.resumable import Uploads
 from api.uploads import UploadLimits
 from archive_core.lifecycle import Actor
 
@@ -28,7 +29,7 @@ SCHEDULER_EXTENSION = "trusted_archive_scheduler"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`rule` in Flask's notation; HEAD comes with GET and needs the same permission."""
+    """`rule` in Flask's notation; HEAD comes with GET and needs the same permission, unless it is a route."""
 
     method: str
     rule: str
@@ -44,6 +45,7 @@ class Edge:
     staging: Path
     limits: UploadLimits
     default_originator: str
+    uploads: Uploads
 
 
 def edge() -> Edge:

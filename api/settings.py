@@ -17,6 +17,7 @@ from pathlib import Path
 from api.settings_access import AccessSettings, read_access
 from api.settings_examination import ExaminationSettings, read_examination
 from api.settings_fixity import FixitySettings, read_fixity
+from api.settings_oidc import OidcSettings, read_oidc
 from api.settings_services import AuthoritySettings as AuthoritySettings
 from api.settings_services import SealSettings, read_authority, read_seal, verify_stand_ins
 from api.settings_table import SETTINGS_FILE as SETTINGS_FILE
@@ -170,6 +171,7 @@ class ArchiveSettings:
     copies: CopiesSettings = CopiesSettings()
     access: AccessSettings = field(default_factory=AccessSettings)
     webhooks: tuple[WebhookSettings, ...] = ()
+    oidc: OidcSettings | None = None
     examination: ExaminationSettings = field(default_factory=ExaminationSettings)
     profiles: tuple[str, ...] = ()
     """Files of profiles of the home's own, besides those that come with the program."""
@@ -219,6 +221,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         copies=top.take_table("copies", _copies),
         access=top.take_table("access", read_access),
         webhooks=top.take_tables("webhook", read_webhook),
+        oidc=top.take_table("oidc", read_oidc) if top.has("oidc") else None,
         examination=top.take_table("examination", read_examination),
     )
     top.done()

@@ -70,6 +70,10 @@ class Table:
             raise SettingsError(f"{self._where}: `{key}` must be a {kind.__name__}, not {type(value).__name__}")
         return value
 
+    def has(self, key: str) -> bool:
+        """Whether somebody wrote it."""
+        return key in self._values
+
     def take_tables(self, key: str, build: Callable[[Table], T]) -> tuple[T, ...]:
         return tuple(
             build(Table(_mapping(item, self._where), f"{self._where} [[{key}]] number {number}"))

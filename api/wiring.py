@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from api.settings import ArchiveSettings, StoreSettings
 from api.wiring_examination import build_examiner
+from api.wiring_people import build_judge, build_people_rules
 from api.wiring_signing import Signing as Signing
 from api.wiring_signing import build_algorithms as build_algorithms
 from api.wiring_signing import build_signing as build_signing
@@ -30,6 +31,7 @@ from archive_core.errors import CatalogueDamagedError, SettingsError
 from archive_core.examining_later import Patience
 from archive_core.fixity.running import Pace
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.people import People
 from archive_core.ports import (
     Clock,
     ObjectStore,
@@ -89,6 +91,7 @@ def build_archive(
         pdf_sealer=signing.pdf_sealer,
         receivers=build_receivers(settings),
         send=build_sender(settings),
+        people=People(clock=clock, judge=build_judge(settings), rules=build_people_rules(settings)),
         examiner=build_examiner(settings),
         examine_later=Patience(
             timedelta(minutes=settings.examination.retry_minutes), timedelta(hours=settings.examination.alarm_hours)

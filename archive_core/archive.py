@@ -55,6 +55,7 @@ from archive_core.mass_verification import MassVerification
 from archive_core.notifying import Notifying, Receiver, Send
 from archive_core.organisations import Organisations
 from archive_core.packaging import DESCRIPTION
+from archive_core.people import People, PeopleRules, looks_like_token
 from archive_core.ports import (
     Clock,
     ExaminesDeposits,
@@ -134,6 +135,7 @@ class Archive:
         pdf_sealer: SealsPdf | None = None,
         receivers: Sequence[Receiver] = (),
         send: Send | None = None,
+        people: People | None = None,
         examine_later: Patience | None = None,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
@@ -332,6 +334,7 @@ class Archive:
             sequencer=self._sequencer,
             require_active=self.organisations.require_active,
         )
+        self.people = people or People(clock=clock, judge=None, rules=PeopleRules())
         self.changes = Changes(catalogue)
         self.searching = Searching(catalogue=catalogue, content=self._content, holder=holder)
         self.notifying = Notifying(
@@ -412,6 +415,7 @@ class Archive:
             registered_only=self.organisations.registered_only,
             receivers=self.notifying.receivers,
             send=self.notifying.send,
+            people=self.people,
             examine_later=self._patience,
         )
 
@@ -764,6 +768,9 @@ class Archive:
         return self._keys.revoke(key_id, actor=actor)
 
     def authenticate(self, secret: str) -> Actor:
+        """Who presents this key, or this token of a person."""
+        if self.people.welcome and looks_like_token(secret):
+            return self.people.authenticate(secret)
         return self._keys.authenticate(secret)
 
     # -- events -------------------------------------------------------------------------------

@@ -61,6 +61,10 @@ class UnauthenticatedError(ArchiveError):
     exit_code = 13
 
 
+class TokenRefusedError(UnauthenticatedError):
+    """The token opens nothing here; `reason` says why."""
+
+
 class NotPermittedError(ArchiveError):
     """This key may not do that; ask an operator for a key with the right role."""
 

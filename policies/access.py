@@ -88,6 +88,7 @@ COMMANDS: Mapping[str, Permission] = {
     "evidence": Permission.READ,
     "receipt": Permission.READ,
     "export": Permission.READ,
+    "sealed-copy": Permission.READ,
     "verify": Permission.VERIFY,
     "destroy": Permission.OPERATE,
     "quarantine": Permission.OPERATE,

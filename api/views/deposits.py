@@ -23,7 +23,7 @@ from archive_core.lifecycle import Acknowledgement, Actor, SubmissionObject
 def deposit() -> Response:
     here, who = edge(), actor()
     with _submission(here, who) as submission:
-        return _acknowledged(here.archive.deposit(submission, actor=who))
+        return acknowledged(here.archive.deposit(submission, actor=who))
 
 
 def update(poid: str) -> Response:
@@ -31,7 +31,7 @@ def update(poid: str) -> Response:
     target = poid_of(poid)
     here.archive.show(target, actor=who)  # what may not be seen is refused before a body is read
     with _submission(here, who) as submission:
-        return _acknowledged(here.archive.update(target, submission, actor=who))
+        return acknowledged(here.archive.update(target, submission, actor=who))
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def _submission(here: Edge, who: Actor) -> Iterator[SubmissionObject]:
     key = idempotency_key(request)
     parts = read_parts(_body(request, here), boundary_of(request.content_type))
     with staged_upload(parts, here.staging, here.limits) as upload:
-        originator = _originator(upload.text("originator"), who, here)
+        originator = originator_of(upload.text("originator"), who, here)
         submission = upload.submission(originator=originator, key=key)
         leave_to_archive()
         yield submission
@@ -59,7 +59,7 @@ def _body(incoming: Request, here: Edge) -> BodyReader:
     )
 
 
-def _originator(named: str | None, who: Actor, here: Edge) -> str:
+def originator_of(named: str | None, who: Actor, here: Edge) -> str:
     """Whose the object will be: the key's organisation; a key of no organisation may name one."""
     if who.originator is None:
         return named or here.default_originator
@@ -68,7 +68,7 @@ def _originator(named: str | None, who: Actor, here: Edge) -> str:
     return who.originator
 
 
-def _acknowledged(made: Acknowledgement) -> Response:
+def acknowledged(made: Acknowledgement) -> Response:
     location = f"/v1/preservation-objects/{made.poid}"
     if made.version > 1:
         location += f"?version={made.version}"

@@ -56,6 +56,7 @@ def test_an_import_that_points_outward_is_found(tmp_path: Path, module: str, lin
     for name in (
         "wiring",
         "wiring_examination",
+        "wiring_people",
         "wiring_signing",
         "wiring_webhooks",
         "home",

@@ -68,6 +68,12 @@ PUBLIC = [path for path, method in OPERATIONS if description()["paths"][path][me
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 
 
+UPLOAD_REFUSALS = {412, 413, 423, 460}
+"""Statuses by which tus refuses what is wrong; schemathesis does not know them for refusals."""
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
+
 def explore(cases: SearchStrategy[Case], look: Callable[[Case], None], examples: int = EXAMPLES) -> None:
     """Call `look` with generated cases; the seed is printed with a failure."""
     print(f"TRUSTED_ARCHIVE_SEED={SEED}")
@@ -100,9 +106,12 @@ def test_what_is_served_is_the_description(world: HttpWorld) -> None:
 def test_routes_and_description_agree_in_both_directions(world: HttpWorld) -> None:
     """Nothing is served that is not described, and nothing described that is not served."""
     served = {
-        (method, re.sub(r"<(?:path:)?(\w+)>", r"{\1}", rule.rule).replace("{job_id}", "{id}"))
+        (
+            method,
+            re.sub(r"<(?:path:)?(\w+)>", r"{\1}", rule.rule).replace("{job_id}", "{id}").replace("{upload_id}", "{id}"),
+        )
         for rule in world.app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD"}
+        for method in (rule.methods or set()) - ({"HEAD"} if "GET" in (rule.methods or set()) else set())
     }
     told = {(method.upper(), path) for path, method in OPERATIONS}
 
@@ -137,7 +146,10 @@ def test_every_answer_is_as_described(
 
     def look(case: Case) -> None:
         answer = case.call(headers=world.key("operator", None))
-        case.validate_response(answer, checks=CHECKS)
+        refused = "/uploads" in path and answer.status_code in UPLOAD_REFUSALS
+        case.validate_response(
+            answer, checks=[one for one in CHECKS if one is not negative_data_rejection or not refused]
+        )
 
     explore(cases_of(schema, path, method, mode), look)
 

@@ -34,7 +34,10 @@ def world(tmp_path: Path) -> Iterator[HttpWorld]:
 
 
 def address_of(route: Route) -> str:
-    return filled(route, {"poid": SOME_POID, "path": "a", "job_id": "0" * 32, "key_id": "key-0", "organisation": "1"})
+    return filled(
+        route,
+        {"poid": SOME_POID, "path": "a", "job_id": "0" * 32, "key_id": "key-0", "organisation": "1", "upload_id": "0"},
+    )
 
 
 def filled(route: Route, parts: Mapping[str, str]) -> str:
