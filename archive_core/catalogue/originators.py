@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, literal, select, text, update
+from sqlalchemy import BigInteger, Connection, delete, func, insert, literal, select, text, update
 
 from archive_core.catalogue.access_tables import organisations, rates, reservations, usage
 from archive_core.catalogue.base import Part, to_row, to_rows, to_values, upsert
@@ -131,9 +131,10 @@ class Originators(Part):
         with writing(self._engine) as connection:
             statement = upsert(connection, rates).values(subject=subject, arrival=at + every)
             greatest = func.greatest if connection.dialect.name == "postgresql" else func.max
-            after = greatest(rates.c.arrival, at) + every
+            now, step, end = (literal(value, BigInteger) for value in (at, every, at + burst))
+            after = greatest(rates.c.arrival, now) + step
             statement = statement.on_conflict_do_update(
-                index_elements=[rates.c.subject], set_={"arrival": after}, where=after <= at + burst
+                index_elements=[rates.c.subject], set_={"arrival": after}, where=after <= end
             )
             if connection.execute(statement.returning(rates.c.arrival)).scalar_one_or_none() is not None:
                 return 0
