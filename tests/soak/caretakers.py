@@ -40,6 +40,7 @@ class Caretaker:
         self._chance = stage.chance("caretaker")
         self._harming = Harming(stage.place, stage.ledger, stage.chance("damage"))
         self.batches: list[int] = []
+        self.left: list[Planted] = []
 
     def run(self) -> None:
         while not self._stage.stop.wait(1.0):
@@ -48,7 +49,7 @@ class Caretaker:
                 continue
             self._ledger.count("rounds of damage")
             dice = self._chance.random()
-            if dice < 0.25:
+            if dice < 0.25 or self._ledger.counts["rounds of damage"] == 1:
                 self._fixity(planted)
             named = [one.damage.name for one in planted if is_poid(one.damage.name)]
             self._heal(planted, named if dice > 0.15 and len(named) == len(planted) else [])
@@ -109,5 +110,13 @@ class Caretaker:
                 if one.damage.healed:
                     self._ledger.slowest_heal = max(self._ledger.slowest_heal, time.monotonic() - one.damage.at)
             waiting = [one for one in waiting if not one.damage.healed]
-        for one in waiting:
-            self._ledger.violate(f"never healed: {one.damage}")
+        if whole >= 12:
+            self._ledger.violate(f"{whole} whole repairs did not heal {[one.damage for one in waiting]}")
+        self.left += waiting
+
+    def look_again(self) -> None:
+        """After everything was settled: what was under way at the end of the chaos is healed as well."""
+        for one in self.left:
+            one.damage.healed = one.is_healed()
+            if not one.damage.healed:
+                self._ledger.violate(f"never healed: {one.damage}")

@@ -42,7 +42,7 @@ from tests.soak.place import Place, place
 from tests.soak.processes import Standing, server, worker
 
 CLIENTS = 6
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds that everybody is given after the chaos to be told of what is under way."""
 
 
@@ -57,11 +57,13 @@ def soak(seconds: float, seed: int, folder: Path, *, bulk: int = 40, damages: in
                 one.launch()
             for one in (*stage.servers, *stage.workers):
                 one.wait()
-            _run(stage, seconds, bulk, damages or max(8, min(30, int(seconds / 60))))
+            caretaker = Caretaker(stage, damages or max(8, min(30, int(seconds / 60))))
+            _run(stage, seconds, bulk, caretaker)
             judge = Judge(stage)
             for one in (*stage.servers, *stage.workers):
                 _stop(one, ledger)
             judge.settle()
+            caretaker.look_again()
             judge.judge()
         finally:
             for one in (*stage.servers, *stage.workers):
@@ -88,9 +90,8 @@ def _stage(where: Place, ledger: Ledger, seed: int) -> Stage:
     return Stage(where, ledger, seed, servers, workers)
 
 
-def _run(stage: Stage, seconds: float, bulk: int, damages: int) -> None:
+def _run(stage: Stage, seconds: float, bulk: int, caretaker: Caretaker) -> None:
     ledger = stage.ledger
-    caretaker = Caretaker(stage, damages)
     pace = max(2.0, min(7.0, seconds / 40))
     people = [
         *(thread(Client(stage, f"client-{number}").run, f"client-{number}", ledger) for number in range(CLIENTS)),

@@ -30,6 +30,8 @@ DISK_KINDS = tuple(dict.fromkeys(harm.__name__.replace("_", " ") for harm in HAR
 class Copy(Protocol):
     """One store's copy of an object."""
 
+    def names(self) -> set[str]: ...
+
     def picture(self) -> Picture: ...
 
     def harm(self, chance: random.Random, kind: str) -> None: ...
@@ -40,6 +42,9 @@ class DiskCopy:
     """A copy in a directory."""
 
     folder: Path
+
+    def names(self) -> set[str]:
+        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()}
 
     def picture(self) -> Picture:
         return picture(self.folder) if self.folder.exists() else {}
@@ -60,6 +65,9 @@ class BucketCopy:
     def keys(self) -> list[str]:
         found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.prefix}/")
         return sorted(entry["Key"] for entry in found.get("Contents", []))
+
+    def names(self) -> set[str]:
+        return {key.removeprefix(f"{self.prefix}/") for key in self.keys()}
 
     def _get(self, key: str) -> bytes:
         return bytes(self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
@@ -125,6 +133,8 @@ class Harming:
         """Up to so many damages in objects of people and in some of these system objects, each in another one."""
         with self._ledger._lock:
             old = [poid for poid, at in self._ledger.settled if at < time.monotonic() - 3]
+        if len(old) < 3 * number:
+            return []
         ids = [storage_object_for(poid) for poid in self._chance.sample(old, min(len(old), 3 * number))]
         if self._chance.random() < 0.3:
             ids += self._chance.sample(system_objects, min(len(system_objects), max(1, number // 6)))
@@ -140,17 +150,17 @@ class Harming:
     def _plant(self, object_id: str) -> Planted | None:
         try:
             copies = {store: self.copy(store, object_id) for store in (*self._place.roots, "three")}
-            before = {store: copy.picture() for store, copy in copies.items()}
+            names = [copy.names() for copy in copies.values()]
+            if not names[0] or any(one != names[0] for one in names):
+                return None  # some store still lacks something of it
+            store, kind = self._next()
+            before = copies[store].picture()
         except (OSError, BotoCoreError, ClientError):
             return None  # a store is away
-        shapes = [_shape(found) for found in before.values()]
-        if not shapes[0] or any(shape != shapes[0] for shape in shapes):
-            return None  # some store still lacks something of it
-        store, kind = self._next()
         damage = Damage(store, object_name(object_id), kind, time.monotonic())
         try:
             copies[store].harm(self._chance, kind)
-            changed = copies[store].picture() != before[store]
+            changed = copies[store].picture() != before
         except LookupError:
             self._deck.insert(0, (store, kind))
             return None
@@ -160,7 +170,7 @@ class Harming:
             self._deck.insert(0, (store, kind))
             return None
         self._ledger.plant(damage)
-        return Planted(damage, copies[store], before[store])
+        return Planted(damage, copies[store], before)
 
     def _next(self) -> tuple[str, str]:
         """Every kind in every store once, in an order of chance, and again."""
@@ -169,8 +179,3 @@ class Harming:
             self._deck += [("three", kind) for kind in S3_KINDS for _ in range(3)]
             self._chance.shuffle(self._deck)
         return self._deck.pop()
-
-
-def _shape(found: Picture) -> set[tuple[str, bytes]]:
-    """What a copy holds, whatever kind of store it lies in."""
-    return {(name.rpartition("/")[2], content) for name, content in found.items() if isinstance(content, bytes)}

@@ -36,12 +36,13 @@ class Killer:
     def run(self) -> None:
         while not self._stage.stop.wait(self._chance.uniform(0.3, 1.7) * self._pause):
             if not self._deck:
-                self._deck = [*KILLS, *KILLS[3:], KILLS[0]]
+                self._deck = list(KILLS)
                 self._chance.shuffle(self._deck)
             kind = self._deck.pop()
-            name = kind.removeprefix("kill: ")
-            if self._kill(name):
+            if self._kill(kind.removeprefix("kill: ")):
                 self._stage.ledger.fault(kind, kill=True)
+            else:  # it does not run just now: another one first
+                self._deck.insert(self._chance.randrange(len(self._deck) + 1), kind)
 
     def _kill(self, name: str) -> bool:
         if name in COMMANDS:
@@ -69,7 +70,7 @@ class Killer:
     def _kill_command(self, name: str) -> bool:
         """At any moment of a command's life; also of its first second, when it only starts."""
         running = self._chance.choice(["bulk-1", "bulk-2"]) if name == "bulk" else name
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 5
         while running not in self._stage.running:
             if time.monotonic() > deadline or self._stage.stop.wait(0.05):
                 return False
