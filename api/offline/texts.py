@@ -17,7 +17,7 @@ ENGLISH: dict[str, str] = {
     "  trusted-archive-verify BUNDLE.zip --trust tsa-and-seal-issuers.pem\n"
     "  trusted-archive-verify --record DOC.ers --trust tsa-issuers.pem DOC.pdf\n\n"
     "Exit codes: 0 PASSED, 1 FAILED, 2 wrong use, 3 INDETERMINATE.",
-    "files": "bundle (ZIP); with --record, the data that the record covers",
+    "files": "bundle or exported ASiC-E container (ZIP); with --record, the data that the record covers",
     "record": "check this RFC 4998 evidence record (DER or base64) over the DATA files",
     "trust": "certificates that you trust: PEM or DER files or folders; may be given several times",
     "validation": "further certificates, CRLs or OCSP responses, which help but are not trusted",
@@ -74,7 +74,7 @@ CZECH: dict[str, str] = {
     "  trusted-archive-verify BUNDLE.zip --trust vydavatele-razitek-a-peceti.pem\n"
     "  trusted-archive-verify --record DOC.ers --trust vydavatele-razitek.pem DOC.pdf\n\n"
     "Návratové kódy: 0 PASSED, 1 FAILED, 2 chybné použití, 3 INDETERMINATE.",
-    "files": "balíček (ZIP); s --record data, která záznam pokrývá",
+    "files": "balíček nebo vydaný kontejner ASiC-E (ZIP); s --record data, která záznam pokrývá",
     "record": "ověřit tento důkazní záznam RFC 4998 (DER nebo base64) nad soubory DATA",
     "trust": "certifikáty, kterým důvěřujete: soubory PEM nebo DER nebo složky; lze uvést vícekrát",
     "validation": "další certifikáty, CRL nebo odpovědi OCSP; pomáhají, ale nedůvěřuje se jim",
