@@ -136,6 +136,14 @@ def test_lists_hold_what_is_ours_only(two: Two) -> None:
         page = world.get("/v1/preservation-objects", world.key(role, OURS)).json
         assert {one["originator"] for one in page["objects"]} == {OURS}
         assert world.get("/v1/preservation-objects", world.key(role, OURS)).json["next"] is None
+    world.archive.flush_trail()
+    world.archive.searching.catch_up()
+    for address, member, whose in (("search", "objects", "originator"), ("changes", "changes", "organisation")):
+        found = world.get(f"/v1/{address}", world.key("auditor", OURS)).json
+        assert {one[whose] for one in found[member]} == {OURS}, address
+        everything = world.get(f"/v1/{address}", world.key("auditor", None)).json
+        assert {one[whose] for one in everything[member]} >= {OURS, THEIRS}, address
+    assert world.get(f"/v1/search?organisation={THEIRS}", world.key("auditor", OURS)).json["objects"] == []
     keys = world.get("/v1/keys", world.key("administrator", OURS)).json["keys"]
     assert {one["organisation"] for one in keys} == {OURS}
     found = world.get("/v1/organisations", world.key("administrator", OURS)).json["organisations"]
