@@ -207,6 +207,21 @@ def examine_later(archive: Archive) -> str | None:
     return None
 
 
+LISTS_INTERVAL = 60.0
+"""Seconds between two looks at whether trusted lists are to be fetched, at least."""
+
+
+def fetch_lists(archive: Archive) -> str | None:
+    """Look for new trusted lists when it is time; what was not had is logged, and told by `status`."""
+    if not archive.lists.is_due():
+        return None
+    snapshot, findings = archive.lists.refresh(actor=SCHEDULER)
+    for finding in findings:
+        log("trusted list", logging.WARNING, code=finding.code, reason=finding.message)
+    log("trusted lists", snapshot=snapshot.number, lists=len(snapshot.lists))
+    return None
+
+
 FIXITY_INTERVAL = 10.0
 """Seconds between two looks at which store is to be read again, at least."""
 
@@ -240,6 +255,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
     return (
         Job("preserve", lambda: preserve_due(archive), interval),
         Job("renew", lambda: renew_unless_paused(archive), max(interval, RENEWAL_INTERVAL)),
+        Job("trusted lists", lambda: fetch_lists(archive), max(interval, LISTS_INTERVAL)),
         Job("examine later", lambda: examine_later(archive), max(interval, LATER_INTERVAL)),
         Job("fixity", lambda: check_fixity(archive), max(interval, FIXITY_INTERVAL)),
         Job("flush trail", lambda: _discard(archive.flush_trail()), interval),

@@ -17,6 +17,7 @@ from pathlib import Path
 from api.settings_access import AccessSettings, read_access
 from api.settings_examination import ExaminationSettings, read_examination
 from api.settings_fixity import FixitySettings, read_fixity
+from api.settings_lists import ListSettings, read_lists
 from api.settings_oidc import OidcSettings, read_oidc
 from api.settings_services import AuthoritySettings as AuthoritySettings
 from api.settings_services import SealSettings, read_authority, read_seal, verify_stand_ins
@@ -175,6 +176,7 @@ class ArchiveSettings:
     examination: ExaminationSettings = field(default_factory=ExaminationSettings)
     profiles: tuple[str, ...] = ()
     """Files of profiles of the home's own, besides those that come with the program."""
+    trusted_lists: ListSettings = field(default_factory=ListSettings)
 
     @classmethod
     def load(cls, home: Path) -> ArchiveSettings:
@@ -223,6 +225,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         webhooks=top.take_tables("webhook", read_webhook),
         oidc=top.take_table("oidc", read_oidc) if top.has("oidc") else None,
         examination=top.take_table("examination", read_examination),
+        trusted_lists=top.take_table("trusted_lists", read_lists),
     )
     top.done()
     _verify(settings)

@@ -1,5 +1,5 @@
-"""The composition root: settings to adapters to an `Archive`. Only this module, `wiring_signing` and
-`wiring_examination` name adapters.
+"""The composition root: settings to adapters to an `Archive`. Only this module, `wiring_signing`,
+`wiring_examination`, `wiring_lists` and their like name adapters.
 
 Rules kept here
  * What a setting asks for is built or refused with the key to change; nothing is guessed.
@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from api.settings import ArchiveSettings, StoreSettings
 from api.wiring_examination import build_examiner
+from api.wiring_lists import build_lists
 from api.wiring_people import build_judge, build_people_rules
 from api.wiring_signing import Signing as Signing
 from api.wiring_signing import build_algorithms as build_algorithms
@@ -68,7 +69,8 @@ def build_archive(
     except BaseException:
         copies.close()
         raise
-    return Archive(
+    made: list[Archive] = []  # whoever examines asks the archive for its lists, once it is there
+    archive = Archive(
         name=settings.name,
         clock=clock,
         catalogue=catalogue,
@@ -92,11 +94,14 @@ def build_archive(
         receivers=build_receivers(settings),
         send=build_sender(settings),
         people=People(clock=clock, judge=build_judge(settings), rules=build_people_rules(settings)),
-        examiner=build_examiner(settings),
+        examiner=build_examiner(settings, lambda _at: made[0].lists.files(settings.home / "trusted-lists")),
+        lists=build_lists(settings),
         examine_later=Patience(
             timedelta(minutes=settings.examination.retry_minutes), timedelta(hours=settings.examination.alarm_hours)
         ),
     )
+    made.append(archive)
+    return archive
 
 
 def build_fixity_paces(settings: ArchiveSettings) -> dict[str, Pace]:

@@ -50,6 +50,7 @@ from archive_core.lifecycle import (
     SubmissionObject,
     VersionView,
 )
+from archive_core.list_snapshots import ListMeans, ListSnapshots
 from archive_core.mass import MassProof
 from archive_core.mass_verification import MassVerification
 from archive_core.notifying import Notifying, Receiver, Send
@@ -137,6 +138,7 @@ class Archive:
         send: Send | None = None,
         people: People | None = None,
         examine_later: Patience | None = None,
+        lists: ListMeans | None = None,
     ) -> None:
         """`news` is what was reported of time-stamp authorities, by name; `renewal_bytes_per_second` is how fast
         documents may be read for a hash-tree renewal, None for as fast as possible; `cautions` are warnings about the
@@ -192,6 +194,18 @@ class Archive:
             on_damage=damage,
             examining=self._examining,
         )
+        self._list_means = lists or ListMeans()
+        self.lists = ListSnapshots(
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            holder=holder,
+            sequencer=self._sequencer,
+            on_damage=damage,
+            source=self._list_means.source,
+            asks=self._list_means.asks,
+            every=self._list_means.every,
+        )
         self._preservation = Preservation(
             clock=clock,
             catalogue=catalogue,
@@ -205,6 +219,7 @@ class Archive:
             published=published,
             on_damage=damage,
             instead=self._instead,
+            lists=self.lists,
         )
         shelf = Shelf(catalogue=catalogue, copies=copies, on_damage=damage)
         self._proofs = Proofs(catalogue=catalogue, copies=copies, on_damage=damage, shelf=shelf)
@@ -385,6 +400,7 @@ class Archive:
                 self.fixity,
                 self.renewing,
                 self.signatures,
+                self.lists,
                 self.notifying,
             ),
         )
@@ -417,6 +433,7 @@ class Archive:
             send=self.notifying.send,
             people=self.people,
             examine_later=self._patience,
+            lists=self._list_means,
         )
 
     # -- taking in ----------------------------------------------------------------------------

@@ -173,6 +173,11 @@ def stamped_package(previous: Inventory, stamps: Mapping[str, bytes], *, at: dat
     )
 
 
+def qualified_path(line: str) -> str:
+    """What trusted lists said of a line's token, where the profile demands a qualified one."""
+    return f"lines/{line}/qualified.json"
+
+
 def stamped_files(stamps: Mapping[str, tuple[TimestampToken, ValidationData]]) -> dict[str, bytes]:
     """Tokens and their validation data, by line, as files."""
     files = {}

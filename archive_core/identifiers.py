@@ -91,7 +91,7 @@ def object_name(object_id: str) -> str:
     return name
 
 
-BATCH, TRAIL, TRAIL_DETAIL, RENEWAL = "ba", "tr", "td", "rn"
+BATCH, TRAIL, TRAIL_DETAIL, RENEWAL, LISTS = "ba", "tr", "td", "rn", "tl"
 """Kinds of numbered system objects."""
 
 _TOMBSTONE = "ts"

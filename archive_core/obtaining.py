@@ -20,6 +20,7 @@ from archive_core.errors import TimestampPendingError, TimestampRefusedError, Un
 from archive_core.findings import Verdict, utc_text
 from archive_core.ports import (
     Clock,
+    QualifiedAnswer,
     TimestampAuthority,
     TimestampToken,
     TimestampValidator,
@@ -39,6 +40,12 @@ class Obtained:
     data: ValidationData
     assessed: TokenAssessment
     gen_time: datetime
+    qualified: QualifiedAnswer | None = None
+    """What trusted lists said, where somebody asked; then it was qualified."""
+
+
+AsksQualified = Callable[[bytes, ValidationData], QualifiedAnswer]
+"""Asks trusted lists about a token, with what was fetched for it."""
 
 
 def obtain(
@@ -49,14 +56,24 @@ def obtain(
     validator: TimestampValidator,
     clock: Clock,
     keep: Callable[[TimestampToken], None] | None = None,
+    qualified: AsksQualified | None = None,
 ) -> Obtained:
-    """Ask the authority; `keep` gets its answer before that is judged. Raises `TimestampAuthorityUnavailableError`,
-    `TimestampRefusedError` or `TimestampPendingError`."""
+    """Ask the authority; `keep` gets its answer before that is judged. With `qualified` only a qualified time-stamp is
+    taken. Raises `TimestampAuthorityUnavailableError`, `TimestampRefusedError` or `TimestampPendingError`."""
     asked = clock.now()
     stamp = authority.timestamp(root)
     if keep is not None:
         keep(stamp)
-    return accepted(authority, stamp, root, asked=asked, accepts_test=accepts_test, validator=validator, clock=clock)
+    return accepted(
+        authority,
+        stamp,
+        root,
+        asked=asked,
+        accepts_test=accepts_test,
+        validator=validator,
+        clock=clock,
+        qualified=qualified,
+    )
 
 
 def accepted(
@@ -68,6 +85,7 @@ def accepted(
     accepts_test: bool,
     validator: TimestampValidator,
     clock: Clock,
+    qualified: AsksQualified | None = None,
 ) -> Obtained:
     """Judge a token that was obtained; `asked` is None for one that waited since, which may be older."""
     tsa = authority.name
@@ -91,7 +109,27 @@ def accepted(
             f"{assessed.message}".strip()
         )
     gen_time = _checked_time(tsa, assessed.gen_time, asked, answered)
-    return Obtained(stamp, data, assessed, gen_time)
+    return Obtained(stamp, data, assessed, gen_time, _qualified(tsa, stamp, data, qualified))
+
+
+def _qualified(
+    tsa: str, stamp: TimestampToken, data: ValidationData, qualified: AsksQualified | None
+) -> QualifiedAnswer | None:
+    """What the lists say; raises unless that is "qualified". A list that is stale decides nothing: the time-stamp
+    waits for a newer one."""
+    if qualified is None:
+        return None
+    answer = qualified(stamp.der, data)
+    if answer.qualified is None:
+        raise TimestampPendingError(
+            f"the time-stamp of {tsa} is kept and judged again: whether it is a qualified one cannot be said: "
+            f"{answer.reason}"
+        )
+    if not answer.qualified:
+        raise TimestampRefusedError(
+            f"the time-stamp of {tsa} is not used: the profile demands qualified ones, this is none: {answer.reason}"
+        )
+    return answer
 
 
 def _checked_time(tsa: str, gen_time: datetime | None, asked: datetime | None, answered: datetime) -> datetime:

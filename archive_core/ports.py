@@ -597,3 +597,61 @@ class ExaminesDeposits(Protocol):
         `ExaminationUnavailableError` when nothing can be examined now, `SettingsError` when what is to be trusted
         cannot be read."""
         ...
+
+
+# -- trusted lists ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeptList:
+    """A trusted list (ETSI TS 119 612) whose signature was checked. `sha256` (hexadecimal) names its octets; after
+    `next_update` it is stale, and None means that it is closed."""
+
+    sha256: str
+    territory: str
+    sequence: int
+    issued: datetime
+    next_update: datetime | None
+    list_of_lists: bool
+    octets: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class GatheredLists:
+    """The lists that were had and accepted, and what is to be said about others."""
+
+    lists: tuple[KeptList, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+class ListSource(Protocol):
+    def gather(self) -> GatheredLists:
+        """The lists that there are now, from configured addresses and files, each verified: signed by whom the
+        configuration or the list of lists names. Raises `UnavailableError` when none can be had, and
+        `SettingsError` when what is configured cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class QualifiedAnswer:
+    """What trusted lists say: `qualified`, not qualified, or None where they cannot say (a stale list). `facts` are
+    what is to be kept with a decision: texts and numbers."""
+
+    qualified: bool | None
+    reason: str
+    facts: Mapping[str, str | int | None]
+
+
+class AsksLists(Protocol):
+    def timestamp(
+        self, lists: Sequence[bytes], token: bytes, *, at: datetime, data: ValidationData | None = None
+    ) -> QualifiedAnswer:
+        """Whether a time-stamp is a qualified one: its unit's service (QTST) was granted at genTime. `lists` are the
+        octets of accepted lists, asked as of `at`. Never raises for what is in the token."""
+        ...
+
+    def seal(
+        self, lists: Sequence[bytes], seal: bytes, *, at: datetime, data: ValidationData | None = None
+    ) -> QualifiedAnswer:
+        """Whether a CAdES seal made at `at` is a qualified electronic seal."""
+        ...

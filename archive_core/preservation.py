@@ -25,6 +25,7 @@ from archive_core.errors import (
     AlreadyExistsError,
     ArchiveError,
     ConcurrentChangeError,
+    SealKeyUnavailableError,
     SettingsError,
 )
 from archive_core.evidence.derivation import DERIVATION_VERSION
@@ -33,7 +34,8 @@ from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, system_object
 from archive_core.leaves import READ_BACK, Leaves, from_catalogue, from_stores, may_come_from_catalogue
 from archive_core.lifecycle import Actor, BatchView
-from archive_core.ports import Clock, TimestampAuthority, TimestampValidator
+from archive_core.list_snapshots import ListSnapshots
+from archive_core.ports import Clock, Seal, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
 from archive_core.receipts import Named, Root, Statement
 from archive_core.replication import Copies, DamageListener
@@ -72,7 +74,9 @@ class Preservation:
         published: Published,
         on_damage: DamageListener,
         instead: Mapping[str, Sequence[str]] | None = None,
+        lists: ListSnapshots | None = None,
     ) -> None:
+        self._lists = lists
         self._clock = clock
         self._catalogue = catalogue
         self._copies = copies
@@ -95,6 +99,7 @@ class Preservation:
             on_damage=on_damage,
             trust_classes=trust_classes,
             instead=instead or {},
+            lists=lists,
         )
 
     def preserve(self, *, actor: Actor, only_due: bool, progress: Progress) -> list[BatchView]:
@@ -222,6 +227,8 @@ class Preservation:
         statement = self._statement(profile, lines, trees, len(leaves.members), last, at)
         data = statement.to_bytes()
         seal = self._sealer.seal(data, at=at)
+        if profile.qualified_seal:
+            self._require_qualified(profile, seal, statement.batch, at)
         return FormedBatch(
             number=statement.batch,
             members=leaves.members,
@@ -231,6 +238,27 @@ class Preservation:
             statement=statement,
             seal=seal.der,
             seal_data=seal.validation_data,
+        )
+
+    def _require_qualified(self, profile: PreservationProfile, seal: Seal, batch: int, at: datetime) -> None:
+        """Raises `SettingsError` when the profile demands qualified seals and this is none, `SealKeyUnavailableError`
+        when a stale list cannot say; what the lists said is an event."""
+        if self._lists is None:
+            raise SettingsError(f"the profile {profile.id} demands qualified seals, and no trusted lists are asked")
+        answer = self._lists.seal(seal.der, at=at, data=seal.validation_data)
+        if answer.qualified is None:
+            raise SealKeyUnavailableError(f"whether the seal is a qualified one cannot be said: {answer.reason}")
+        if not answer.qualified:
+            raise SettingsError(
+                f"the profile {profile.id} demands qualified seals, and the seal key makes none: {answer.reason}"
+            )
+        self._sequencer.record(
+            EventType.SEALING,
+            Outcome.SUCCESS,
+            "qualified",
+            actor=Actor("preservation", "operator"),
+            subject=f"batch-{batch}",
+            detail=dict(answer.facts),
         )
 
     def _lines(self, profile: PreservationProfile, at: datetime) -> tuple[BatchLine, ...]:

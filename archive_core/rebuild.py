@@ -39,6 +39,7 @@ from archive_core.errors import (
 from archive_core.findings import Finding
 from archive_core.identifiers import (
     BATCH,
+    LISTS,
     RENEWAL,
     TRAIL,
     is_poid,
@@ -48,6 +49,7 @@ from archive_core.identifiers import (
     tombstoned_poid,
 )
 from archive_core.journal import event_row
+from archive_core.list_snapshots import enter_snapshot
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.organisations import replay
 from archive_core.packaging import DESCRIPTION
@@ -99,6 +101,7 @@ class Names:
     batches: list[int] = field(default_factory=list)
     renewals: list[int] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
+    snapshots: list[int] = field(default_factory=list)
     tombstones: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
 
@@ -122,9 +125,11 @@ def names_in(root: StorageRoot) -> Names:
             held.renewals.append(number)
         elif (number := number_of(object_id, TRAIL)) is not None:
             held.segments.append(number)
+        elif (number := number_of(object_id, LISTS)) is not None:
+            held.snapshots.append(number)
     for names in (held.poids, held.tombstones):
         names.sort()
-    for numbers in (held.batches, held.renewals, held.segments):
+    for numbers in (held.batches, held.renewals, held.segments, held.snapshots):
         numbers.sort()
     return held
 
@@ -163,6 +168,7 @@ class Rebuild:
         self._enter_objects(held.poids)
         self._enter_batches(held.batches, at)
         self._enter_renewals(held.renewals)
+        self._enter_snapshots(held.snapshots)
         replay(self._catalogue)
         return RebuildReport(
             objects=len(held.poids),
@@ -181,6 +187,7 @@ class Rebuild:
             self._find("FOREIGN_OBJECT", f"{object_id[:80]!a} is not an object of ours", object_id)
         self._name_gaps("BATCH_MISSING", "batch", held.batches)
         self._name_gaps("RENEWAL_MISSING", "renewal", held.renewals)
+        self._name_gaps("TRUSTED_LISTS_MISSING", "snapshot of trusted lists", held.snapshots)
         self._name_gaps("TRAIL_SEGMENT_MISSING", "trail segment", held.segments)
         return held
 
@@ -268,6 +275,15 @@ class Rebuild:
                 raise
             except ArchiveError as error:
                 self._find("BATCH_UNREADABLE", str(error), f"batch {number}")
+
+    def _enter_snapshots(self, numbers: list[int]) -> None:
+        for number in numbers:
+            try:
+                enter_snapshot(self._catalogue, self._root, number)
+            except _BREAKS_OFF:
+                raise
+            except ArchiveError as error:
+                self._find("TRUSTED_LISTS_UNREADABLE", str(error), f"snapshot {number} of trusted lists")
 
     def _enter_renewals(self, numbers: list[int]) -> None:
         """In the order in which they were made: each goes on with what the ones before it left."""

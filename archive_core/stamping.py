@@ -19,7 +19,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from archive_core.batch import BatchLine, FormedBatch, line_path, stamped_files, stamped_package, token_path
+from archive_core import canonical
+from archive_core.batch import (
+    BatchLine,
+    FormedBatch,
+    line_path,
+    qualified_path,
+    stamped_files,
+    stamped_package,
+    token_path,
+)
 from archive_core.batch_reading import Known, StoredBatch, read_batch, verify_stamped_roots
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import LineRow, StampRow
@@ -40,7 +49,8 @@ from archive_core.findings import Verdict
 from archive_core.holding import Holder
 from archive_core.identifiers import BATCH, system_object
 from archive_core.lifecycle import Actor, BatchView
-from archive_core.obtaining import Obtained, accepted, obtain
+from archive_core.list_snapshots import ListSnapshots
+from archive_core.obtaining import AsksQualified, Obtained, accepted, obtain
 from archive_core.outages import Outages
 from archive_core.ports import Clock, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
@@ -78,8 +88,11 @@ class Stamping:
         on_damage: DamageListener,
         trust_classes: Mapping[str, str],
         instead: Mapping[str, Sequence[str]],
+        lists: ListSnapshots | None = None,
     ) -> None:
-        """`instead` are the authorities that are asked in the place of another one, by its name."""
+        """`instead` are the authorities that are asked in the place of another one, by its name; `lists` are asked
+        where a profile demands qualified time-stamps."""
+        self._lists = lists
         self._trust_classes = trust_classes
         self._instead = instead
         self._clock = clock
@@ -224,6 +237,7 @@ class Stamping:
                     accepts_test=accepts_test,
                     validator=self._validator,
                     clock=self._clock,
+                    qualified=self._demanded(batch, line),
                 )
             except TimestampRefusedError:
                 self._waiting.forget(name)
@@ -235,10 +249,22 @@ class Stamping:
                 validator=self._validator,
                 clock=self._clock,
                 keep=lambda token: self._waiting.keep(name, token),
+                qualified=self._demanded(batch, line),
             )
         except TimestampRefusedError:
             self._waiting.forget(name)
             raise
+
+    def _demanded(self, batch: FormedBatch, line: BatchLine) -> AsksQualified | None:
+        """Who says whether a time-stamp of this line is a qualified one, where the profile demands that."""
+        profile = self._published.profile(batch.statement.profile.id)
+        if not any(rule.name == line.line and rule.trust_class_required == "qualified" for rule in profile.lines):
+            return None
+        if (lists := self._lists) is None:
+            raise SettingsError(
+                f"the profile {profile.id} demands qualified time-stamps, and no trusted lists are asked"
+            )
+        return lambda token, data: lists.timestamp(token, at=self._clock.now(), data=data)
 
     def _keep(self, stored: StoredBatch, obtained: Mapping[str, Obtained]) -> StoredBatch:
         """The batch with the tokens, which every store has read back. What was there before is read once, not
@@ -251,6 +277,9 @@ class Stamping:
             if line.line in obtained and (tsa := obtained[line.line].stamp.tsa) != line.tsa:
                 given = replace(line, tsa=tsa, trust_class=self._trust_classes[tsa])
                 files[line_path(line.line)] = given.to_bytes()
+        for name, one in obtained.items():
+            if one.qualified is not None:
+                files[qualified_path(name)] = canonical.write(dict(one.qualified.facts))
         package = stamped_package(previous, files, at=self._clock.now())
         self._copies.replicate_in_turn(package)
         return stored.with_stamps(files, package.inventory)

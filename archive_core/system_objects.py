@@ -16,7 +16,9 @@ from archive_core.batch import STATEMENT, token_path
 from archive_core.batch_reading import Known
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.digests import Digest
-from archive_core.identifiers import BATCH, TRAIL, TRAIL_DETAIL, named_object, system_object
+from archive_core.identifiers import BATCH, LISTS, TRAIL, TRAIL_DETAIL, named_object, system_object
+from archive_core.list_snapshots import DOCUMENT as LISTS_DOCUMENT
+from archive_core.list_snapshots import known_snapshots
 from archive_core.publishing import PROFILE_FILE, Published, table_file
 from archive_core.renewal import form
 from archive_core.trail.segments import LEAVES
@@ -43,6 +45,8 @@ def expected_objects(catalogue: Catalogue, published: Published) -> Iterator[Exp
         yield Expected(renewal.storage_object, files)
     for tombstone in catalogue.tombstones():
         yield Expected(tombstone.storage_object, tombstone.files or {})
+    for number, digest in known_snapshots(catalogue).items():
+        yield Expected(system_object(LISTS, number), {LISTS_DOCUMENT: digest})
     detailed = catalogue.segments_with_details()
     for segment in catalogue.segments():
         leaves = b"".join(catalogue.leaf_hashes(segment.first, segment.count))

@@ -92,6 +92,7 @@ COMMANDS: Mapping[str, Permission] = {
     "verify": Permission.VERIFY,
     "destroy": Permission.OPERATE,
     "quarantine": Permission.OPERATE,
+    "lists": Permission.OPERATE,
     "audit": Permission.OPERATE,
     "repair": Permission.OPERATE,
     "trace": Permission.TRACE,

@@ -92,7 +92,8 @@ class PreservationProfile:
 
     `valid_until` is exclusive, None while no end is set. `expected_evidence_years` is how long the
     evidence must be able to last; `retention_years` says what retention the profile was written
-    for, and decides nothing by itself. `examination` is what is asked of signatures in a deposit.
+    for, and decides nothing by itself. `examination` is what is asked of signatures in a deposit;
+    `qualified_seal` says that statements bear qualified electronic seals, by the trusted lists, or none are made.
     """
 
     id: str
@@ -116,6 +117,7 @@ class PreservationProfile:
     lines: tuple[LineRule, ...]
     source: bytes = field(repr=False)
     examination: ExaminationPolicy = field(default_factory=ExaminationPolicy)
+    qualified_seal: bool = False
 
     @classmethod
     def load(cls, source: bytes) -> Self:
@@ -143,6 +145,7 @@ class PreservationProfile:
             batch=_batch(top.section("batch")),
             lines=tuple(_line(one) for one in top.sections("line")),
             examination=read_policy(top.optional_section("examination")),
+            qualified_seal=top.optional_flag("qualified_seal"),
             source=source,
         )
         top.finish()

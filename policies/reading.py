@@ -80,6 +80,9 @@ class Section:
             raise self._wrong(key, "true or false")
         return value
 
+    def optional_flag(self, key: str) -> bool:
+        return self.flag(key) if key in self._values else False
+
     def day(self, key: str) -> datetime:
         """A local date, read as that day's beginning in UTC."""
         value = self._required(key)

@@ -265,6 +265,13 @@ def _signer_certificate(
     )
 
 
+def signer_certificate(message: SignedMessage) -> x509.Certificate:
+    """The certificate inside that signer identifier and ESS attribute name; no signature is checked. Raises
+    `Judgement`."""
+    with reading("the signer's certificate"):
+        return _signer_certificate(message, ())[0]
+
+
 def _is_named(certificate: x509.Certificate, sid: cms.SignerIdentifier) -> bool:
     if sid.name == "subject_key_identifier":
         return bool(certificate.key_identifier == sid.chosen.native)

@@ -42,6 +42,8 @@ _PLACES = {
     "algorithms": "algorithms:algorithms",
     "examine": "examining:examine",
     "examination": "quarantining:examination",
+    "lists-show": "listing_lists:show",
+    "lists-refresh": "listing_lists:refresh",
     "quarantine-list": "quarantining:list_quarantine",
     "quarantine-release": "quarantining:release",
     "quarantine-reject": "quarantining:reject",

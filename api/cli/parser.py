@@ -21,6 +21,7 @@ from api.cli import (
     destroying_options,
     examine_options,
     fixity_options,
+    lists_options,
     plan_options,
     quarantine_options,
     renewal_options,
@@ -540,6 +541,23 @@ FIXITY_COMMANDS = (
     ),
 )
 
+LISTS = Command(
+    "lists",
+    marked("The EU trusted lists that decisions rest on"),
+    "trusted-archive lists show",
+    _nothing,
+)
+
+LIST_COMMANDS = (
+    Command("show", marked("The lists of a snapshot"), "trusted-archive lists show", lists_options.one),
+    Command(
+        "refresh",
+        marked("Get the lists that there are now, and keep them on every store"),
+        "trusted-archive lists refresh",
+        _nothing,
+    ),
+)
+
 QUARANTINE = Command(
     "quarantine",
     marked("What is set aside because of its signatures, and the decision about it"),
@@ -633,5 +651,6 @@ GROUPS = (
     (STORES, STORE_COMMANDS),
     (FIXITY, FIXITY_COMMANDS),
     (QUARANTINE, QUARANTINE_COMMANDS),
+    (LISTS, LIST_COMMANDS),
     (RENEWAL, RENEWAL_COMMANDS),
 )

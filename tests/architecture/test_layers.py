@@ -57,6 +57,7 @@ def test_an_import_that_points_outward_is_found(tmp_path: Path, module: str, lin
         "wiring",
         "wiring_examination",
         "wiring_people",
+        "wiring_lists",
         "wiring_signing",
         "wiring_webhooks",
         "home",

@@ -95,7 +95,7 @@ class StandIn:
 @pytest.fixture
 def examiner(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     stand_in = StandIn()
-    monkeypatch.setattr("api.wiring.build_examiner", lambda settings: stand_in)
+    monkeypatch.setattr("api.wiring.build_examiner", lambda *_: stand_in)
     return stand_in
 
 

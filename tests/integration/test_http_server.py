@@ -223,7 +223,14 @@ def test_the_status_tells_how_the_scheduler_fares(server: Server) -> None:
     """Every job that runs every few moments has run, and none has failed; others may take long to have their turn."""
     deposit(server)
     often = {"preserve", "flush trail", "run jobs", "webhooks", "index"}
-    assert jobs_told(server).keys() == often | {"renew", "fixity", "examine later", "keep locks", "pay copies"}
+    assert jobs_told(server).keys() == often | {
+        "renew",
+        "fixity",
+        "examine later",
+        "trusted lists",
+        "keep locks",
+        "pay copies",
+    }
     eventually(lambda: all(jobs_told(server)[name]["runs"] for name in often), "every job has run")
 
     assert {job["last_error"] for job in jobs_told(server).values()} == {None}

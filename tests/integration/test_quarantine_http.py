@@ -17,7 +17,7 @@ SET_ASIDE = Part("profile", b"signed-quarantined-1")
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpWorld]:
-    monkeypatch.setattr("api.wiring.build_examiner", lambda settings: StandIn())
+    monkeypatch.setattr("api.wiring.build_examiner", lambda *_: StandIn())
     with http_world(tmp_path) as made:
         yield made
 

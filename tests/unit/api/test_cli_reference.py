@@ -13,6 +13,7 @@ from api.cli.parser import (
     COMMANDS,
     FIXITY_COMMANDS,
     KEY_COMMANDS,
+    LIST_COMMANDS,
     ORGANISATION_COMMANDS,
     QUARANTINE_COMMANDS,
     RENEWAL_COMMANDS,
@@ -64,6 +65,7 @@ def test_every_command_is_in_the_reference() -> None:
     names += [f"renewal {one.name}" for one in RENEWAL_COMMANDS]
     names += [f"fixity {one.name}" for one in FIXITY_COMMANDS]
     names += [f"quarantine {one.name}" for one in QUARANTINE_COMMANDS]
+    names += [f"lists {one.name}" for one in LIST_COMMANDS]
     names += [f"stores {one.name}" for one in STORE_COMMANDS]
 
     assert [name for name in names if not any(row == name or row.startswith(f"{name} ") for row in rows)] == []
@@ -77,6 +79,7 @@ def test_every_command_has_its_function() -> None:
     names |= {f"renewal-{one.name}" for one in RENEWAL_COMMANDS}
     names |= {f"fixity-{one.name}" for one in FIXITY_COMMANDS}
     names |= {f"quarantine-{one.name}" for one in QUARANTINE_COMMANDS}
+    names |= {f"lists-{one.name}" for one in LIST_COMMANDS}
     names |= {f"stores-{one.name}" for one in STORE_COMMANDS}
 
     assert set(_PLACES) == names

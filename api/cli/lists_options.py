@@ -1,0 +1,11 @@
+"""The options of `lists …`; the commands themselves are in `listing_lists`."""
+
+from __future__ import annotations
+
+import argparse
+
+from api.texts import text
+
+
+def one(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--snapshot", type=int, metavar="N", help=text("this snapshot, not the newest"))

@@ -1,0 +1,59 @@
+"""The settings of the EU trusted lists: where they are, who may sign them, and how often to look for new ones.
+
+Rules kept here
+ * Nothing is fetched that no setting names; signers of the list of lists are files, from the Official Journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.settings_table import SETTINGS_FILE, Table
+from archive_core.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class ListSettings:
+    """`addresses` are those of lists, usually the list of lists alone; `files` lists that lie in the home. `fetch` are
+    beginnings of further addresses that may be asked, because a list of lists names them. `signers` are PEM files with
+    the certificates that may sign the list of lists. `territories` are those whose lists are wanted, none for all.
+    `hours` is how often the scheduler looks for new lists."""
+
+    addresses: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    fetch: tuple[str, ...] = ()
+    signers: tuple[str, ...] = ()
+    territories: tuple[str, ...] = ()
+    hours: float = 24.0
+    timeout: float = 60.0
+    proxy: str = ""
+
+    @property
+    def configured(self) -> bool:
+        return bool(self.addresses or self.files)
+
+
+def read_lists(table: Table) -> ListSettings:
+    settings = ListSettings(
+        addresses=_texts(table, "addresses"),
+        files=_texts(table, "files"),
+        fetch=_texts(table, "fetch"),
+        signers=_texts(table, "signers"),
+        territories=_texts(table, "territories"),
+        hours=table.take("hours", float, 24.0),
+        timeout=table.take("timeout", float, 60.0),
+        proxy=table.take("proxy", str, ""),
+    )
+    table.done()
+    where = f"{SETTINGS_FILE} [trusted_lists]"
+    if not 0.1 <= settings.hours <= 720 or not 0.1 <= settings.timeout <= 600:
+        raise SettingsError(f"{where}: hours is 0.1 to 720, timeout 0.1 to 600 seconds")
+    if any(not one.startswith(("https://", "http://")) for one in (*settings.addresses, *settings.fetch)):
+        raise SettingsError(f"{where}: addresses and fetch are http:// or https:// addresses")
+    if settings.addresses and not settings.signers:
+        raise SettingsError(f"{where}: name the signers of what is fetched: nobody else vouches for it")
+    return settings
+
+
+def _texts(table: Table, key: str) -> tuple[str, ...]:
+    return tuple(str(name) for name in table.take(key, list, []))
