@@ -60,8 +60,8 @@ _UNDONE = {"40001", "40P01"}
 """Serialisation failure and deadlock: whatever was under way, also a commit, is rolled back."""
 
 SQLITE_CACHE_KIB = 4 * 1024
-"""Pages that a connection keeps: enough for the ends of the indexes that a group of deposits touches, and little enough for
-as many connections as a server has threads."""
+"""What a connection keeps of the database: enough for the ends of the indexes that a group of deposits touches, and
+little enough for as many connections as a server has threads."""
 
 SQLITE_WAL_PAGES = 8_000
 """Pages in the write-ahead log (32 MB) after which they go into the database file: a page that is written again and
