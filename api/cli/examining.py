@@ -88,7 +88,7 @@ def _lines(examination: Examination, *, trusted: bool) -> Iterator[str]:
     yield f"{shown(examination.document)}: {examination.format}"
     if not examination.examined:
         yield f"  {text('NOT EXAMINED')}: {shown(examination.reason)}"
-    elif not examination.signatures and not examination.timestamps:
+    elif not (examination.signatures or examination.timestamps or examination.records):
         yield f"  {text('no signatures and no time-stamps')}"
     for signature in examination.signatures:
         yield from _signature_lines(signature)
