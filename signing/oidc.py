@@ -99,7 +99,7 @@ class ProviderKeys:
         try:
             self._keys = _keys_in(self.fetch())
             self._fetched = now
-        except (ArchiveError, ValueError, JoseError, KeyError, TypeError):
+        except (ArchiveError, ValueError, JoseError, KeyError, TypeError, AttributeError, RecursionError):
             return  # what is known goes on being believed, for a while: see `key`
 
 
@@ -141,7 +141,7 @@ class TokenJudge:
     def _claims(self, payload: bytes, now: int) -> Claims:
         try:
             claims = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             claims = None
         if not isinstance(claims, dict):
             raise _refused("malformed", "the token holds no claims")

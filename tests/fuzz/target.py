@@ -66,6 +66,7 @@ def target(
 def targets() -> Mapping[str, Target]:
     """Every target by name; importing the modules registers them."""
     from tests.fuzz import (  # noqa: F401 - here, so that atheris can instrument them first
+        targets_access,
         targets_backups,
         targets_containers,
         targets_documents,

@@ -232,6 +232,16 @@ def test_a_provider_may_roll_its_keys(provider: Provider) -> None:
     clock[0] += 120
     with pytest.raises(UnavailableError):
         judge.judge(rolled, at=datetime.now(UTC))
+    for answer in (
+        b"",
+        b"[]",
+        b'{"keys": [1]}',
+        b'{"keys": {}}',
+        b"[" * 100_000,
+        b'{"keys": [{"kid": "one", "kty": "RSA"}]}',
+    ):
+        with pytest.raises(UnavailableError):
+            ProviderKeys(lambda told=answer: told, lambda: clock[0]).key("one")  # type: ignore[misc]
     fresh = ProviderKeys(fetch, lambda: clock[0])
     with pytest.raises(UnavailableError):
         fresh.key("one")
