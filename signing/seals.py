@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from threading import Lock
 
 from asn1crypto import cms, core, keys, x509
@@ -135,13 +136,13 @@ class SoftwareSealer(_CadesSealer):
             prefer_pss=certificate.public_key.algorithm == "rsa",
         )
 
-        self._file_key = key
+        self._in_file = cache(lambda: FileKey(key))  # to read an RSA key is to check it, which takes its time
 
     def _signer(self) -> signers.Signer:
         return self._made
 
     def _keyed(self) -> KeyDevice:
-        return FileKey(self._file_key)
+        return self._in_file()
 
 
 class DeviceSealer(_CadesSealer):
