@@ -8,16 +8,22 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from archive_core.errors import MalformedDocumentError
 from archive_core.findings import Verdict
+from archive_core.list_snapshots import Snapshot
+from archive_core.ports import KeptList, ValidationData
 from policies.algorithms import current_algorithms
 from signing.examination import cms_document, jades, pdf
+from signing.examination.asks import MAX_ASKS, MAX_URL, Ask, Collected
 from signing.examination.cms_reading import CmsError, parse_signed_data
 from signing.examination.cms_values import OID_RECORD_INTERNAL
 from signing.examination.documents import Document
 from signing.examination.pdf_ranges import raw_signatures
 from signing.examination.record_cutting import without_records
+from signing.examination.registry import EXAMINERS, HEAD
 from signing.examination.report_json import from_json, to_json
 from signing.examination.report_xml import to_xml
+from signing.examination.sniffing import may_be
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import Examination
 from signing.keys import load_key
@@ -134,3 +140,45 @@ def record_cutting(data: bytes) -> bool:
     found = without_records(data, 0, {b"\x30\x03\x02\x01\x01"})
     assert found
     return found != [data]
+
+
+@target(
+    "questions-of-an-examination",
+    lambda: {
+        "some": json.dumps(
+            Collected(ValidationData((b"c",), (b"l",), ()), (Ask("http://ca.example/x", b"q"),), ("why",)).to_json()
+        ).encode(),
+        "none": json.dumps(Collected().to_json()).encode(),
+    },
+    refusals=(ValueError, KeyError, TypeError, RecursionError),
+    kind="json",
+)
+def questions(data: bytes) -> None:
+    """What a process that was taken over says that it would ask: no more than it may."""
+    found = Collected.from_json(json.loads(data))
+    assert len(found.asks) <= MAX_ASKS
+    assert all(len(ask.url) <= MAX_URL for ask in found.asks)
+
+
+@cache
+def _snapshot_seeds() -> Mapping[str, bytes]:
+    one = KeptList("ab" * 32, "CZ", 7, NOW, NOW, list_of_lists=False)
+    two = KeptList("cd" * 32, "EU", 9, NOW, None, list_of_lists=True)
+    return {"two": Snapshot(2, NOW, (one, two), {one.sha256: 1, two.sha256: 2}).to_bytes()}
+
+
+@target("list-snapshot", _snapshot_seeds, refusals=(MalformedDocumentError,), kind="json")
+def list_snapshot(data: bytes) -> None:
+    """A document that is taken is written the same again."""
+    assert Snapshot.parse(data).to_bytes() == data
+
+
+@target("sniffing", lambda: {**_cms_seeds(), "text": b"%PDF-1.7 <a {"})
+def sniffing(data: bytes) -> bool:
+    """Whatever an examiner recognises is named."""
+    head = data[:HEAD]
+    found = may_be(head)
+    for entry in EXAMINERS:
+        if entry.mark in head and entry.load().recognises(head):
+            assert entry.name in found
+    return bool(found)
