@@ -18,24 +18,37 @@ from benchmarks.figures import BenchmarkError
 from benchmarks.workspace import archive_command
 
 LONG_AGO = "2026-01-02 03:04:05"
+PATIENCE = 25.0
+"""Seconds after which a command is cut off and counts as failed: restic goes on trying for a quarter of an hour to read
+what is not there."""
 
 
-def call(words: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str] | None = None) -> tuple[bool, str]:
-    """Whether a command ended well, and all that it said."""
-    done = subprocess.run(
-        [str(word) for word in words],
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
+def call(
+    words: Sequence[str | Path],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str] | None = None,
+    patience: float | None = PATIENCE,
+) -> tuple[bool, str]:
+    """Whether a command ended well within its time (seconds; None: whenever it likes), and all that it said."""
+    try:
+        done = subprocess.run(
+            [str(word) for word in words],
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=patience,
+        )
+    except subprocess.TimeoutExpired as cut:
+        return False, (cut.stdout or b"").decode("utf-8", "replace")
     return done.returncode == 0, done.stdout.decode("utf-8", "replace")
 
 
 def must(words: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str] | None = None) -> str:
-    done, said = call(words, cwd=cwd, environment=environment)
+    done, said = call(words, cwd=cwd, environment=environment, patience=None)
     if not done:
         raise BenchmarkError(f"failed: {' '.join(map(str, words))[:200]}\n{said[-1500:]}")
     return said

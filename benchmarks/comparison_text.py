@@ -18,9 +18,15 @@ Made by `python -m benchmarks.comparison`; do not edit. The same documents, the 
 its own commands as its manual says. What is good at what it is made for is not worse for not being an archive: restic and
 borg encrypt, deduplicate and keep many generations of files that change, rclone talks to everything.
 
-A fault hits one copy. *Found*: the program's own full check of all bytes fails. *Repaired*: afterwards all documents come
+A fault hits one copy. *Found*: the program's own full check of all bytes fails, or has not come to an end after 25 s (restic
+tries for a quarter of an hour to read what is not there). *Repaired*: afterwards all documents come
 from that copy alone to the byte, and the check is good again.
 """
+
+_NOTES = """\
+An insider is somebody with all rights and passwords, who dates back what he puts in. restic and borg keep the few documents
+of these runs in one or two files, so that damages of both copies meet there; in large repositories most documents would come
+back, by hand."""
 
 _TAIL = """\
 ## What the table cannot show
@@ -59,7 +65,7 @@ def page(
             shown = f"{tally.found[fault]} / {'–' if mended is None else mended} of {tally.tried[fault]}"
             cells.append(shown)
         lines.append(_row([fault, *cells]))
-    lines += ["", "An insider is somebody with all rights and passwords, who dates back what he puts in.", ""]
+    lines += ["", _NOTES, ""]
     lines += [f"- **{name}** repairs with {rivals[name].repairs}." for name in names]
     lines += ["", "## Speed and cost", "", _row(["", *names]), _row(["---", *("---:" for _ in names)])]
     size = options.documents * 30_000 / 1e6
