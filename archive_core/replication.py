@@ -36,6 +36,7 @@ from archive_core.errors import (
 )
 from archive_core.identifiers import URN_PREFIX, is_poid
 from archive_core.ocfl.inventory import Inventory
+from archive_core.ocfl.layout import HashAndIdLayout
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import LimitsKeys
@@ -183,7 +184,7 @@ class Copies:
             if not isinstance(root.store, LimitsKeys):
                 continue
             for package in packages:
-                start = len(root.object_path(package.object_id).encode()) + 1
+                start = len(_path_in(root, package.object_id).encode()) + 1
                 for path in package.new_content:
                     if start + len(path.encode()) > root.store.longest_key:
                         raise NameNotAcceptedError(
@@ -331,6 +332,14 @@ class Copies:
         self._pool.shutdown(wait=True)
         for root in self.known:
             root.store.close()
+
+
+def _path_in(root: StorageRoot, object_id: str) -> str:
+    """Where an object lies in a store; in one that is away, and was never asked, where a new store has it."""
+    try:
+        return root.object_path(object_id)
+    except UnavailableError:
+        return HashAndIdLayout().object_path(object_id)
 
 
 def _nothing() -> None:

@@ -87,13 +87,14 @@ class Standing:
         }
 
     def ready(self) -> dict[str, object]:
-        """Catalogue and every store answer; raises `UnavailableError` naming what does not."""
+        """The catalogue answers, and as many stores as deposits need; raises `UnavailableError` naming those that do
+        not. A store that deposits can do without makes nobody unready: it is owed what it misses."""
         self.catalogue.last_batch()
         stores = [_store_status(root) for root in self.copies.roots]
         away = [f"{store['name']}: {store['error']}" for store in stores if store["error"]]
-        if away:
+        if away and self.copies.rule.shortfall([str(store["name"]) for store in stores if store["ok"]]):
             raise UnavailableError(f"not ready: {'; '.join(away)}")
-        return {"status": "ready", "stores": list(self.copies.names)}
+        return {"status": "ready", "stores": [store["name"] for store in stores if store["ok"]]}
 
 
 def _store_status(root: StorageRoot) -> dict[str, object]:

@@ -14,7 +14,13 @@ from api.settings import ArchiveSettings
 from api.wiring import build_archive
 from archive_core.archive import silent
 from archive_core.digests import Digest
-from archive_core.errors import AlreadyExistsError, ArchiveError, NameNotAcceptedError, StoreUnavailableError
+from archive_core.errors import (
+    AlreadyExistsError,
+    ArchiveError,
+    NameNotAcceptedError,
+    StoreUnavailableError,
+    UnavailableError,
+)
 from archive_core.ports import NewFile, NewHead
 from storage_backends.s3 import S3Store
 from storage_backends.s3_client import RefusedError
@@ -198,6 +204,36 @@ def test_a_dispensable_bucket_may_be_away_and_gets_what_it_missed(
     assert [payment.owed for payment in world.archive.debts.pay(silent)] == [0]
     assert world.archive.stores.compare(silent).same
     assert world.audit().findings == []
+    world.archive.close()
+
+
+def test_a_process_that_begins_while_a_dispensable_bucket_is_away_works_all_the_same(
+    tmp_path: Path, s3_server: S3Server, proxy: Proxy
+) -> None:
+    """It is ready and takes deposits, though it never asked the bucket anything; that is owed what it misses. Found by
+    the chaos soak: a command that was begun during an outage refused every deposit. A required one is waited for."""
+    home = home_with_bucket(tmp_path, s3_server.new_bucket("begun"), more="required = false", endpoint=proxy.endpoint)
+    world = World(tmp_path)
+    world.deposit({"a.txt": b"1"})
+    proxy.faults.append(Fault("503"))
+    world.restart()
+    assert world.archive.ready() == {"status": "ready", "stores": ["one"]}
+    assert world.deposit({"b.txt": b"2"}).stores == ("one",)
+    proxy.faults.clear()
+    world.archive.copies.away.answered("two")
+    assert [payment.owed for payment in world.archive.debts.pay(silent)] == [0]
+    assert world.audit().findings == []
+
+    settings = home / "trusted-archive.toml"
+    settings.write_text(settings.read_text().replace("required = false\n", ""))
+    world.settings = ArchiveSettings.load(home)
+    proxy.faults.append(Fault("503"))
+    world.restart()
+    with pytest.raises(UnavailableError, match="two"):
+        world.archive.ready()
+    with pytest.raises(StoreUnavailableError):
+        world.deposit({"c.txt": b"3"})
+    proxy.faults.clear()
     world.archive.close()
 
 
