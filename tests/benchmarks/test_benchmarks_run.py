@@ -23,8 +23,14 @@ def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
 
 
+LONG = {"l", "q"}
+"""Lines that take half a minute to begin with, and have their parts in common with others."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("letter", sorted(LINES))
+@pytest.mark.parametrize(
+    "letter", [pytest.param(letter, marks=[pytest.mark.soak] * (letter in LONG)) for letter in sorted(LINES)]
+)
 def test_a_line_gives_figures(tmp_path: Path, letter: str) -> None:
     """Each figure has a value per round, each goal its limit, and nothing of the run is left lying about."""
     done = run(tmp_path, letter, *QUICK)
@@ -149,7 +155,7 @@ def test_a_remark_is_about_a_goal_that_exists() -> None:
 
     keys = tomllib.loads(report.REMARKS.read_text("utf-8"))
     sources = "".join(Path(str(module.__file__)).read_text("utf-8") for module in LINES.values())
-    known = {match.replace("{", "").split("-")[0] for match in re.findall(r'"([a-j]-[a-z{]*)', sources)}
+    known = {match.replace("{", "").split("-")[0] for match in re.findall(r'"([a-z]-[a-z{]*)', sources)}
 
     assert all(set(remark) == {"why", "design"} for remark in keys.values())
     assert {key.split("-")[0] for key in keys} <= known

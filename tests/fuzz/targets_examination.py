@@ -107,8 +107,13 @@ def pdf_examination(data: bytes) -> bool:
 
 @target("examination-json", _json_seeds, refusals=(ValueError,), kind="json")
 def examination_json(data: bytes) -> bool:
-    """What the process apart may answer: values of ours, or a ValueError."""
-    return from_json(json.loads(data)).examined
+    """What the process apart may answer: values of ours, or a ValueError. JSON that is nested too deep is refused by
+    whoever reads the answer, before."""
+    try:
+        answer = json.loads(data)
+    except RecursionError:
+        return False
+    return from_json(answer).examined
 
 
 @cache

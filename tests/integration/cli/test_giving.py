@@ -312,7 +312,8 @@ def test_the_bundle_is_a_container_with_everything(proven: tuple[CommandLine, st
     with zipfile.ZipFile(out) as bundle:
         names = set(bundle.namelist())
 
-    assert told == {"poid": poid, "version": 1, "path": str(out), "size": out.stat().st_size}
+    named = {"poid": poid, "version": 1, "path": str(out), "size": out.stat().st_size}
+    assert told == {**named, "format": "bundle", "test_trust": True}
     assert {"README.txt", "description.json", "metadata.json", "receipt.json", "data/letter.txt"} <= names
     assert line.run("export", poid, "--out", out).code == 0
     assert f"trusted-archive-verify {tmp_path / 'b.zip'}" in line.run("export", poid, "--out", tmp_path / "b.zip").out
