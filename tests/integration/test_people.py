@@ -158,7 +158,9 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("reason", "wanted"), REFUSED, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("reason", "wanted"), REFUSED, ids=[f"{reason}-{number}" for number, (reason, _) in enumerate(REFUSED)]
+)
 def test_each_refusal_has_its_name(world: HttpWorld, provider: Provider, reason: str, wanted: dict[str, Any]) -> None:
     """401, with what was wrong and nothing of the token."""
     for name in ("other", "short"):
