@@ -23,6 +23,7 @@ from datetime import datetime
 from pathlib import Path
 
 from api.settings import FORMAT, SETTINGS_FILE, ArchiveSettings
+from api.syncing import sync_names
 from archive_core.errors import LeaseHeldError, SettingsError
 from signing.local_trust import LocalTrust, create_local_trust
 
@@ -102,11 +103,7 @@ def _write_new(path: Path, text: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(aside, path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_names(path.parent)
 
 
 @contextmanager

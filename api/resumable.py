@@ -31,6 +31,7 @@ from typing import Any
 
 from api.multipart import BodyReader
 from api.refusals import ChecksumMismatchError, StagingUnavailableError, UploadBusyError
+from api.syncing import sync_names
 from archive_core.errors import ConflictError, NotFoundError, SizeLimitError, TruncatedSubmissionError, UsageError
 from archive_core.findings import utc_text
 from archive_core.identifiers import new_token
@@ -113,7 +114,7 @@ class Uploads:
             place.mkdir(mode=0o700)
             (place / "data").touch(mode=0o600)
             _write(place / "info.json", info)
-            _sync(self._folder)
+            sync_names(self._folder)
         except OSError as error:
             raise StagingUnavailableError(f"the upload cannot be begun: {error.strerror}") from error
         return self.get(upload_id, actor=actor)
@@ -298,12 +299,4 @@ def _write(path: Path, value: dict[str, Any]) -> None:
         out.flush()
         os.fsync(out.fileno())
     os.replace(aside, path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_names(path.parent)

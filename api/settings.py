@@ -212,8 +212,8 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         stores=top.take_tables("store", _store),
         authorities=top.take_tables("timestamp_authority", read_authority),
         seal=top.take_table("seal", read_seal),
-        anchors=tuple(str(name) for name in top.take("trust_anchors", list, [])),
-        profiles=tuple(str(name) for name in top.take("profiles", list, [])),
+        anchors=top.texts("trust_anchors"),
+        profiles=top.texts("profiles"),
         server=top.take_table("server", _server),
         staging=home / top.take("staging", str, "staging/deposits"),
         algorithms=top.take_table("algorithms", _algorithms),
@@ -320,7 +320,7 @@ def _copies(table: Table) -> CopiesSettings:
 def _algorithms(table: Table) -> AlgorithmSettings:
     settings = AlgorithmSettings(
         table=table.take("table", str, ""),
-        signers=tuple(str(name) for name in table.take("signers", list, [])),
+        signers=table.texts("signers"),
         require_signature=table.take("require_signature", bool, False),
     )
     table.done()

@@ -39,8 +39,8 @@ def read_examination(table: Table) -> ExaminationSettings:
     defaults = ExaminationSettings()
     password = table.take("proxy_password", str, "")
     settings = ExaminationSettings(
-        trust=_texts(table, "trust"),
-        fetch=_texts(table, "fetch"),
+        trust=table.texts("trust"),
+        fetch=table.texts("fetch"),
         timeout=table.take("timeout", float, defaults.timeout),
         proxy=table.take("proxy", str, ""),
         proxy_user=table.take("proxy_user", str, ""),
@@ -71,7 +71,3 @@ def _verify_limits(settings: ExaminationSettings) -> None:
         raise SettingsError(f"{where}: at_once is 1 to 256, or 0 for as many as there are processors")
     if not 0.1 <= settings.retry_minutes <= 1440 or not 0.1 <= settings.alarm_hours <= 8760:
         raise SettingsError(f"{where}: retry_minutes is 0.1 to 1440, alarm_hours 0.1 to 8760")
-
-
-def _texts(table: Table, key: str) -> tuple[str, ...]:
-    return tuple(str(name) for name in table.take(key, list, []))

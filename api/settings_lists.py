@@ -35,11 +35,11 @@ class ListSettings:
 
 def read_lists(table: Table) -> ListSettings:
     settings = ListSettings(
-        addresses=_texts(table, "addresses"),
-        files=_texts(table, "files"),
-        fetch=_texts(table, "fetch"),
-        signers=_texts(table, "signers"),
-        territories=_texts(table, "territories"),
+        addresses=table.texts("addresses"),
+        files=table.texts("files"),
+        fetch=table.texts("fetch"),
+        signers=table.texts("signers"),
+        territories=table.texts("territories"),
         hours=table.take("hours", float, 24.0),
         timeout=table.take("timeout", float, 60.0),
         proxy=table.take("proxy", str, ""),
@@ -53,7 +53,3 @@ def read_lists(table: Table) -> ListSettings:
     if settings.addresses and not settings.signers:
         raise SettingsError(f"{where}: name the signers of what is fetched: nobody else vouches for it")
     return settings
-
-
-def _texts(table: Table, key: str) -> tuple[str, ...]:
-    return tuple(str(name) for name in table.take(key, list, []))

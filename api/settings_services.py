@@ -86,11 +86,11 @@ def read_authority(table: Table) -> AuthoritySettings:
         url=table.take("url", str, ""),
         policy=table.take("policy", str, ""),
         trust_class=table.take("trust_class", str, "test"),
-        fetch=tuple(str(prefix) for prefix in table.take("fetch", list, [])),
+        fetch=table.texts("fetch"),
         connection=read_connection(table),
         accuracy=table.take("accuracy", float, 0.0),
         budget=table.take("budget", int, 0),
-        instead=tuple(str(name) for name in table.take("instead", list, [])),
+        instead=table.texts("instead"),
     )
     table.done()
     if settings.accuracy < 0 or settings.budget < 0:
@@ -162,7 +162,7 @@ def _seal_key(table: Table, later: tuple[SealSettings, ...]) -> SealSettings:
         pin=_secret(table, "pin"),
         login=table.take("login", str, "none"),
         credential=table.take("credential", str, ""),
-        fetch=tuple(str(prefix) for prefix in table.take("fetch", list, [])),
+        fetch=table.texts("fetch"),
         connection=read_connection(table),
         next=later,
     )

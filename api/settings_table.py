@@ -74,6 +74,10 @@ class Table:
         """Whether somebody wrote it."""
         return key in self._values
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of words; none where the key is absent."""
+        return tuple(str(word) for word in self.take(key, list, []))
+
     def take_tables(self, key: str, build: Callable[[Table], T]) -> tuple[T, ...]:
         return tuple(
             build(Table(_mapping(item, self._where), f"{self._where} [[{key}]] number {number}"))

@@ -21,7 +21,7 @@ from archive_core.catalogue.rows import CopyDebt
 from archive_core.errors import ArchiveError, ConflictError, DamageError, UnavailableError
 from archive_core.findings import utc_text
 from archive_core.holding import Holder
-from archive_core.identifiers import is_poid, object_name
+from archive_core.identifiers import poid_of
 from archive_core.ocfl import leftovers
 from archive_core.ocfl.inventory import Inventory
 from archive_core.ocfl.package import ArchivalPackage
@@ -153,10 +153,10 @@ class Debts:
         """Read and verify what a store lacks; what cannot be read, and objects with several versions, are settled at
         once."""
         load = _Load(debts, TemporaryDirectory(dir=self._copies.scratch))
-        gone = self._catalogue.destroyed_objects(filter(None, (_poid(debt.storage_object) for debt in debts)))
+        gone = self._catalogue.destroyed_objects(filter(None, (poid_of(debt.storage_object) for debt in debts)))
         try:
             for number, debt in enumerate(debts):
-                if _poid(debt.storage_object) in gone:
+                if poid_of(debt.storage_object) in gone:
                     continue
                 try:
                     package = self._bring(root, debt.storage_object, Path(load.folder.name) / str(number))
@@ -237,12 +237,3 @@ class Debts:
         if best is None and problem is not None:
             raise problem
         return best
-
-
-def _poid(object_id: str) -> str | None:
-    """The POID of a preservation object; None for any other one."""
-    try:
-        name = object_name(object_id)
-    except ValueError:
-        return None
-    return name if is_poid(name) else None

@@ -98,6 +98,15 @@ _TOMBSTONE = "ts"
 """What the name of a tombstone begins with; the POID of what was destroyed follows."""
 
 
+def poid_of(object_id: str) -> str | None:
+    """The POID of a preservation object; None for any other one."""
+    try:
+        name = object_name(object_id)
+    except ValueError:
+        return None
+    return name if is_poid(name) else None
+
+
 def tombstone_object(poid: str) -> str:
     """The OCFL object id of the tombstone of a preservation object."""
     if not is_poid(poid):

@@ -31,7 +31,7 @@ from archive_core.errors import (
     UsageError,
 )
 from archive_core.findings import utc_text
-from archive_core.identifiers import is_poid, object_name
+from archive_core.identifiers import poid_of
 from archive_core.lifecycle import Actor
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import Clock, Remakes
@@ -284,7 +284,7 @@ class Stores:
             result.compared += 1
             object_id = next(iter(holders.values()))[0]
             digests = {digest for _, digest in holders.values()}
-            if (len(holders) < len(roots) or len(digests) > 1) and _poid(object_id) not in gone:
+            if (len(holders) < len(roots) or len(digests) > 1) and poid_of(object_id) not in gone:
                 if len(digests) > 1:
                     self._compare_object(object_id, roots, result)
                 else:  # whoever holds it holds the same
@@ -305,15 +305,6 @@ class Stores:
         for name, head in heads.items():
             if head is None or head.head_number < newest:
                 result.missing[name].append(object_id)
-
-
-def _poid(object_id: str) -> str | None:
-    """The POID of a preservation object; None for any other one."""
-    try:
-        name = object_name(object_id)
-    except ValueError:
-        return None
-    return name if is_poid(name) else None
 
 
 def _listed(number: int, root: StorageRoot) -> Iterator[tuple[tuple[str, ...], int, str, bytes]]:

@@ -11,7 +11,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,30 +18,18 @@ from asn1crypto import x509
 
 from archive_core.findings import SubIndication, Verdict
 from archive_core.ports import SealAssessment, ValidationData
-from signing.certificate_path import Trust
 from signing.certificates import load_certificate, name_of
 from signing.judgement import PARSER_ERRORS, Judgement, malformed, reading, unsupported
 from signing.jws import Jws, JwsError, digest_of, encoded, fits, identifier, parse_jws
-from signing.seal_validation import check_purpose
+from signing.seal_validation import AnchoredVerifier, check_purpose, refused, trusted
 from signing.signature_math import UnsupportedAlgorithmError
-from signing.suitability import Algorithms, check_algorithms
+from signing.suitability import check_algorithms
 
 MAX_CHAIN = 20
 
 
-class JsonSealVerifier:
+class JsonSealVerifier(AnchoredVerifier):
     """For given trust anchors (DER certificates); see `SealVerifier`."""
-
-    def __init__(
-        self,
-        trust_anchors: Sequence[bytes],
-        *,
-        algorithms: Algorithms,
-        test_anchors: Collection[bytes] = (),
-        extra: ValidationData | None = None,
-    ) -> None:
-        self._trust = Trust(trust_anchors, test_anchors, extra)
-        self._algorithms = algorithms
 
     def assess_json_seal(
         self, seal: bytes, content: bytes, *, at: datetime, data: ValidationData | None = None
@@ -64,13 +51,8 @@ class JsonSealVerifier:
                 used = tuple(filter(None, [digest_of(jws)]))
                 check_algorithms(self._algorithms, (own, *path.used), used, used=at, at=at)
         except Judgement as judgement:
-            return replace(
-                known, verdict=judgement.verdict, sub_indication=judgement.sub_indication, message=judgement.message
-            )
-        anchor = name_of(path.certificates[-1])
-        return replace(
-            known, verdict=Verdict.PASSED, message=f"intact, and trusted through {anchor}", test_trust=path.test_trust
-        )
+            return refused(known, judgement)
+        return trusted(known, path)
 
 
 def _parsed(seal: bytes) -> tuple[Jws, tuple[bytes, ...]]:

@@ -26,8 +26,8 @@ from signing.judgement import PARSER_ERRORS, Judgement, malformed, reading
 from signing.suitability import Algorithms, check_algorithms
 
 
-class SealVerifier:
-    """A `SealValidator` for given trust anchors (DER certificates); see `TokenValidator`."""
+class AnchoredVerifier:
+    """Judges seals against given trust anchors (DER certificates); see `TokenValidator`."""
 
     def __init__(
         self,
@@ -39,6 +39,10 @@ class SealVerifier:
     ) -> None:
         self._trust = Trust(trust_anchors, test_anchors, extra)
         self._algorithms = algorithms
+
+
+class SealVerifier(AnchoredVerifier):
+    """A `SealValidator` for CAdES."""
 
     def assess_seal(
         self, seal: bytes, content: bytes, *, at: datetime, data: ValidationData | None = None
@@ -60,17 +64,25 @@ class SealVerifier:
             own = (message.signer["signature_algorithm"], signature.certificate.public_key)
             self._check_algorithms(path, own, signature.digest, at)
         except Judgement as judgement:
-            return replace(
-                known, verdict=judgement.verdict, sub_indication=judgement.sub_indication, message=judgement.message
-            )
-        anchor = name_of(path.certificates[-1])
-        return replace(
-            known, verdict=Verdict.PASSED, message=f"intact, and trusted through {anchor}", test_trust=path.test_trust
-        )
+            return refused(known, judgement)
+        return trusted(known, path)
 
     def _check_algorithms(self, path: TrustedPath, own: tuple[object, object], digest: str, at: datetime) -> None:
         with reading("the algorithms"):
             check_algorithms(self._algorithms, (own, *path.used), (digest,), used=at, at=at)
+
+
+def refused(known: SealAssessment, judgement: Judgement) -> SealAssessment:
+    """What was known of a seal when it was decided against it."""
+    return replace(known, verdict=judgement.verdict, sub_indication=judgement.sub_indication, message=judgement.message)
+
+
+def trusted(known: SealAssessment, path: TrustedPath) -> SealAssessment:
+    """What is known of a seal that is intact and whose signer has a path."""
+    anchor = name_of(path.certificates[-1])
+    return replace(
+        known, verdict=Verdict.PASSED, message=f"intact, and trusted through {anchor}", test_trust=path.test_trust
+    )
 
 
 def _certificates(data: ValidationData | None) -> list[x509.Certificate]:

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 import pyrage
 
 from api.backup.form import IDENTITY, PAYLOAD, README, README_TEXT
+from api.syncing import sync_names
 from archive_core.errors import (
     AlreadyExistsError,
     MalformedDocumentError,
@@ -84,7 +85,7 @@ def write(path: Path, lock: Lock, fill: Callable[[BinaryIO], None]) -> str:
             os.fsync(out.fileno())
             digest = digest_of(out)
         os.link(aside, path)
-        _sync(path.parent)
+        sync_names(path.parent)
     except FileExistsError:
         raise AlreadyExistsError(f"{path} is there already: a backup replaces nothing") from None
     except OSError as error:
@@ -238,11 +239,3 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, tarfile.TarFile]]:
         raise MalformedDocumentError("the backup is damaged, or no backup of a home") from error
     except OSError as error:
         raise StoreUnavailableError(f"the backup cannot be read: {error.strerror}") from error
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -27,6 +27,7 @@ from api.backup.form import CATALOGUE, HOME, MANIFEST, MAX_MANIFEST, Manifest, M
 from api.backup.making import WORK
 from api.home import only_user
 from api.settings import SETTINGS_FILE, ArchiveSettings, parse_settings
+from api.syncing import sync_names
 from api.wiring import catalogue_file, catalogue_url
 from archive_core import read_only
 from archive_core.catalogue.catalogue import Catalogue
@@ -239,7 +240,7 @@ def _place_catalogue(taking: Path, settings: ArchiveSettings) -> None:
     for part in _beside(file):  # of a restore that was broken off: nobody has written to it
         part.unlink(missing_ok=True)
     os.replace(taking, file)
-    _sync(file.parent)
+    sync_names(file.parent)
 
 
 def _beside(file: Path) -> tuple[Path, ...]:
@@ -257,7 +258,7 @@ def _write(path: Path, data: bytes) -> None:
     with _private(aside) as out:
         out.write(data)
     os.replace(aside, path)
-    _sync(path.parent)
+    sync_names(path.parent)
 
 
 @contextlib.contextmanager
@@ -267,11 +268,3 @@ def _private(path: Path) -> Iterator[BinaryIO]:
         yield out
         out.flush()
         os.fsync(out.fileno())
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,13 +12,13 @@ MAX_DAYS = 36_500
 
 
 def create_key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--label", type=_some, metavar="TEXT", help=text("what the key is for"))
+    parser.add_argument("--label", type=some_word, metavar="TEXT", help=text("what the key is for"))
     parser.add_argument(
         "--role", default=ROLES[0], choices=ROLES, help=text("what the key may do (default: depositor)")
     )
     parser.add_argument(
         "--organisation",
-        type=_some,
+        type=some_word,
         metavar="ID",
         help=text("whose documents the key may see; otherwise a depositor's the home's own, any other key all"),
     )
@@ -57,13 +57,13 @@ def rotate_key(parser: argparse.ArgumentParser) -> None:
 
 
 def one_organisation(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("organisation", type=_some, metavar="ID", help=text("the organisation (IČO)"))
+    parser.add_argument("organisation", type=some_word, metavar="ID", help=text("the organisation (IČO)"))
 
 
 def add_organisation(parser: argparse.ArgumentParser) -> None:
     one_organisation(parser)
     parser.add_argument(
-        "--name", type=_some, required=True, metavar="TEXT", help=text("what the organisation is called")
+        "--name", type=some_word, required=True, metavar="TEXT", help=text("what the organisation is called")
     )
     parser.add_argument("--foreign", action="store_true", help=text("the identifier is no IČO"))
     _limits(parser)
@@ -71,7 +71,7 @@ def add_organisation(parser: argparse.ArgumentParser) -> None:
 
 def change_organisation(parser: argparse.ArgumentParser) -> None:
     one_organisation(parser)
-    parser.add_argument("--name", type=_some, metavar="TEXT", help=text("what the organisation is called"))
+    parser.add_argument("--name", type=some_word, metavar="TEXT", help=text("what the organisation is called"))
     _limits(parser)
 
 
@@ -100,7 +100,8 @@ def _limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _some(word: str) -> str:
+def some_word(word: str) -> str:
+    """A word that is not empty."""
     if not word:
         raise argparse.ArgumentTypeError(text("an empty value is not taken"))
     return word

@@ -28,6 +28,7 @@ from api.cli import (
     search_options,
     storing_options,
 )
+from api.cli.access_options import some_word
 from api.cli.backup_options import backup as _backup
 from api.cli.backup_options import restore as _restore
 from api.cli.words import VERIFY, mistake
@@ -137,13 +138,7 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 
 
 def _home(word: str) -> Path:
-    return Path(_some(word))
-
-
-def _some(word: str) -> str:
-    if not word:
-        raise argparse.ArgumentTypeError(text("an empty value is not taken"))
-    return word
+    return Path(some_word(word))
 
 
 def _poid(word: str) -> str:
@@ -190,7 +185,9 @@ def _one_version(parser: argparse.ArgumentParser) -> None:
 
 
 def _submission(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", type=_some, nargs="+", metavar="PATH", help=text("a file, or a folder with its files"))
+    parser.add_argument(
+        "paths", type=some_word, nargs="+", metavar="PATH", help=text("a file, or a folder with its files")
+    )
     parser.add_argument("--metadata", type=Path, metavar="FILE.json", help=text("a JSON object, kept verbatim"))
     parser.add_argument("--key", metavar="IDEMPOTENCY-KEY", help=text("repeating with the same key deposits once"))
     parser.add_argument("--profile", metavar="ID", help=text("the preservation profile; the home's default otherwise"))
@@ -205,7 +202,7 @@ def _deposit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--organisation",
-        type=_some,
+        type=some_word,
         metavar="ID",
         help=text("whose documents these are (IČO); the home's own otherwise"),
     )
@@ -315,7 +312,7 @@ def _rebuild(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from",
         dest="store",
-        type=_some,
+        type=some_word,
         metavar="STORE",
         help=text("the store to read, by name or folder; otherwise the one that holds most"),
     )

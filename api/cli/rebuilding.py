@@ -22,6 +22,7 @@ from api.cli.console import Console, path_text, shown
 from api.cli.opening import settings_of
 from api.home import only_user
 from api.settings import ArchiveSettings
+from api.syncing import sync_names
 from api.texts import text
 from api.wiring import build_copies, build_published, build_signing, catalogue_file, catalogue_url
 from archive_core.catalogue.catalogue import Catalogue
@@ -136,9 +137,9 @@ class _Target:
             if old.exists():
                 os.replace(old, beside.with_name(old.name.replace(file.name, beside.name, 1)))
         # The old log must be gone for good: if a power cut brought it back, SQLite would play it into the new file.
-        _sync_names(file.parent)
+        sync_names(file.parent)
         os.replace(aside, file)
-        _sync_names(file.parent)
+        sync_names(file.parent)
         return kept
 
 
@@ -160,14 +161,6 @@ def _name_too(file: Path, kept: Path) -> None:
         os.link(file, kept)
     except OSError:  # not every file system has hard links: then there is a moment without a catalogue
         os.replace(file, kept)
-
-
-def _sync_names(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _parts(file: Path) -> list[Path]:

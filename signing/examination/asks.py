@@ -39,10 +39,10 @@ class Collected:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "asks": [[ask.url, _text(ask.request)] for ask in self.asks],
-            "certificates": [_text(der) for der in self.material.certificates],
-            "crls": [_text(der) for der in self.material.crls],
-            "ocsps": [_text(der) for der in self.material.ocsps],
+            "asks": [[ask.url, base64_text(ask.request)] for ask in self.asks],
+            "certificates": [base64_text(der) for der in self.material.certificates],
+            "crls": [base64_text(der) for der in self.material.crls],
+            "ocsps": [base64_text(der) for der in self.material.ocsps],
             "problems": [text[:300] for text in self.problems[:_MAX_PROBLEMS]],
         }
 
@@ -60,7 +60,7 @@ class Collected:
         return cls(material, asks, tuple(_string(one, 300) for one in value["problems"]))
 
 
-def _text(octets: bytes) -> str:
+def base64_text(octets: bytes) -> str:
     return base64.b64encode(octets).decode("ascii")
 
 

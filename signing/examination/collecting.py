@@ -12,7 +12,7 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from archive_core.errors import UnavailableError
 from archive_core.ports import ValidationData
 from signing.certificates import load_certificate, same_name
 from signing.examination.asks import MAX_ASKS, MAX_URL, Answers, Ask, Collected
+from signing.examination.material import readable
 from signing.examination.trust import ExaminationTrust, Noted
 from signing.fetching import Asking, is_list_of, issued
 from signing.judgement import PARSER_ERRORS
@@ -89,7 +90,7 @@ class _Collecting:
         self, signer: x509.Certificate, noted: Noted, asking: Asking
     ) -> Iterator[tuple[x509.Certificate, x509.Certificate]]:
         """Each certificate below an anchor with its issuer, as far as issuers are there or can be had."""
-        there = [*_readable(noted.material.certificates), *self.anchors]
+        there = [*readable(noted.material.certificates), *self.anchors]
         trusted = {one.dump() for one in self.anchors}
         current = signer
         for _ in range(_DEEPEST):
@@ -109,7 +110,7 @@ class _Collecting:
 
 def collect(trust: ExaminationTrust, answers: Answers, *, at: datetime) -> Collected:
     """For everybody whom the examination noted."""
-    anchors = _readable(trust.anchors)
+    anchors = readable(trust.anchors)
     round_ = _Collecting(anchors, answers, at)
     seen: set[tuple[bytes, bool]] = set()
     for noted in trust.noted:
@@ -122,16 +123,6 @@ def collect(trust: ExaminationTrust, answers: Answers, *, at: datetime) -> Colle
             round_.problems[f"a certificate cannot be read: {error}"[:300]] = None
     material = ValidationData(tuple(round_.certificates), tuple(round_.crls), tuple(round_.ocsps))
     return Collected(material, tuple(round_.asks), tuple(round_.problems))
-
-
-def _readable(ders: Iterable[bytes]) -> list[x509.Certificate]:
-    found = []
-    for der in dict.fromkeys(ders):
-        try:
-            found.append(load_certificate(der))
-        except PARSER_ERRORS:
-            continue  # told where the path is built
-    return found
 
 
 def _is_covered(

@@ -58,7 +58,7 @@ def chain_of(
     certificate: x509.Certificate, material: ValidationData, trust: ExaminationTrust
 ) -> tuple[x509.Certificate, ...]:
     """The signer's certificate and its issuers as far as they are there, by name; no signature is checked here."""
-    known = _readable((*material.certificates, *trust.readable_certificates))
+    known = readable((*material.certificates, *trust.readable_certificates))
     chain = [certificate]
     while len(chain) < _DEEPEST and not same_name(chain[-1].issuer, chain[-1].subject):
         issuer = next((one for one in known if same_name(one.subject, chain[-1].issuer) and one not in chain), None)
@@ -68,7 +68,8 @@ def chain_of(
     return tuple(chain)
 
 
-def _readable(ders: Iterable[bytes]) -> list[x509.Certificate]:
+def readable(ders: Iterable[bytes]) -> list[x509.Certificate]:
+    """Those of the certificates that can be read, each once."""
     found = []
     for der in dict.fromkeys(ders):
         try:

@@ -20,7 +20,7 @@ from archive_core.findings import utc_text
 from archive_core.ports import ValidationData
 from policies import current_algorithms
 from policies.algorithms import AlgorithmTable
-from signing.examination.asks import Ask
+from signing.examination.asks import Ask, base64_text
 from signing.examination.documents import Document
 from signing.examination.material import merged
 from signing.examination.trust import ExaminationTrust, QualificationLookup
@@ -99,7 +99,7 @@ class Request:
                 "crls": _texts(trust.material.crls),
                 "ocsps": _texts(trust.material.ocsps),
                 "trusted_lists": [str(path) for path in trust.trusted_lists],
-                "algorithms": _text(trust.algorithms) if trust.algorithms is not None else None,
+                "algorithms": base64_text(trust.algorithms) if trust.algorithms is not None else None,
                 "existed": utc_text(self.existed) if self.existed is not None else None,
                 "strict": self.strict,
                 "answers": None if self.answers is None else [_answer(*one) for one in self.answers],
@@ -134,8 +134,8 @@ class Request:
 
 
 def _answer(ask: Ask, answer: bytes | str) -> list[str | None]:
-    given = (_text(answer), None) if isinstance(answer, bytes) else (None, answer)
-    return [ask.url, _text(ask.request), *given]
+    given = (base64_text(answer), None) if isinstance(answer, bytes) else (None, answer)
+    return [ask.url, base64_text(ask.request), *given]
 
 
 def _answered(parts: Sequence[str | None]) -> tuple[Ask, bytes | str]:
@@ -157,12 +157,8 @@ def _path(pair: Sequence[str]) -> NamedPath:
     return NamedPath(Path(pair[0]), pair[1])
 
 
-def _text(octets: bytes) -> str:
-    return base64.b64encode(octets).decode("ascii")
-
-
 def _texts(ders: Sequence[bytes]) -> list[str]:
-    return [_text(der) for der in ders]
+    return [base64_text(der) for der in ders]
 
 
 def _ders(texts: Sequence[str]) -> tuple[bytes, ...]:
