@@ -33,6 +33,6 @@ def recording(space: Workspace, name: Path) -> Iterator[tuple[str | Path, ...]]:
     if not made.is_file() or made.stat().st_size < 1000:
         raise BenchmarkError(f"py-spy left no flame graph {name}")
     # The paths of this machine say nothing to anybody else.
-    text = made.read_text("utf-8").replace(f"{PLACE.parent}/", "")
+    text = made.read_text("utf-8").replace(f"{PLACE.parent}/", "").replace(f"{space.place}/", "")
     target.write_text(text, "utf-8")
     space.said(f"    flame graph: benchmarks/{name}")
