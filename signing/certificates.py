@@ -22,8 +22,10 @@ def _read(der: bytes) -> x509.Certificate:
         body = certificate["tbs_certificate"]
         _keep_octets(certificate)
         _keep_octets(body)
-        for name in ("serial_number", "issuer", "subject", "validity"):
-            _ = body[name].native
+        for field in ("serial_number", "issuer", "subject", "validity"):
+            _ = body[field].native
+        for name in (certificate.issuer, certificate.subject):
+            _ = name.hashable  # paths are built by comparing prepared strings, and a value need not be text
         _ = certificate.public_key.native
         _ = certificate.critical_extensions
         _ = certificate["signature_value"].native

@@ -85,3 +85,13 @@ def test_a_name_in_a_context_of_its_own_is_the_same_octets(monkeypatch: pytest.M
 def test_other_names_are_not_the_same(other: str) -> None:
     """Also where they begin alike."""
     assert not same_name(x509.Name.build({"common_name": "Time Stamp Unit"}), x509.Name.build({"common_name": other}))
+
+
+@pytest.mark.parametrize("value", [b"\x04\x03met", b"\x30\x03\x02\x01\x07", b"\x03\x03\x00et"])
+def test_a_name_whose_value_is_not_text_is_refused_at_once(der: bytes, value: bytes) -> None:
+    """Fuzzing found one that was taken as an anchor and stopped the building of paths afterwards."""
+    assert (text := b"\x06\x03\x55\x04\x03\x0c\x03met") in der
+    assert len(value) == 5
+
+    with pytest.raises(ValueError, match="not a certificate that can be read"):
+        load_certificate(der.replace(text, b"\x06\x03\x55\x04\x7f" + value))
