@@ -23,8 +23,8 @@ def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
 
 
-LONG = {"l", "q"}
-"""Lines that take half a minute to begin with, and have their parts in common with others."""
+LONG = {"k", "l", "n", "q"}
+"""Lines that take a quarter of a minute and more, and have their parts in common with others."""
 
 
 @pytest.mark.slow

@@ -1,17 +1,20 @@
 """Who thinks up the inputs: plain mutation everywhere, atheris where there is a wheel.
 
 The rules kept here
- * Plain runs are reproduced by their seed. What atheris finds, and what a plain run finds, is written
-   to a file that `--input` runs again.
+ * A plain run names its seed. Where a target begins with keys and signatures that are made anew in each process the
+   seed draws the same mutations of other octets: so the input itself is told, whole, and what atheris finds, and what
+   a plain run of `python -m tests.fuzz` finds, is written to a file that `--input` runs again.
  * A run that accepted nothing, or refused nothing, is an error: it looked at one side only.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import random
 import sys
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +40,8 @@ class DefectError(AssertionError):
     """An input that shows a defect; the message says how to run it again."""
 
     def __init__(self, target: Target, data: bytes, story: str) -> None:
-        super().__init__(f"{target.name}: {story}; input ({len(data)} bytes, shown up to 400): {data[:400]!r}")
+        packed = base64.b64encode(zlib.compress(data, 9)).decode()
+        super().__init__(f"{target.name}: {story}; input ({len(data)} bytes, base64 of its zlib form): {packed}")
         self.data = data
 
 

@@ -179,17 +179,18 @@ def judge(faulty: Faulty) -> None:
 
 
 def test_one_request_that_goes_wrong_is_made_good(faulty: Faulty) -> None:
-    """Half of the kinds in each of the four, at requests that are spread over them."""
-    met = 0
+    """Two of the kinds in each of the four, every kind somewhere, at requests that are spread over them."""
+    met: list[str] = []
     for place, act in enumerate(ACTS):
         total = requests_of(faulty, act)
         assert total > len(KINDS)
-        for turn, kind in enumerate(KINDS[place % 2 :: 2]):
-            number = 1 + (2 * turn * total // len(KINDS) + place) % total
+        for turn, kind in enumerate(KINDS[place % 3 :: 3]):
+            number = 1 + (3 * turn * total // len(KINDS) + place) % total
             before = len(faulty.proxy.seen)
             one_fault(faulty, act, kind, number)
-            met += len(faulty.proxy.seen) > before
-    assert met == len(ACTS) * len(KINDS) // 2
+            met += [kind] * (len(faulty.proxy.seen) > before)
+    assert set(met) == set(KINDS)
+    assert len(met) == len(ACTS) * 2
     judge(faulty)
 
 

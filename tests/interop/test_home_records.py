@@ -112,9 +112,15 @@ def test_a_judge_accepts_every_record(judge: Judge, specimens: list[Specimen]) -
 
 @pytest.mark.parametrize("judge", [bc_judge, dss_judge])
 def test_a_judge_refuses_every_record_after_one_changed_bit(judge: Judge, specimens: list[Specimen]) -> None:
-    """In description, document, path or token; for the group of the seal also in statement and seal."""
-    jobs = [job for turn, specimen in enumerate(specimens) for job in specimen.broken(turn)]
-    assert len(jobs) >= 5 * len(specimens)
+    """In description, document, path or token; for the group of the seal also in statement and seal. BouncyCastle
+    is shown every record; EU DSS, which is slower, every fourth and every seal group's."""
+    chosen = [
+        specimen
+        for number, specimen in enumerate(specimens)
+        if judge is bc_judge or number % 4 == 0 or "seal" in specimen.name
+    ]
+    jobs = [job for turn, specimen in enumerate(chosen) for job in specimen.broken(turn)]
+    assert len(jobs) >= 5 * len(chosen)
     rulings = judge(jobs)
     assert len(rulings) == len(jobs)
     assert accepted(rulings.values()) == []

@@ -35,13 +35,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 Steps = Callable[[str], list[str]]
 RENEWALS = ("renew", "rehash")
-MOST = 6
+MOST = 5
 
 
 def _chosen(steps: list[str]) -> list[int]:
     """A sample, and around every commit of the catalogue, where one state becomes another."""
     commits = [number for number, step in enumerate(steps, 1) if step == "catalogue commit"]
-    return sorted({*sample(steps, MOST), *commits[::6]})
+    return sorted({*sample(steps, MOST), *commits[::12]})
 
 
 @pytest.mark.parametrize("name", RENEWALS)
