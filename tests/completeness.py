@@ -47,6 +47,11 @@ def skip_reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     return text.removeprefix("Skipped: ").strip()
 
 
+def _only_slow(item: pytest.Item) -> bool:
+    """Whether a test is slow and no soak: a soak that was asked for runs, also where its whole module is slow."""
+    return bool(item.get_closest_marker("slow")) and not item.get_closest_marker("soak")
+
+
 class Completeness:
     """Enforces the rules above in one pytest session; with xdist, in the controller and in each worker."""
 
@@ -66,10 +71,9 @@ class Completeness:
             config.hook.pytest_deselected(items=soaks)
         if self._with_slow:
             return
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        if slow:
+        if slow := [item for item in items if _only_slow(item)]:
             self._left_out = len(slow)
-            items[:] = [item for item in items if not item.get_closest_marker("slow")]
+            items[:] = [item for item in items if not _only_slow(item)]
             config.hook.pytest_deselected(items=slow)
 
     @pytest.hookimpl(wrapper=True)

@@ -86,6 +86,18 @@ def test_soaks_are_left_out_everywhere_and_counted(tmp_path: Path, runner: str, 
     assert "1  soak" in result.stdout.partition("Not run, and why")[2]
 
 
+def test_a_soak_that_is_asked_for_runs_in_a_slow_module_too(tmp_path: Path) -> None:
+    """`make soak` does not ask for the slow tests, and leaves out no soak because all of its module is slow."""
+    source = (
+        "import pytest\npytestmark = pytest.mark.slow\n@pytest.mark.soak\ndef test_it():\n    assert False, 'it ran'\n"
+    )
+
+    result = run(tmp_path, source, "--soak", "-m", "soak", ci=False)
+
+    assert result.returncode == 1
+    assert "it ran" in result.stdout
+
+
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_elsewhere_slow_tests_are_counted(tmp_path: Path, runner: str) -> None:
     """A slow test is left out of the quick suite, with a number and the way to run it."""
