@@ -1,7 +1,8 @@
 """The chaos: kills, outages, a full disk, at moments that a seed decides.
 
 The rules this module keeps
- * Every class of fault comes once in each deal of a shuffled deck, so that none is left out.
+ * Every class of fault comes once in each deal of a shuffled deck, so that none is left out. A command that did not run
+   when its turn came is killed as soon as it runs.
  * Whatever is broken is whole again when the chaos ends.
 """
 
@@ -32,17 +33,27 @@ class Killer:
         self._pause = pause
         self._chance = stage.chance("killer")
         self._deck: list[str] = []
+        self._missed: list[str] = []
 
     def run(self) -> None:
         while not self._stage.stop.wait(self._chance.uniform(0.3, 1.7) * self._pause):
-            if not self._deck:
-                self._deck = list(KILLS)
-                self._chance.shuffle(self._deck)
-            kind = self._deck.pop()
+            kind = self._next()
             if self._kill(kind.removeprefix("kill: ")):
                 self._stage.ledger.fault(kind, kill=True)
-            else:  # it does not run just now: another one first
-                self._deck.insert(self._chance.randrange(len(self._deck) + 1), kind)
+            elif kind.removeprefix("kill: ") in COMMANDS:
+                self._missed.append(kind)
+            else:
+                self._deck.insert(0, kind)
+
+    def _next(self) -> str:
+        """The one of those that were missed that runs now, else the next card."""
+        for number, kind in enumerate(self._missed):
+            if any(name in self._stage.running for name in _names(kind.removeprefix("kill: "))):
+                return self._missed.pop(number)
+        if not self._deck:
+            self._deck = [kind for kind in KILLS if kind not in self._missed]
+            self._chance.shuffle(self._deck)
+        return self._deck.pop() if self._deck else self._missed.pop(0)
 
     def _kill(self, name: str) -> bool:
         if name in COMMANDS:
@@ -69,14 +80,18 @@ class Killer:
 
     def _kill_command(self, name: str) -> bool:
         """At any moment of a command's life; also of its first second, when it only starts."""
-        running = self._chance.choice(["bulk-1", "bulk-2"]) if name == "bulk" else name
+        running = self._chance.choice(_names(name))
         deadline = time.monotonic() + 5
-        while running not in self._stage.running:
+        while (process := self._stage.running.get(running)) is None:
             if time.monotonic() > deadline or self._stage.stop.wait(0.05):
                 return False
-        process = self._stage.running[running]
         self._stage.stop.wait(self._chance.choice([self._chance.uniform(0.0, 2.0), self._chance.uniform(1.0, 6.0)]))
         return kill(process)
+
+
+def _names(kind: str) -> tuple[str, ...]:
+    """What a command of that kind is called while it runs; what stands all the time has no such name."""
+    return ("bulk-1", "bulk-2") if kind == "bulk" else (kind,)
 
 
 def _below(pid: int) -> list[int]:
