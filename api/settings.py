@@ -4,11 +4,12 @@ Rules kept here
  * Unknown keys are refused by name; a wrong type is refused with the place and what was expected.
  * Paths are relative to the home. Nothing below `api` reads a file of settings or the environment.
  * A secret never stands in the file, only its address (`env:NAME`, `file:PATH`); see `Secret`.
+ * What stands under a field is its entry in docs/reference/configuration.md (`tools/configuration_page.py`), with the
+   unit first, in brackets.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +22,8 @@ from api.settings_lists import ListSettings, read_lists
 from api.settings_oidc import OidcSettings, read_oidc
 from api.settings_services import AuthoritySettings as AuthoritySettings
 from api.settings_services import SealSettings, read_authority, read_seal, verify_stand_ins
+from api.settings_stores import CopiesSettings, read_copies, read_store, verify_copies
+from api.settings_stores import StoreSettings as StoreSettings
 from api.settings_table import SETTINGS_FILE as SETTINGS_FILE
 from api.settings_table import Secret, Table
 from api.settings_webhooks import WebhookSettings, read_webhook
@@ -31,145 +34,96 @@ FORMAT = 1
 
 MAX_CHARACTERS = 256 * 1024
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,5}")
-_ADDRESS = re.compile(r"https?://[^\s/@]+(:[0-9]+)?(/\S*)?")
-
 
 @dataclass(frozen=True, slots=True)
 class CatalogueSettings:
-    """`url` is an SQLAlchemy URL without password; a relative SQLite path is below the home.
-    `password` is the address of the database password."""
+    """The database with the catalogue, which can be rebuilt from any complete store."""
 
     url: str
+    """SQLAlchemy URL without a password; a relative SQLite path is below the home."""
     password: Secret | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BucketSettings:
-    """A place in a bucket of an S3-compatible server. `endpoint` empty means Amazon's own for the region. The two keys
-    are addresses of secrets. `ca_file` (PEM, below the home) names the authorities to trust, empty for the system's.
-    Times are in seconds; `attempts` counts the first one; `connections` is how many requests run side by side."""
-
-    bucket: str
-    prefix: str
-    access_key: Secret
-    secret_key: Secret
-    endpoint: str = ""
-    region: str = "us-east-1"
-    path_style: bool = True
-    ca_file: str = ""
-    proxy: str = ""
-    connect_timeout: float = 5.0
-    read_timeout: float = 60.0
-    attempts: int = 3
-    connections: int = 16
-
-
-LOCK_MODES = {"s3": ("compliance", "governance"), "filesystem": ("immutable",)}
-"""The modes of S3 object lock, and the attribute of files."""
-LOCK_FAILURES = ("refuse", "warn")
-
-
-@dataclass(frozen=True, slots=True)
-class LockSettings:
-    """How what a store keeps is locked. `days` is how far ahead locks reach, `renew_days` how long before their end
-    they are extended; `failing` says what becomes of a store that does not enforce its locks."""
-
-    mode: str
-    days: int = 180
-    renew_days: int = 60
-    failing: str = "refuse"
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
-    """For a `filesystem`, `root` is the OCFL storage root and `staging` a directory on the same file system, beside it;
-    for `s3` both are empty and `bucket` says where it is. A store that is not `required` may be away while deposits
-    go on, and gets later what it missed. Stores of one `site` are lost together."""
-
-    name: str
-    scheme: str
-    root: str
-    staging: str
-    bucket: BucketSettings | None = None
-    required: bool = True
-    site: str = ""
-    lock: LockSettings | None = None
-
-    def place(self, home: Path) -> str:
-        """Where the store lies, for people: a path or `s3://bucket/prefix`."""
-        return f"s3://{self.bucket.bucket}/{self.bucket.prefix}" if self.bucket else str(home / self.root)
-
-
-@dataclass(frozen=True, slots=True)
-class CopiesSettings:
-    """How many stores, at how many sites, must hold a deposit before it is acknowledged, besides every required one.
-    0 stores means as many as are required."""
-
-    stores: int = 0
-    sites: int = 1
+    """The database's password."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """`threads` request threads; `interval` seconds between rounds of the embedded scheduler."""
+    """The HTTP server and its scheduler."""
 
     threads: int = 16
+    """How many requests are answered side by side."""
     interval: float = 2.0
+    """(seconds) How long the scheduler rests between its rounds, of a server and of a worker alike."""
     max_upload_bytes: int = 64 * 1024**3
+    """(bytes) The largest body of a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlgorithmSettings:
-    """Which list of algorithms is in force. `table` is a file (our TOML, DSSC XML or JSON), empty for the newest one
-    that comes with the program; `signers` are PEM files with the certificates that may have signed it."""
+    """Which list of algorithms is in force."""
 
     table: str = ""
+    """A file with the list (our TOML, DSSC as XML or JSON); empty for the newest that comes with the program."""
     signers: tuple[str, ...] = ()
+    """PEM files with the certificates that may have signed the list."""
     require_signature: bool = False
+    """Whether a list that nobody signed is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedSettings:
-    """What became known of a time-stamp authority, on a day: see `policies.renewal_values.StatusChange`."""
+    """What became known of a time-stamp authority, on a day."""
 
     authority: str
+    """The authority, by its name in `[[timestamp_authority]]`."""
     on: date
+    """The day (UTC) from which this holds."""
     what: str
+    """What became known, in words for people: it stands in plans and reports."""
     compromised: bool
+    """Whether its key was stolen: what nothing had covered by then proves nothing any more."""
     replaced: bool = False
+    """Whether the name has stood for another authority since that day."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalSettings:
-    """How many days before an end renewals are due, above which share of all evidence they are asked about, and how
-    many MiB (2^20 bytes) of documents are read a second for a hash-tree renewal (0: as many as there are)."""
+    """When evidence is renewed, and how fast documents are read for it."""
 
     timestamp_margin_days: int = 90
+    """(days) How long before a certificate or signature algorithm ends its time-stamps are renewed; 1 to 36500."""
     hash_tree_margin_days: int = 730
+    """(days) How long before a digest ends its hash trees are renewed; 1 to 36500."""
     share: float = 0.5
+    """Above which share of all evidence, 0 to 1, a person is asked before so much is renewed at once."""
     read_mib_per_second: float = 0.0
+    """(MiB a second) How fast documents are read for a hash-tree renewal; 0 for as fast as it goes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSettings:
+    """The whole file. Keys that stand in no table come first in it."""
+
     home: Path
     name: str
+    """What the archive calls itself."""
     default_profile: str
+    """The preservation profile of deposits that name none."""
     default_originator: str
+    """The organisation of deposits from keys of no single organisation that name none."""
     catalogue: CatalogueSettings
     stores: tuple[StoreSettings, ...]
     authorities: tuple[AuthoritySettings, ...]
     seal: SealSettings
     anchors: tuple[str, ...]
+    """PEM files with the certificates that the archive's own seals and time-stamps must lead to."""
     server: ServerSettings
     staging: Path
+    """The directory for uploads that are on their way."""
     algorithms: AlgorithmSettings = AlgorithmSettings()
     renewal: RenewalSettings = RenewalSettings()
     fixity: FixitySettings = field(default_factory=FixitySettings)
     reported: tuple[ReportedSettings, ...] = ()
-    copies: CopiesSettings = CopiesSettings()
+    copies: CopiesSettings = field(default_factory=CopiesSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     webhooks: tuple[WebhookSettings, ...] = ()
     oidc: OidcSettings | None = None
@@ -196,9 +150,14 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
     if len(text) > MAX_CHARACTERS:
         raise SettingsError(f"{SETTINGS_FILE} has more than {MAX_CHARACTERS} characters")
     try:
-        top = Table(tomllib.loads(text), SETTINGS_FILE)
+        values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not TOML, a number too long, too deep
         raise SettingsError(f"{SETTINGS_FILE} is not TOML: {error}") from error
+    return read_settings(Table(values, SETTINGS_FILE), home)
+
+
+def read_settings(top: Table, home: Path) -> ArchiveSettings:
+    """The settings in the outermost table; raises `SettingsError` saying what to change."""
     found = top.take("format", int)
     if found != FORMAT:
         how = "use a newer program" if found > FORMAT else "run `trusted-archive upgrade`"
@@ -209,7 +168,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         default_profile=top.take("default_profile", str),
         default_originator=top.take("default_originator", str, "default"),
         catalogue=top.take_table("catalogue", _catalogue),
-        stores=top.take_tables("store", _store),
+        stores=top.take_tables("store", read_store),
         authorities=top.take_tables("timestamp_authority", read_authority),
         seal=top.take_table("seal", read_seal),
         anchors=top.texts("trust_anchors"),
@@ -220,7 +179,7 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
         renewal=top.take_table("renewal", _renewal),
         fixity=top.take_table("fixity", read_fixity),
         reported=top.take_tables("reported", _reported),
-        copies=top.take_table("copies", _copies),
+        copies=top.take_table("copies", read_copies),
         access=top.take_table("access", read_access),
         webhooks=top.take_tables("webhook", read_webhook),
         oidc=top.take_table("oidc", read_oidc) if top.has("oidc") else None,
@@ -235,84 +194,6 @@ def parse_settings(text: str, home: Path) -> ArchiveSettings:
 def _catalogue(table: Table) -> CatalogueSettings:
     password = table.take("password", str, "")
     settings = CatalogueSettings(table.take("url", str), Secret(password) if password else None)
-    table.done()
-    return settings
-
-
-def _store(table: Table) -> StoreSettings:
-    name, scheme = table.take("name", str), table.take("scheme", str)
-    bucket = _bucket(table) if scheme == "s3" else None
-    root = table.take("root", str) if bucket is None else ""
-    settings = StoreSettings(
-        name,
-        scheme,
-        root,
-        table.take("staging", str, f"{root}.staging") if bucket is None else "",
-        bucket,
-        table.take("required", bool, True),
-        table.take("site", str, ""),
-        _lock(table, name, scheme),
-    )
-    table.done()
-    return settings
-
-
-def _bucket(table: Table) -> BucketSettings:
-    settings = BucketSettings(
-        bucket=table.take("bucket", str),
-        prefix=table.take("prefix", str, "trusted-archive"),
-        access_key=Secret(table.take("access_key", str)),
-        secret_key=Secret(table.take("secret_key", str)),
-        endpoint=table.take("endpoint", str, ""),
-        region=table.take("region", str, "us-east-1"),
-        path_style=table.take("path_style", bool, True),
-        ca_file=table.take("ca_file", str, ""),
-        proxy=table.take("proxy", str, ""),
-        connect_timeout=table.take("connect_timeout", float, 5.0),
-        read_timeout=table.take("read_timeout", float, 60.0),
-        attempts=table.take("attempts", int, 3),
-        connections=table.take("connections", int, 16),
-    )
-    if not _BUCKET.fullmatch(settings.bucket):
-        raise SettingsError(f"{SETTINGS_FILE} [[store]]: {settings.bucket[:80]!a} is not the name of a bucket")
-    if not _PREFIX.fullmatch(settings.prefix):
-        raise SettingsError(f"{SETTINGS_FILE} [[store]]: a prefix is letters, digits and `-_.`, with `/` between parts")
-    if not _ADDRESS.fullmatch(settings.endpoint or "https://aws") or not _ADDRESS.fullmatch(
-        settings.proxy or "http://a"
-    ):
-        raise SettingsError(f"{SETTINGS_FILE} [[store]]: endpoint and proxy are http:// or https:// addresses")
-    times = (settings.connect_timeout, settings.read_timeout)
-    if not all(0.1 <= one <= 600 for one in times) or not 1 <= settings.attempts <= 10:
-        raise SettingsError(f"{SETTINGS_FILE} [[store]]: time-outs are 0.1 to 600 seconds, attempts 1 to 10")
-    if not 1 <= settings.connections <= 256:
-        raise SettingsError(f"{SETTINGS_FILE} [[store]]: connections are 1 to 256")
-    return settings
-
-
-def _lock(table: Table, name: str, scheme: str) -> LockSettings | None:
-    mode = table.take("lock", str, "")
-    if not mode:
-        return None
-    lock = LockSettings(
-        mode,
-        table.take("lock_days", int, 180),
-        table.take("lock_renew_days", int, 60),
-        table.take("lock_failing", str, "refuse"),
-    )
-    if mode not in LOCK_MODES.get(scheme, ()):
-        raise SettingsError(
-            f"{SETTINGS_FILE} [[store]] {name}: lock is compliance or governance for s3, immutable for filesystem"
-        )
-    if not 1 <= lock.renew_days < lock.days <= 36500 or lock.failing not in LOCK_FAILURES:
-        raise SettingsError(
-            f"{SETTINGS_FILE} [[store]] {name}: lock_days is up to 36500 and above lock_renew_days (1 or more);"
-            f" lock_failing is one of {', '.join(LOCK_FAILURES)}"
-        )
-    return lock
-
-
-def _copies(table: Table) -> CopiesSettings:
-    settings = CopiesSettings(table.take("stores", int, 0), table.take("sites", int, 1))
     table.done()
     return settings
 
@@ -382,20 +263,7 @@ def _verify(settings: ArchiveSettings) -> None:
         raise SettingsError(f"{SETTINGS_FILE} [[fixity.store]]: there is no store {unknown[0]!r}")
     if len(settings.stores) < 2:
         raise SettingsError(f"{SETTINGS_FILE}: at least two [[store]] are needed, on different disks where possible")
-    _verify_copies(settings)
+    verify_copies(settings.stores, settings.copies)
     verify_stand_ins(settings.authorities)
     if not settings.authorities:
         raise SettingsError(f"{SETTINGS_FILE}: at least one [[timestamp_authority]] is needed")
-
-
-def _verify_copies(settings: ArchiveSettings) -> None:
-    sites = {store.site or store.name for store in settings.stores}
-    copies = settings.copies
-    if not 0 <= copies.stores <= len(settings.stores) or copies.stores == 1:
-        raise SettingsError(
-            f"{SETTINGS_FILE} [copies]: stores is 2 to {len(settings.stores)}, or 0 for the required ones"
-        )
-    if not 1 <= copies.sites <= len(sites):
-        raise SettingsError(f"{SETTINGS_FILE} [copies]: sites is 1 to {len(sites)}, as many as the stores name")
-    if not any(store.required for store in settings.stores):
-        raise SettingsError(f"{SETTINGS_FILE}: at least one [[store]] must be required")

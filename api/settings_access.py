@@ -12,10 +12,11 @@ ORIGINATORS = ("any", "registered")
 
 @dataclass(frozen=True, slots=True)
 class AccessSettings:
-    """`originators`: whether documents are taken in for `any` organisation that a key or an operator names, or for
-    those alone that were `registered` with `organisations add`."""
+    """Who may bring documents."""
 
     originators: str = "any"
+    """`any`: for whatever organisation a key or an operator names; `registered`: for those alone that were added with
+    `organisations add`."""
 
     @property
     def registered_only(self) -> bool:

@@ -15,24 +15,33 @@ from archive_core.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class ExaminationSettings:
-    """`trust` are PEM files with the certificates that signers may lead to, besides the archive's `trust_anchors`;
-    `fetch` beginnings of addresses from which chains and revocation data may be fetched. `memory_mib` (2^20 bytes),
-    `cpu_seconds` and `wall_seconds` bound the examination of one file, `at_once` how many run side by side (0: as many
-    as there are processors). `retry_minutes` is how long after a try in vain the first next one comes; each further one
-    comes after twice as long, a day at most; after `alarm_hours` it is an alarm."""
+    """How signatures in deposits are examined. Which deposits are is said by their profiles."""
 
     trust: tuple[str, ...] = ()
+    """PEM files with the certificates that signers may lead to, besides the archive's `trust_anchors`."""
     fetch: tuple[str, ...] = ()
+    """Beginnings of addresses from which chains and revocation data may be fetched; nothing else is asked."""
     timeout: float = 10.0
+    """(seconds) For one fetch; 0.1 to 600."""
     proxy: str = ""
+    """`http://HOST:PORT` of a proxy for fetching; empty for none."""
     proxy_user: str = ""
+    """Who asks the proxy; together with `proxy_password`."""
     proxy_password: Secret | None = None
+    """The password at the proxy."""
     memory_mib: int = 1024
+    """(MiB) The memory for the examination of one file; 256 or more."""
     cpu_seconds: int = 60
+    """(seconds) The processor's time for one file; 1 to 3600."""
     wall_seconds: float = 120.0
+    """(seconds) The time for one file in all; 0.1 to 3600."""
     at_once: int = 0
+    """How many files are examined side by side, up to 256; 0 for as many as there are processors."""
     retry_minutes: float = 15.0
+    """(minutes) How long after a try in vain the next one comes, 0.1 to 1440; each further one comes after twice as
+    long, a day at most."""
     alarm_hours: float = 48.0
+    """(hours) After how long without success it is an alarm; 0.1 to 8760."""
 
 
 def read_examination(table: Table) -> ExaminationSettings:

@@ -10,14 +10,17 @@ from archive_core.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class FixitySettings:
-    """How the scheduler reads the stores again: a whole cycle in `days_per_cycle`, at most `mib_per_second` MiB (2^20
-    bytes) a second (0: as many as there are), between two hours of the day in UTC (the same twice: all day). `stores`
-    are those of single stores, by name; what they do not say is as for all."""
+    """How the scheduler reads the stores again. A `[[fixity.store]]` says it for one store; what it does not say is as
+    for all."""
 
     days_per_cycle: float = 90.0
+    """(days) In how long everything is read once; 0.01 to 3650."""
     mib_per_second: float = 20.0
+    """(MiB a second) How fast at most; 0 for as fast as it goes."""
     from_hour: float = 0.0
+    """(hour of the day, UTC) From when on it is read; 0 to 23.99."""
     until_hour: float = 0.0
+    """(hour of the day, UTC) Until when; the same as `from_hour` for all day."""
     stores: tuple[tuple[str, FixitySettings], ...] = ()
 
 

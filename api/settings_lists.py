@@ -14,19 +14,24 @@ from archive_core.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class ListSettings:
-    """`addresses` are those of lists, usually the list of lists alone; `files` lists that lie in the home. `fetch` are
-    beginnings of further addresses that may be asked, because a list of lists names them. `signers` are PEM files with
-    the certificates that may sign the list of lists. `territories` are those whose lists are wanted, none for all.
-    `hours` is how often the scheduler looks for new lists."""
+    """The EU trusted lists, on which "qualified" rests. Without addresses and files there are none."""
 
     addresses: tuple[str, ...] = ()
+    """Addresses of lists, usually that of the list of lists alone."""
     files: tuple[str, ...] = ()
+    """Files with lists."""
     fetch: tuple[str, ...] = ()
+    """Beginnings of further addresses that may be asked, because a list of lists names them."""
     signers: tuple[str, ...] = ()
+    """PEM files with the certificates that may sign the list of lists; needed with `addresses`."""
     territories: tuple[str, ...] = ()
+    """Whose lists are wanted (`CZ`, `SK`, …); none for all."""
     hours: float = 24.0
+    """(hours) How often the scheduler looks for new lists; 0.1 to 720."""
     timeout: float = 60.0
+    """(seconds) For one fetch; 0.1 to 600."""
     proxy: str = ""
+    """`http://HOST:PORT` of a proxy for fetching; empty for none."""
 
     @property
     def configured(self) -> bool:

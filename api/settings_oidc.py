@@ -17,19 +17,26 @@ _ADDRESS = re.compile(r"https?://[^\s/@?#]+(/[^\s#]*)?")
 
 @dataclass(frozen=True, slots=True)
 class OidcSettings:
-    """`issuer` and `audience` are what tokens must say; `keys` is the address of the provider's JWK set. `roles` maps
-    values of `role_claim` to roles; `organisation_claim` names whose documents somebody may see, and
-    `all_organisations` its value that stands for all. The rest says how the provider is reached."""
+    """The OpenID provider whose access tokens are taken from people. Without this table none are."""
 
     issuer: str
+    """What `iss` of tokens must be, to the letter."""
     audience: str
+    """What must be in `aud` of tokens."""
     keys: str
+    """The `http://` or `https://` address of the provider's JWK set; nothing else is asked."""
     algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    """Signature algorithms of tokens; some of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA."""
     role_claim: str = "roles"
+    """The claim that says the role."""
     organisation_claim: str = "organisation"
+    """The claim that says whose documents somebody may see."""
     name_claim: str = "preferred_username"
+    """The claim with the name that is kept in the erasable detail of the trail."""
     roles: Mapping[str, str] = field(default_factory=dict)
+    """From values of the claim to roles here; at least one."""
     all_organisations: str = ""
+    """The value of `organisation_claim` that stands for all; empty: none does."""
     connection: ConnectionSettings = field(default_factory=ConnectionSettings)
 
 

@@ -17,40 +17,53 @@ from policies.profiles import TRUST_CLASSES
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """How a service is reached. `timeout` is seconds for connecting, and again for an exchange. `user` and `password`
-    say who asks; `client_key` is a file (PKCS#12, or PEM with key and certificates) that TLS presents, under
-    `client_password`; `ca` a PEM file that stands for the system's roots; `proxy` is `http://HOST:PORT`."""
+    """How a service is reached."""
 
     timeout: float = 30.0
+    """(seconds) For connecting, and again for an exchange; 0.01 to 3600."""
     user: str = ""
+    """Who asks (HTTP Basic, or an account)."""
     password: Secret | None = None
+    """The password of `user`."""
     client_key: str = ""
+    """The file with what TLS presents: PKCS#12, or PEM with key and certificates."""
     client_password: Secret | None = None
+    """What opens `client_key`."""
     ca: str = ""
+    """A PEM file with the authorities to trust instead of the system's."""
     proxy: str = ""
+    """`http://HOST:PORT` of a proxy; empty for none."""
     proxy_user: str = ""
+    """Who asks the proxy; together with `proxy_password`."""
     proxy_password: Secret | None = None
+    """The password at the proxy."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthoritySettings:
-    """A time-stamp authority. `scheme` is `local` (the labelled test TSA) or `http`; for `http`
-    `url` is asked; `policy` is an OID or empty. `fetch` are beginnings of
-    the addresses from which chain and revocation data may be fetched, as its certificates name them. `accuracy` is how
-    many seconds its tokens may state, 0 for any; one that is `qualified` states one at most (EN 319 421). `budget` is
-    how many time-stamps of a calendar month are paid for, 0 for no such number. `instead` names the authorities that
-    are asked in its place, in this order, while it gives nothing."""
+    """A time-stamp authority; profiles name it. At least one is needed."""
 
     name: str
+    """What profiles, plans and the trail call it; no two alike."""
     scheme: str
+    """`local` (the labelled test authority of the home) or `http` (RFC 3161)."""
     url: str = ""
+    """For `http`: the address that is asked."""
     policy: str = ""
+    """The OID of the policy that is asked for; empty for the authority's own choice."""
     trust_class: str = "test"
+    """`test`, `advanced` or `qualified`: what profiles may demand."""
     fetch: tuple[str, ...] = ()
+    """Beginnings of addresses from which its chain and revocation data may be fetched, as its certificates name
+    them."""
     connection: ConnectionSettings = ConnectionSettings()
     accuracy: float = 0.0
+    """(seconds) What its tokens may state at most; 0 for any. One that is `qualified` states one second at most
+    (EN 319 421)."""
     budget: int = 0
+    """(time-stamps a calendar month) How many are paid for; 0 for no such number."""
     instead: tuple[str, ...] = ()
+    """Authorities that are asked in its place, in this order, while it gives nothing; of no lower trust class."""
 
 
 SEAL_DIGESTS = ("sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512")
@@ -61,21 +74,26 @@ LOGINS = ("none", "basic", "oauth")
 
 @dataclass(frozen=True, slots=True)
 class SealSettings:
-    """`key` is the address of the seal key: `local:` for the labelled software key of the home, `file:`, `pkcs11:` or
-    `csc:`. `digest` is what new seals digest with, one of `SEAL_DIGESTS`. `certificates` is a PEM file, the signer's
-    first, where the key's place has none. `pin` opens a token or a credential, the connection's password a file or an
-    account, at which `login` is one of `LOGINS` and `credential` the key. `fetch` as for authorities. `since` is the
-    instant from which the key is in force, None for the first one, whose `next` are in the order of their dates."""
+    """The key that seals statements, receipts and tombstones. Each `[[seal.next]]` is a later key, in the order of
+    their dates."""
 
     key: str = "local:"
+    """Its address: `local:` (the labelled software key of the home), `file:PATH`, `pkcs11:…` or `csc:URL`."""
     digest: str = "sha512"
+    """What new seals digest with: sha256, sha384, sha512, sha3-256, sha3-384 or sha3-512."""
     certificates: str = ""
+    """A PEM file, the signer's certificate first, where the key's place has none."""
     pin: Secret | None = None
+    """What opens a token or a credential."""
     login: str = "none"
+    """For `csc:`: `none`, `basic` or `oauth`."""
     credential: str = ""
+    """For `csc:`: the credential that is the key."""
     fetch: tuple[str, ...] = ()
+    """Beginnings of addresses from which its chain and revocation data may be fetched."""
     connection: ConnectionSettings = ConnectionSettings()
     since: datetime | None = None
+    """For `[[seal.next]]`: the day, or the time with its offset, from which this key is in force."""
     next: tuple[SealSettings, ...] = ()
 
 

@@ -80,12 +80,16 @@ class Table:
 
     def take_tables(self, key: str, build: Callable[[Table], T]) -> tuple[T, ...]:
         return tuple(
-            build(Table(_mapping(item, self._where), f"{self._where} [[{key}]] number {number}"))
+            build(self._below(key, _mapping(item, self._where), f"[[{key}]] number {number}"))
             for number, item in enumerate(self.take(key, list, []), 1)
         )
 
     def take_table(self, key: str, build: Callable[[Table], T]) -> T:
-        return build(Table(self.take(key, dict, {}), f"{self._where} [{key}]"))
+        return build(self._below(key, self.take(key, dict, {}), f"[{key}]"))
+
+    def _below(self, key: str, values: Mapping[str, Any], place: str) -> Table:
+        """The table under a key."""
+        return Table(values, f"{self._where} {place}")
 
     def done(self) -> None:
         if self._values:

@@ -16,17 +16,22 @@ _ADDRESS = re.compile(r"https?://[^\s/@?#]+(/[^\s#]*)?")
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """A receiver. `secret` is the address of what it shares with us (`whsec_…`); `organisation` is whose objects it is
-    told of, empty for all; `changes` which; `days` for how long a message is offered again and again; `from_start`
-    tells it everything from the beginning. The rest says how it is reached."""
+    """A receiver that is told what changes."""
 
     name: str
+    """What the receiver is called; small letters, digits and `-`, no two alike."""
     url: str
+    """The `http://` or `https://` address that messages are posted to, without user and password."""
     secret: Secret
+    """What it shares with us, `whsec_…`, to sign messages by."""
     organisation: str = ""
+    """Whose objects it is told of; empty for all."""
     changes: tuple[str, ...] = KINDS
+    """Which changes it is told of."""
     days: float = 7.0
+    """(days) For how long a message is offered again and again; above 0 and up to 365."""
     from_start: bool = False
+    """Whether it is told everything from the beginning; else what happens from now on."""
     connection: ConnectionSettings = field(default_factory=ConnectionSettings)
 
 
