@@ -16,7 +16,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import stat
 import subprocess
 import tempfile
@@ -30,6 +29,8 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import make_url
+
+from tests.ports import free_port
 
 SETTING = "ARCHIVE_TEST_DATABASE_URL"
 
@@ -140,12 +141,6 @@ def _within_reach(binaries: Path, home: Path) -> Path:
     return copied / binaries.name
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def _own_server(binaries: Path, *, durable: bool) -> Iterator[tuple[str, Callable[[], None]]]:
     """Initialise and start a cluster from `binaries`; yield its URL, and what crashes and restarts it."""
@@ -175,7 +170,7 @@ def _own_server(binaries: Path, *, durable: bool) -> Iterator[tuple[str, Callabl
                 details = log.read_text(errors="replace") if log.exists() else ""
                 raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr}\n{details}")
 
-        data, port = home / "data", _free_port()
+        data, port = home / "data", free_port()
         run("initdb", "-D", str(data), "-U", "archive", "-A", "trust", "-E", "UTF8", "--no-sync")
         options = f"-c listen_addresses=127.0.0.1 -p {port} -k {home}"
         if not durable:

@@ -14,7 +14,8 @@ from storage_backends.s3_bucket import Bucket
 from storage_backends.s3_capabilities import Capabilities, probed
 from storage_backends.s3_client import S3Place
 from tests.conformance.store_suite import StoreSuite, new_file
-from tests.s3.ceph import S3Server, free_port
+from tests.ports import free_port
+from tests.s3.ceph import S3Server
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from signing.http_transport import HttpTransport
 from signing.local_trust import POLICY, LocalTrust, create_local_trust
 from signing.local_tsa import tsa_wsgi_app
 from signing.tsa import TsaClient, build_request
+from tests.ports import free_port
 
 IMPRINT = Digest.of("sha512", b"root")
 TYPE = b"Content-Type: application/timestamp-reply\r\n"
@@ -217,9 +218,7 @@ def test_something_that_is_not_http_is_unavailability() -> None:
 
 def test_nobody_there_is_unavailability() -> None:
     """Connection refused."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(TimestampAuthorityUnavailableError, match=str(port)):
         ask(f"http://127.0.0.1:{port}/")
 

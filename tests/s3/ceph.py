@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from storage_backends.s3_client import S3Place, new_client
+from tests.ports import free_port
 from tests.vectors import missing
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool", "ceph")
@@ -120,12 +120,6 @@ def require_programs() -> None:
     absent = [program for program in PROGRAMS if shutil.which(program) is None]
     if absent:
         missing(f"Ceph's {', '.join(absent)} (tests/s3/install.sh)")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Ceph:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.s3.ceph import ACCESS_KEY, S3Server, free_port, wait_for
+from tests.ports import free_port
+from tests.s3.ceph import ACCESS_KEY, S3Server, wait_for
 from tests.vectors import REPOSITORY, missing
 
 BUILT = REPOSITORY / "build" / "s3" / "versitygw"
