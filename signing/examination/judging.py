@@ -9,8 +9,8 @@ Rules kept here, in this order
  4. Where that fails for reasons of time alone and a good time-stamp proves the signature, the same is judged as of
     the best-signature-time (5.6.2.4, past signature validation).
  * An instant at which somebody trusted is known to have held the document (`ExaminationTrust.existed`) proves that the
-   signature existed, like a time-stamp. It does not show that a signature is younger than a revocation.
- * A content time-stamp after expiry or revocation turns these into FAILED (5.3.4 step 3): the signature is younger.
+   signature existed, like a time-stamp. Neither shows that a signature is younger than a revocation.
+ * Only a content time-stamp after expiry or revocation turns these into FAILED (5.3.4 step 3): it shows that.
 """
 
 from __future__ import annotations
@@ -142,15 +142,14 @@ def _trusted(
     try:
         return _path(facts, trust, signed=proven or at, at=at)
     except Judgement as judgement:
-        now = _softened(judgement, facts, stamped)
+        now = _softened(judgement, facts, trust, stamped, at)
         if proven is None or now.sub_indication not in _SLIDING:
             raise now from None
     try:
         path, findings = _path(facts, trust, signed=proven, at=proven)
     except Judgement as then:
-        if then.verdict is Verdict.FAILED:
-            raise
-        raise now from None
+        softened = _softened(then, facts, trust, stamped, at)
+        raise (softened if softened.verdict is Verdict.FAILED else now) from None
     text = f"judged as of {utc_text(proven)}, which a time-stamp proves: {now.message}"
     return path, (*findings, Finding("PAST_VALIDATION", text, clause="EN 319 102-1 5.6.2.4"))
 
@@ -174,21 +173,33 @@ def _path(
     return path, findings
 
 
-def _softened(judgement: Judgement, facts: Facts, proven: datetime | None) -> Judgement:
-    """Revoked or expired is FAILED only where something shows that the signature is younger (5.3.4)."""
-    if judgement.sub_indication is SubIndication.REVOKED and proven is None:
+def _softened(
+    judgement: Judgement, facts: Facts, trust: ExaminationTrust, stamped: datetime | None, at: datetime
+) -> Judgement:
+    """Revoked or expired is FAILED only where something shows that the signature is younger (5.3.4, 5.5.4): a
+    time-stamp over it shows only that it is not younger than that."""
+    if judgement.sub_indication is SubIndication.REVOKED:
         after = _content_time(facts.timestamps)
-        if after is None:
-            text = f"{judgement.message.removesuffix(_BEFORE)}, and nothing shows that the signature is older"
+        if after is None or not _was_revoked(facts, trust, after, at):
+            text = f"{judgement.message.removesuffix(_BEFORE)}, and nothing shows when the signature was made"
             return Judgement(Verdict.INDETERMINATE, SubIndication.REVOKED_NO_POE, text)
     if judgement.sub_indication is SubIndication.OUT_OF_BOUNDS_NO_POE and facts.certificate is not None:
         after = _content_time(facts.timestamps)
         if after is not None and after > facts.certificate.not_valid_after:
             text = f"{judgement.message}; a content time-stamp shows that the signature is younger"
             return Judgement(Verdict.FAILED, SubIndication.EXPIRED, text)
-    if judgement.sub_indication is SubIndication.CRYPTO_CONSTRAINTS_FAILURE and proven is None:
+    if judgement.sub_indication is SubIndication.CRYPTO_CONSTRAINTS_FAILURE and stamped is None:
         return Judgement(Verdict.INDETERMINATE, SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE, judgement.message)
     return judgement
+
+
+def _was_revoked(facts: Facts, trust: ExaminationTrust, then: datetime, at: datetime) -> bool:
+    """Whether the signer's certificate was revoked at or before an instant."""
+    try:
+        _path(facts, trust, signed=then, at=at)
+    except Judgement as judgement:
+        return judgement.sub_indication is SubIndication.REVOKED
+    return False
 
 
 def _content_time(timestamps: Iterable[TimestampExamination]) -> datetime | None:

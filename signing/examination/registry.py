@@ -90,6 +90,8 @@ def _examined(
 ) -> Examination:
     try:
         return examiner.examine(document, detached=detached, trust=trust, at=at)
+    except MemoryError:
+        raise  # the process is at its limit, and says so
     except Exception as error:  # noqa: BLE001 - the last place that can tell it, and it is never a good verdict
         why = f"{type(error).__name__}: {error}"[:300]
         found = not_examined(document.name, DocumentFormat.UNKNOWN, f"not examined: {entry.name}: {why}", at=at)

@@ -12,13 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
-from asn1crypto import cms, keys
-from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import AuthorityInformationAccessOID
-from pyhanko.sign import signers
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from archive_core.errors import UnavailableError
 from archive_core.findings import Verdict
@@ -27,8 +22,8 @@ from policies.examination import ExaminationPolicy, ExaminationRule
 from signing.examination.asks import Collected
 from signing.examination.at_deposit import DepositExaminer, Reach
 from signing.examination.request import TrustGiven
-from signing.waiting import completed
 from tests.unit.signing import forge
+from tests.unit.signing.examination.signing_world import cms_by
 from tests.unit.signing.forge import NOW, Identity
 
 SITE = "http://ca.example"
@@ -97,17 +92,7 @@ class Authority:
 
     def signed(self, content: bytes = b"the letter") -> bytes:
         """A CAdES signature with the signer's certificate alone."""
-        private = self.signer.key.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        signer = signers.SimpleSigner(
-            signing_cert=asn1_x509.Certificate.load(self.signer.der),
-            signing_key=keys.PrivateKeyInfo.load(private),
-            cert_registry=SimpleCertificateStore(),
-        )
-        found = completed(signer.async_sign_general_data(content, "sha256", detached=False))
-        assert isinstance(found, cms.ContentInfo)
-        return bytes(found.dump())
+        return cms_by(self.signer, content)
 
 
 @pytest.fixture(scope="module")

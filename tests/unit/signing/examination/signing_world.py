@@ -31,6 +31,7 @@ from signing.examination.values import Examination
 from signing.keys import load_key
 from signing.local_trust import LocalTrust, create_local_trust
 from signing.waiting import completed
+from tests.unit.signing.forge import Identity
 from tests.world import SteppingClock
 
 assert _iso32004_asn1
@@ -155,6 +156,21 @@ class World:
             )
         key = serialization.load_pem_private_key((self.local.directory / "test-ca-key.pem").read_bytes(), None)
         return builder.sign(key, hashes.SHA512()).public_bytes(serialization.Encoding.DER)  # type: ignore[arg-type]
+
+
+def cms_by(identity: Identity, content: bytes, *chain: Identity, detached: bool = False) -> bytes:
+    """A CMS signature of now by an identity, with its certificate and these others."""
+    private = identity.key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    store = SimpleCertificateStore()
+    store.register_multiple([x509.Certificate.load(one.der) for one in chain])
+    signer = signers.SimpleSigner(
+        signing_cert=x509.Certificate.load(identity.der),
+        signing_key=keys.PrivateKeyInfo.load(private),
+        cert_registry=store,
+    )
+    return bytes(completed(signer.async_sign_general_data(content, "sha256", detached=detached)).dump())
 
 
 def nobody() -> ExaminationTrust:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from pyhanko.sign.ades.api import CAdESSignedAttrSpec
+from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
 from archive_core.findings import SubIndication, Verdict
 from archive_core.ports import ValidationData
 from policies import current_algorithms
+from signing import ber
+from signing.examination.cms_reading import parse_signed_data
 from signing.examination.documents import Document
 from signing.examination.registry import examine
 from signing.examination.trust import ExaminationTrust
+from signing.examination.values import TimestampKind
 from signing.local_trust import create_local_trust
 from signing.waiting import completed
-from tests.unit.signing.examination.signing_world import DAY, NOW, Stamper, World
+from tests.unit.signing.examination.signing_world import DAY, NOW, Stamper, World, with_signers
 
 HALF = DAY / 2
 
@@ -24,7 +30,7 @@ HALF = DAY / 2
     [
         (False, NOW - HALF, Verdict.INDETERMINATE, SubIndication.REVOKED_NO_POE),
         (False, NOW + HALF, Verdict.INDETERMINATE, SubIndication.REVOKED_NO_POE),
-        (True, NOW - HALF, Verdict.FAILED, SubIndication.REVOKED),
+        (True, NOW - HALF, Verdict.INDETERMINATE, SubIndication.REVOKED_NO_POE),
         (True, NOW + HALF, Verdict.PASSED, None),
         (True, None, Verdict.PASSED, None),
         (False, None, Verdict.PASSED, None),
@@ -33,13 +39,44 @@ HALF = DAY / 2
 def test_revocation_counts_by_what_is_proven(
     world: World, stamped: bool, revoked: object, verdict: Verdict, sub: SubIndication | None
 ) -> None:
-    """Revoked before the proven time: broken. After it: good. Nothing proven: undecided."""
+    """After the proven time: good. Before it, or where nothing is proven: undecided, since a time-stamp does not show
+    that the signature is younger than the revocation (EN 319 102-1 5.5.4)."""
     at = NOW + DAY
     material = ValidationData(crls=(world.crl(at, revoked=revoked),))  # type: ignore[arg-type]
     (found,) = world.examined(world.cms(b"x", stamped=stamped), at=at, material=material).signatures
 
     assert (found.verdict, found.sub_indication) == (verdict, sub)
     assert found.signature_intact
+
+
+@pytest.mark.parametrize(
+    ("revoked", "verdict", "sub"),
+    [
+        (NOW - HALF, Verdict.FAILED, SubIndication.REVOKED),
+        (NOW + HALF, Verdict.INDETERMINATE, SubIndication.REVOKED_NO_POE),
+    ],
+)
+def test_a_time_stamp_of_the_content_shows_that_a_signature_is_younger(
+    world: World, revoked: datetime, verdict: Verdict, sub: SubIndication
+) -> None:
+    """Made after it: so after a revocation that is older still, and perhaps before one that is not."""
+    settings = PdfCMSSignedAttributes(cades_signed_attrs=CAdESSignedAttrSpec(timestamp_content=True))
+    work = world.signer().async_sign_general_data(
+        b"x",
+        "sha512",
+        detached=False,
+        use_cades=True,
+        timestamper=Stamper(world.local, NOW),
+        signed_attr_settings=settings,
+    )
+    message = completed(work).dump()
+    (signer,) = parse_signed_data(message).signers
+    bare = with_signers(message, [ber.tagged(0x30, b"".join(signer.fields))])  # no time-stamp over the signature
+    material = ValidationData(crls=(world.crl(NOW + DAY, revoked=revoked),))
+    (found,) = world.examined(bare, at=NOW + DAY, material=material).signatures
+
+    assert [one.kind for one in found.timestamps] == [TimestampKind.CONTENT]
+    assert (found.verdict, found.sub_indication) == (verdict, sub)
 
 
 def test_without_revocation_data_it_is_to_be_tried_later(world: World) -> None:
