@@ -4,6 +4,7 @@ Rules kept here
  * A home of a newer version is refused; nothing is guessed about it.
  * Settings and catalogue are copied aside before anything is changed; the stores are never rewritten.
  * Each step may be repeated: an upgrade that stopped is simply run again.
+ * A store of the settings that was not added yet, or that left, is not asked for anything.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import inspect, select
+
 from api.home import only_user
 from api.settings import SETTINGS_FILE, ArchiveSettings
 from api.wiring import build_copies, build_published, catalogue_file, catalogue_url, require_catalogue
 from archive_core.catalogue.schema import pending_revisions, schema_revision, upgrade
 from archive_core.catalogue.session import open_engine
+from archive_core.catalogue.tables import store_states
 from archive_core.errors import CatalogueDamagedError
+from archive_core.replication import Copies
+from archive_core.stores import DRAINING, FILLING, MEMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ def plan(home: Path) -> list[UpgradeStep]:
     if pending:
         names = "; ".join(f"{revision} ({title})" for revision, title in pending)
         steps.append(UpgradeStep("catalogue", f"migrate the catalogue from {found} by {names}", _migrate))
-    copies = build_copies(settings, create=False)
+    copies = _taking_part(settings)
     try:
         missing = build_published(settings).missing(copies)
     finally:
@@ -98,8 +104,26 @@ def _migrate(settings: ArchiveSettings) -> None:
         engine.dispose()
 
 
-def _publish(settings: ArchiveSettings) -> None:
+def _taking_part(settings: ArchiveSettings) -> Copies:
+    """The stores that the catalogue says take part; all of the settings where it says nothing of any."""
+    engine = open_engine(catalogue_url(settings))
+    try:
+        told = inspect(engine).has_table(store_states.name)
+        with engine.connect() as connection:
+            rows = connection.execute(select(store_states)).all() if told else []
+    finally:
+        engine.dispose()
+    states = {row.store: row.state for row in rows}
     copies = build_copies(settings, create=False)
+    those = [root for root in copies.roots if states.get(root.store.name) in (MEMBER, FILLING, DRAINING)]
+    if those:
+        rule = copies.given_rule.among([root.store.name for root in those])
+        copies.take_part(those, those, rule, copies.profile_rules)
+    return copies
+
+
+def _publish(settings: ArchiveSettings) -> None:
+    copies = _taking_part(settings)
     try:
         build_published(settings).publish(copies)
     finally:

@@ -207,6 +207,17 @@ def test_a_current_home_has_nothing_to_upgrade(proven: tuple[CommandLine, str]) 
     assert list(line.home.glob("backup*")) == []
 
 
+def test_a_store_that_nobody_added_yet_is_not_in_the_way_of_an_upgrade(proven: tuple[CommandLine, str]) -> None:
+    """The settings name it so that `stores add` can fill it; what is published waits until then."""
+    line, _ = proven
+    with (line.home / "trusted-archive.toml").open("a") as settings:
+        settings.write('\n[[store]]\nname = "three"\nscheme = "filesystem"\nroot = "stores/three"\n')
+        settings.write('staging = "staging/three"\nrequired = false\n')
+
+    assert line.json("upgrade")["steps"] == []
+    assert not (line.home / "stores" / "three").exists()
+
+
 @pytest.mark.usefixtures("newer")
 def test_an_older_schema_is_refused_until_it_is_upgraded(proven: tuple[CommandLine, str]) -> None:
     """The dry run says what would be done and changes nothing; the upgrade backs up first."""
