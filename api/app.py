@@ -25,6 +25,7 @@ from api.routing import EXTENSION, METRICS_EXTENSION, Edge, Route
 from api.settings import ArchiveSettings
 from api.uploads import UploadLimits
 from api.views import (
+    bulk,
     changes,
     deposits,
     keys,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 ROUTES: tuple[Route, ...] = (
     *objects.ROUTES,
     *deposits.ROUTES,
+    *bulk.ROUTES,
     *uploads.ROUTES,
     *verifications.ROUTES,
     *changes.ROUTES,

@@ -22,6 +22,7 @@ MAX_TEXT = 1000
 _INSTANT = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE
 )
+_SHA512 = re.compile(r"[0-9a-f]{128}", re.ASCII)
 
 
 class Fields:
@@ -60,6 +61,13 @@ class Fields:
         """An instant (RFC 3339), in UTC."""
         text = self.take(name, str)
         return None if text is None else instant_of(text, name)
+
+    def sha512(self, name: str) -> str | None:
+        """A SHA-512 in small hexadecimal digits."""
+        text = self.take(name, str)
+        if text is not None and not _SHA512.fullmatch(text):
+            raise UsageError(f"{name} is 128 small hexadecimal digits")
+        return text
 
     def texts(self, name: str, *, most: int) -> list[str] | None:
         """A list of texts."""

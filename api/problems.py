@@ -91,6 +91,16 @@ def language_of(accepted: LanguageAccept) -> str:
 
 def response_of(problem: Problem, request: Request, request_id: str) -> Response:
     language = language_of(request.accept_languages)
+    body = document_of(problem, language, request_id)
+    response = Response(json.dumps(body, ensure_ascii=False), status=problem.status, mimetype=MEDIA_TYPE)
+    response.headers["Content-Language"] = language
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(problem.headers)
+    return response
+
+
+def document_of(problem: Problem, language: str, request_id: str) -> dict[str, Any]:
+    """The problem document (RFC 9457 3.1) in `en` or `cs`."""
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + problem.code,
         "title": text_of(problem.code, language),
@@ -101,11 +111,7 @@ def response_of(problem: Problem, request: Request, request_id: str) -> Response
         body["facts"] = {name: _plain(value) for name, value in problem.facts.items()}
     if problem.status >= 500:
         body["instance"] = f"urn:uuid:{request_id}"
-    response = Response(json.dumps(body, ensure_ascii=False), status=problem.status, mimetype=MEDIA_TYPE)
-    response.headers["Content-Language"] = language
-    response.headers["Cache-Control"] = "no-store"
-    response.headers.update(problem.headers)
-    return response
+    return body
 
 
 def _detail(problem: Problem, language: str) -> str:

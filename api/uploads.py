@@ -12,17 +12,17 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 from api.digest_fields import merge_claims
 from api.multipart import PartData, PartStart
-from api.refusals import MalformedUploadError, StagingUnavailableError, UnknownFieldError
+from api.part_staging import IN_MEMORY, PREFIX, PartStaging, Room, data_of, hashed, verify_claims
+from api.refusals import MalformedUploadError, UnknownFieldError
 from archive_core import canonical, processes
-from archive_core.digests import Digest, MultiHasher, digest_size, is_known
+from archive_core.digests import MultiHasher, digest_size, is_known
 from archive_core.errors import (
     DigestMismatchError,
     MalformedDocumentError,
@@ -30,18 +30,9 @@ from archive_core.errors import (
     SizeLimitError,
     UsageError,
 )
-from archive_core.identifiers import new_token
 from archive_core.lifecycle import SubmissionObject, SubmittedFile
-from archive_core.measure import SMALL
 from archive_core.names import verify_path
-from archive_core.ports import KnownBytes
 from policies.profiles import PreservationProfile
-
-IN_MEMORY = 1024 * 1024
-"""Bytes of small files that one upload may keep in memory; what does not fit is staged."""
-
-PREFIX = "upload-"
-"""Staged files are named `upload-<process>-<token>-<number>`, so that what a crash left can be told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +154,8 @@ class _Intake:
 
     def __init__(self, staging: Path, limits: UploadLimits) -> None:
         self.upload = Upload()
-        self._base = staging / f"{PREFIX}{processes.this_process()}{new_token()}"
         self._limits = limits
-        self._created: list[Path] = []
-        self._room = IN_MEMORY
+        self._staging = PartStaging(staging, Room(IN_MEMORY))
 
     def take(self, parts: Iterator[PartStart | PartData]) -> None:
         for part in parts:
@@ -178,8 +167,7 @@ class _Intake:
                 self._take_field(part, parts)
 
     def clear(self) -> None:
-        for path in self._created:
-            path.unlink(missing_ok=True)
+        self._staging.clear()
 
     def _take_file(self, part: PartStart, parts: Iterator[PartStart | PartData]) -> None:
         if part.filename is None:
@@ -188,31 +176,10 @@ class _Intake:
         if len(self.upload.files) >= self._limits.files:
             raise SizeLimitError(f"more than {self._limits.files} files", limit=self._limits.files)
         hasher = MultiHasher({"sha512", *part.claims})
-        source = self._content(_hashed(_data_of(parts), hasher))
+        source = self._staging.keep(hashed(data_of(parts), hasher))
         digests = hasher.digests()
-        _verify_claims(path, part.claims, digests)
+        verify_claims(path, part.claims, digests)
         self.upload.files.append(SubmittedFile(path, source, part.claims, digests))
-
-    def _content(self, pieces: Iterator[bytes]) -> Path | KnownBytes:
-        """What comes in: small files stay in memory as long as there is room."""
-        begun = bytearray()
-        for piece in pieces:
-            begun += piece
-            if len(begun) > min(SMALL, self._room):
-                return self._file(chain([begun], pieces))
-        self._room -= len(begun)
-        return KnownBytes(begun)
-
-    def _file(self, pieces: Iterable[bytes | bytearray]) -> Path:
-        source = Path(f"{self._base}-{len(self._created)}")
-        try:
-            with source.open("xb") as out:
-                self._created.append(source)
-                for piece in pieces:
-                    out.write(piece)
-        except OSError as error:
-            raise StagingUnavailableError(f"the upload cannot be taken in: {error.strerror}") from error
-        return source
 
     def _take_field(self, part: PartStart, parts: Iterator[PartStart | PartData]) -> None:
         limits = {
@@ -226,7 +193,7 @@ class _Intake:
         if part.name in self.upload.fields:
             raise UsageError(f"the field {part.name} comes twice")
         value = bytearray()
-        for data in _data_of(parts):
+        for data in data_of(parts):
             value += data
             if len(value) > limits[part.name]:
                 message = f"the field {part.name} has more than {limits[part.name]} bytes"
@@ -235,33 +202,4 @@ class _Intake:
         self.upload.fields[part.name] = bytes(value)
         found = MultiHasher(part.claims)
         found.update(bytes(value))
-        _verify_claims(part.name, part.claims, found.digests())
-
-
-def _hashed(pieces: Iterator[bytes], hasher: MultiHasher) -> Iterator[bytes]:
-    for piece in pieces:
-        hasher.update(piece)
-        yield piece
-
-
-def _data_of(parts: Iterator[PartStart | PartData]) -> Iterator[bytes]:
-    """The bytes of the part that has just begun."""
-    for part in parts:
-        if isinstance(part, PartStart):
-            raise MalformedUploadError("a part begins inside another")
-        yield part.data
-        if part.last:
-            return
-    raise MalformedUploadError("a part does not end")
-
-
-def _verify_claims(path: str, claims: dict[str, str], found: dict[str, Digest]) -> None:
-    for name, value in claims.items():
-        if found[name].hex != value:
-            raise DigestMismatchError(
-                f"{path[:80]!a} arrived with another {name} than claimed: send it again",
-                path=path,
-                algorithm=name,
-                claimed=value,
-                found=found[name].hex,
-            )
+        verify_claims(part.name, part.claims, found.digests())

@@ -39,7 +39,7 @@ def _submission(here: Edge, who: Actor) -> Iterator[SubmissionObject]:
     """The upload in the request, staged for as long as the context lasts."""
     parameters(request)
     key = idempotency_key(request)
-    parts = read_parts(_body(request, here), boundary_of(request.content_type))
+    parts = read_parts(body_of(request, here), boundary_of(request.content_type))
     with staged_upload(parts, here.staging, here.limits) as upload:
         originator = originator_of(upload.text("originator"), who, here)
         submission = upload.submission(originator=originator, key=key)
@@ -47,7 +47,8 @@ def _submission(here: Edge, who: Actor) -> Iterator[SubmissionObject]:
         yield submission
 
 
-def _body(incoming: Request, here: Edge) -> BodyReader:
+def body_of(incoming: Request, here: Edge) -> BodyReader:
+    """The body of a request, bounded and with its claims; raises `UnsupportedMediaTypeError` for a coded one."""
     if incoming.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaTypeError("the body has a content coding; send it without")
     given = [incoming.headers[name] for name in ("Content-Digest", "Repr-Digest") if name in incoming.headers]

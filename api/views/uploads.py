@@ -30,8 +30,6 @@ PIECE = "application/offset+octet-stream"
 MAX_FILES = 1000
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
-_SHA512 = re.compile(r"[0-9a-f]{128}", re.ASCII)
-_UPLOAD = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 def describe_uploads() -> Response:
@@ -114,10 +112,7 @@ def _file(value: object) -> tuple[str, str, str | None]:
     if not isinstance(value, dict):
         raise UsageError('a file is written {"path": "PATH", "upload": "ID"}')
     given = Fields(value, "path", "upload", "sha512")
-    path, upload, sha512 = given.need("path", str), given.need("upload", str), given.take("sha512", str)
-    if sha512 is not None and not _SHA512.fullmatch(sha512):
-        raise UsageError("sha512 is 128 small hexadecimal digits")
-    return path, upload if _UPLOAD.fullmatch(upload) else "", sha512
+    return given.need("path", str), given.need("upload", str), given.sha512("sha512")
 
 
 def _uploads() -> Uploads:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import Request
 from werkzeug.test import EnvironBuilder
 
 from api.auth import bearer_key
+from api.bulk_intake import bulk_intake
 from api.digest_fields import merge_claims, parse_digest_field, write_digest_field
 from api.multipart import BodyReader, boundary_of, read_parts
 from api.ranges import not_modified, select
+from api.resumable import Uploads
 from api.uploads import UploadLimits, staged_upload
 from api.wire import attachment, idempotency_key, number, parameters, poid_of
 from archive_core.digests import Digest
-from archive_core.errors import ArchiveError, UsageError
+from archive_core.errors import ArchiveError, ConflictError, UsageError
+from archive_core.lifecycle import Actor, SubmissionObject
 from tests.fuzz import corpus
 from tests.fuzz.target import target
 
 LIMITS = UploadLimits(body=1 << 20, files=50, metadata=4096, digests=4096)
 TYPE = "multipart/form-data; boundary=XX"
+WHO = Actor("key-1", "depositor", "o")
 SIZE, ETAG = 1000, "a" * 128
 
 
@@ -96,6 +101,62 @@ class _Pieces:
 
     def read(self, size: int, /) -> bytes:
         return self._stream.read(min(size, self._size))
+
+
+def _bulk_body() -> bytes:
+    return (
+        b'--XX\r\nContent-Disposition: form-data; name="manifest"\r\n\r\n'
+        b'{"objects": [{"key": "1", "files": [{"path": "a/b.txt", "part": "1a"}, {"path": "c", "part": "1b"}],'
+        b' "metadata": {"a": [1]}}, {"key": "2", "files": [{"path": "x", "part": "2", "sha512": "'
+        + Digest.of("sha512", b"beta").hex.encode()
+        + b'"}], "profile": "basic-1"}, 3]}\r\n'
+        b'--XX\r\nContent-Disposition: form-data; name="file"; filename="1a"\r\n\r\nalpha\r\n'
+        b'--XX\r\nContent-Disposition: form-data; name="file"; filename="1b"\r\n\r\n\r\n'
+        b'--XX\r\nContent-Disposition: form-data; name="file"; filename="2"\r\n\r\nbeta\r\n--XX--\r\n'
+    )
+
+
+@target(
+    "bulk",
+    lambda: {"all": _bulk_body(), "wrong digest": _bulk_body().replace(b"beta\r", b"betb\r")},
+    kind="text",
+    max_size=256 * 1024,
+    tokens=(b"\r\n--XX\r\n", b"--XX--\r\n", b'filename="1b"', b'"part": "1a"', b'"key"', b'{"objects": [', b"\r\n\r\n"),
+)
+def bulk(data: bytes) -> bool:
+    """One answer for each object, whatever the body is; each does not depend on the pieces in which the body came, and
+    nothing is left in staging."""
+    whole = _bulk_outcome(data, 1 << 20)
+    for size in (1 if len(data) < 2000 else 997, 7 if len(data) < 20000 else 9973):
+        pieces = _bulk_outcome(data, size)
+        same_kind = isinstance(pieces, str) and isinstance(whole, str)
+        assert pieces == whole or same_kind, (pieces, whole)
+    return not isinstance(whole, str) and any(not isinstance(one, str) for one in whole)
+
+
+def _bulk_outcome(data: bytes, size: int) -> str | list[object]:
+    """What is handed on of each object, or the code of its refusal; the code alone where there is no manifest."""
+    staging = corpus.scratch() / "bulk"
+    staging.mkdir(exist_ok=True)
+    body = BodyReader(_Pieces(data, size), limit=1 << 20, announced=len(data))
+    uploads = Uploads(staging / "uploads", now=lambda: datetime.now(UTC), limit=1)
+    found: list[object] = []
+    try:
+        parts = read_parts(body, boundary_of(TYPE))
+        with bulk_intake(parts, staging, uploads=uploads, actor=WHO, originator=lambda named: named or "o") as intake:
+            for one in intake.submissions():
+                found.append(one.code if isinstance(one, ArchiveError) else _told(one))
+                intake.answered(ConflictError("x"))
+            assert len(found) == len(intake.objects)
+    except ArchiveError as error:
+        return error.code
+    finally:
+        assert not list(staging.iterdir())
+    return found
+
+
+def _told(one: SubmissionObject) -> object:
+    return one.key, one.metadata, one.profile, [(file.path, _bytes(file.source)) for file in one.files]
 
 
 @target(

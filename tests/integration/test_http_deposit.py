@@ -319,10 +319,10 @@ def test_small_files_stay_in_memory_only_as_long_as_there_is_room(
     from api import uploads
 
     staged: list[Path] = []
-    real = uploads._Intake._file
+    real = uploads.PartStaging._file
     monkeypatch.setattr(uploads, "IN_MEMORY", 25)
     monkeypatch.setattr(
-        uploads._Intake, "_file", lambda self, pieces: staged.append(made := real(self, pieces)) or made
+        uploads.PartStaging, "_file", lambda self, pieces: staged.append(made := real(self, pieces)) or made
     )
     contents = {name: name.encode() * 10 for name in "abcd"}
     answer = world.post(*(file(name, data) for name, data in contents.items()))

@@ -1,0 +1,216 @@
+"""Many objects out of one request body: a manifest, then the files that it names, in its order.
+
+Rules kept here
+ * Nothing is looked up by seeking: an object is handed on as soon as the last of its parts has come and the next part
+   has begun, or the body has ended as it should. What waits for its answer is all that is staged.
+ * What is wrong with one object is its own answer; its parts are read and passed over, and the next one is taken.
+ * When the body itself breaks off or cannot be read, the objects that had not wholly come are refused with that; those
+   before it are deposited.
+ * Memory is the manifest, one block, and one room for small files, however many objects there are.
+ * Whatever happens, nothing of the request is left in the staging directory.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from api.bulk_manifest import MAX_MANIFEST, ManifestFile, ManifestObject, read_manifest
+from api.digest_fields import merge_claims
+from api.multipart import PartData, PartStart
+from api.part_staging import PartStaging, Room, data_of, hashed, verify_claims
+from api.refusals import MalformedUploadError
+from api.resumable import Upload, Uploads
+from archive_core.digests import MultiHasher
+from archive_core.errors import ArchiveError, SizeLimitError, TruncatedSubmissionError
+from archive_core.lifecycle import Acknowledgement, Actor, SubmissionObject, SubmittedFile
+
+IN_MEMORY = 8 * 1024 * 1024
+"""Bytes of small files that one request keeps in memory; what does not fit is staged."""
+
+Originator = Callable[[str | None], str]
+"""Whose an object will be, after what its manifest says; raises `NotPermittedError`."""
+
+
+@contextmanager
+def bulk_intake(
+    parts: Iterator[PartStart | PartData], staging: Path, *, uploads: Uploads, actor: Actor, originator: Originator
+) -> Iterator[BulkIntake]:
+    """Read the manifest, hand the intake out, remove what is left of it at the end; raises what is wrong with the
+    manifest or comes before it."""
+    first = next(parts, None)
+    if not isinstance(first, PartStart) or first.name != "manifest":
+        raise MalformedUploadError("the first part is the field manifest")
+    intake = BulkIntake(_manifest(first, parts), parts, staging, uploads, actor, originator)
+    try:
+        yield intake
+    finally:
+        intake.clear()
+
+
+def _manifest(start: PartStart, parts: Iterator[PartStart | PartData]) -> tuple[ManifestObject, ...]:
+    value = bytearray()
+    hasher = MultiHasher(start.claims)
+    for data in hashed(data_of(parts), hasher):
+        value += data
+        if len(value) > MAX_MANIFEST:
+            raise SizeLimitError(f"the manifest has more than {MAX_MANIFEST} bytes", limit=MAX_MANIFEST)
+    verify_claims("manifest", start.claims, hasher.digests())
+    return read_manifest(bytes(value))
+
+
+class BulkIntake:
+    """The objects of one request, taken in one after the other."""
+
+    def __init__(
+        self,
+        objects: tuple[ManifestObject, ...],
+        parts: Iterator[PartStart | PartData],
+        staging: Path,
+        uploads: Uploads,
+        actor: Actor,
+        originator: Originator,
+    ) -> None:
+        self.objects = objects
+        self._parts = parts
+        self._staging = staging
+        self._uploads = uploads
+        self._actor = actor
+        self._originator = originator
+        self._room = Room(IN_MEMORY)
+        self._turns = {name: turn for turn, name in enumerate(name for one in objects for name in one.parts)}
+        self._turn = -1
+        self._begun: PartStart | None = None
+        self._failure: ArchiveError | None = None
+        self._waiting: deque[_Held] = deque()
+
+    def submissions(self) -> Iterator[SubmissionObject | ArchiveError]:
+        """One for each object of the manifest, in its order: what is to be deposited, or why it is refused."""
+        self._to_next_part()
+        for described in self.objects:
+            held = _Held()
+            self._waiting.append(held)
+            yield self._taken(described, held)
+
+    def answered(self, answer: Acknowledgement | ArchiveError) -> None:
+        """The first of the objects that wait was answered: what was kept for it is let go of."""
+        with self._waiting.popleft() as held:
+            if isinstance(answer, Acknowledgement) and held.uploads:
+                self._uploads.deposited(held.uploads)
+
+    def clear(self) -> None:
+        while self._waiting:
+            self._waiting.popleft().close()
+
+    def _taken(self, described: ManifestObject, held: _Held) -> SubmissionObject | ArchiveError:
+        """Reads the parts of an object and up to the beginning of the next one, whatever becomes of it."""
+        staging = PartStaging(self._staging, self._room)
+        held.callback(staging.clear)
+        files = {file.part: file for file in described.files if file.part is not None}
+        sources: dict[str, SubmittedFile] = {}
+        error = described.error
+        for name in described.parts:
+            try:
+                taken = self._part(name, files.get(name) if error is None else None, staging)
+            except ArchiveError as refusal:
+                error = error or refusal
+                continue
+            if taken is not None:
+                sources[name] = taken
+        error = error or self._failure
+        if error is not None:
+            held.close()
+            return error
+        try:
+            return self._submission(described, sources, held)
+        except ArchiveError as refusal:
+            held.close()
+            return refusal
+
+    def _part(self, name: str, file: ManifestFile | None, staging: PartStaging) -> SubmittedFile | None:
+        """The part of that name, or nothing of it where no file is given; raises what is wrong with it."""
+        if self._failure is not None:
+            raise self._failure
+        if self._begun is None or self._begun.filename != name:
+            raise TruncatedSubmissionError(f"the part {name[:40]!a} did not come")
+        claims, content = self._begun.claims, self._content()
+        try:
+            if file is None:
+                return None
+            claims = merge_claims((claims, {"sha512": file.sha512} if file.sha512 else {}))
+            hasher = MultiHasher({"sha512", *claims})
+            source = staging.keep(hashed(content, hasher))
+            digests = hasher.digests()
+            verify_claims(file.path, claims, digests)
+            return SubmittedFile(file.path, source, claims, digests)
+        finally:
+            if self._failure is None:
+                self._pass_over(content)
+
+    def _pass_over(self, content: Iterator[bytes]) -> None:
+        """What is left of a part, and on to the next one."""
+        try:
+            for _ in content:
+                pass
+        except ArchiveError:
+            return  # kept as the failure of the body: every object that has not wholly come is refused with it
+        self._to_next_part()
+
+    def _content(self) -> Iterator[bytes]:
+        """The bytes of the part that has begun; what breaks the body is the failure of all that has not come."""
+        try:
+            yield from data_of(self._parts)
+        except ArchiveError as error:
+            self._failure = error
+            raise
+
+    def _to_next_part(self) -> None:
+        """The next part has begun, or the body has ended well, or there is a failure."""
+        self._begun = None
+        try:
+            start = next(self._parts, None)
+            if start is None:
+                return
+            if not isinstance(start, PartStart):
+                raise MalformedUploadError("a part does not end")
+            turn = self._turns.get(start.filename or "", -1) if start.name == "file" else -1
+            if turn <= self._turn:
+                raise MalformedUploadError(
+                    f"after the manifest come parts `file`, named in it and in its order: {start.name[:40]!a} with the "
+                    f"filename {(start.filename or '')[:40]!a} is none, or its turn is over"
+                )
+            self._turn, self._begun = turn, start
+        except ArchiveError as error:
+            self._failure = error
+
+    def _submission(
+        self, described: ManifestObject, sources: dict[str, SubmittedFile], held: _Held
+    ) -> SubmissionObject:
+        originator = self._originator(described.originator)
+        ids = [file.upload for file in described.files if file.upload is not None]
+        held.uploads = held.enter_context(self._uploads.held(ids, actor=self._actor)) if ids else []
+        found = iter(held.uploads)
+        return SubmissionObject(
+            files=tuple(
+                sources[file.part] if file.part is not None else _uploaded(file, next(found))
+                for file in described.files
+            ),
+            originator=originator,
+            metadata=described.metadata,
+            profile=described.profile,
+            key=described.key,
+        )
+
+
+class _Held(ExitStack):
+    """What is kept for one object until it is answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uploads: list[Upload] = []
+
+
+def _uploaded(file: ManifestFile, upload: Upload) -> SubmittedFile:
+    return SubmittedFile(file.path, upload.data, {"sha512": file.sha512} if file.sha512 else {})
