@@ -11,7 +11,7 @@ T ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format fuzz bench interop soak chaos verifier lock clean
+.PHONY: help setup run test check format fuzz bench interop soak chaos docs verifier lock clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
@@ -67,6 +67,11 @@ soak: setup ## every fault at every step, for hours; STRIDE=20 for each 20th cas
 
 chaos: setup ## everybody at work while processes die, bytes rot and S3 goes away; SECONDS=3600, ARGS="--seed 7 --report r.json"
 	$(BIN)/python -m tests.soak.chaos --seconds $(or $(SECONDS),180) $(ARGS)
+
+docs: setup ## build the documentation as a site, build/site/index.html
+	$(BIN)/python tools/configuration_page.py
+	$(BIN)/python tools/problem_page.py
+	$(BIN)/mkdocs build --strict --quiet
 
 verifier: setup ## build dist/trusted-archive-verify.pyz, the verifier that needs no server
 	$(BIN)/python tools/build_verifier.py
