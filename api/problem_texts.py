@@ -111,4 +111,5 @@ def text_of(code: str, language: str) -> str:
 
 
 def _english() -> dict[str, str]:
-    return {kind("").code: inspect.getdoc(kind) or "" for kind in error_classes()}
+    """Of classes that share a code the sentence of the most general one, whichever of them are known."""
+    return {kind("").code: " ".join((inspect.getdoc(kind) or "").split()) for kind in reversed(error_classes())}

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from api.problem_texts import text_of
+from archive_core.errors import CatalogueUnavailableError
 from tests.vectors import REPOSITORY
 from tools import problem_page
 from tools.site_hooks import outside_told
@@ -57,6 +59,19 @@ def test_the_page_of_problem_types_is_what_the_code_generates() -> None:
     """Whoever adds an error runs `python tools/problem_page.py`."""
     assert problem_page.PAGE.read_text("utf-8") == problem_page.page()
     assert len(problem_page.problems()) > 50
+
+
+def test_what_a_problem_is_called_does_not_hang_on_what_is_loaded() -> None:
+    """A class that shares the code of a more general one, in whatever module, does not change its sentence."""
+    before = text_of("catalogue-unavailable", "en")
+
+    class UndoneError(CatalogueUnavailableError):
+        """Something that only one part of the program knows."""
+
+        code = "catalogue-unavailable"
+
+    assert UndoneError("").code == "catalogue-unavailable"
+    assert text_of("catalogue-unavailable", "en") == before == CatalogueUnavailableError.__doc__
 
 
 def test_a_link_out_of_the_documentation_is_told_as_a_path() -> None:
