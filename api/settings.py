@@ -3,7 +3,7 @@
 Rules kept here
  * Unknown keys are refused by name; a wrong type is refused with the place and what was expected.
  * Paths are relative to the home. Nothing below `api` reads a file of settings or the environment.
- * A secret never stands in the file, only its address (`env:NAME`, `file:PATH`); see `Secret`.
+ * A secret never stands in the file, only its address (`env:NAME`, …); see `Secret`.
  * What stands under a field is its entry in docs/reference/configuration.md (`tools/configuration_page.py`), with the
    unit first, in brackets.
 """

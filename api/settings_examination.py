@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.settings_table import SETTINGS_FILE, Secret, Table
+from api.settings_table import ADDRESSES, SETTINGS_FILE, Secret, Table
 from archive_core.errors import SettingsError
 
 
@@ -62,7 +62,7 @@ def read_examination(table: Table) -> ExaminationSettings:
         alarm_hours=table.take("alarm_hours", float, defaults.alarm_hours),
     )
     table.done()
-    if password and not password.startswith(("env:", "file:")):
+    if password and not password.startswith(ADDRESSES):
         raise SettingsError(f"{SETTINGS_FILE} [examination]: proxy_password is the address of a secret, never itself")
     if bool(settings.proxy_user) != bool(password):
         raise SettingsError(f"{SETTINGS_FILE} [examination]: proxy_user and proxy_password are written together")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
-from api.settings_table import SETTINGS_FILE, Secret, Table
+from api.settings_table import ADDRESSES, SETTINGS_FILE, Secret, Table
 from archive_core.errors import SettingsError
 from policies.profiles import TRUST_CLASSES
 
@@ -154,8 +154,10 @@ def read_connection(table: Table) -> ConnectionSettings:
 def _secret(table: Table, key: str) -> Secret | None:
     """The address of a secret; what is none is refused without being shown: it may be the secret itself."""
     address = table.take(key, str, "")
-    if address and not address.startswith(("env:", "file:")):
-        raise SettingsError(f"{SETTINGS_FILE}: `{key}` is the address of a secret, env:NAME or file:PATH, never itself")
+    if address and not address.startswith(ADDRESSES):
+        raise SettingsError(
+            f"{SETTINGS_FILE}: `{key}` is the address of a secret, env:NAME, file:PATH or credential:NAME, never itself"
+        )
     return Secret(address) if address else None
 
 

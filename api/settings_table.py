@@ -3,14 +3,15 @@
 Rules kept here
  * A table must be used up: what nobody asked for is unknown and refused by name.
  * A wrong type is refused with the place and what was expected.
- * A secret never stands in the settings, only its address (`env:NAME`, `file:PATH`), and what is no address is
-   refused without being shown: it may be the secret.
+ * A secret never stands in the settings, only its address (`env:NAME`, `file:PATH`, `credential:NAME`), and what is
+   no address is refused without being shown: it may be the secret.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,13 @@ from typing import Any, TypeVar
 from archive_core.errors import SettingsError
 
 SETTINGS_FILE = "trusted-archive.toml"
+
+ADDRESSES = ("env:", "file:", "credential:")
+"""How addresses of secrets begin."""
+CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
+"""Where systemd tells a service the folder with its credentials."""
+
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 T = TypeVar("T")
 
@@ -38,12 +46,22 @@ class Secret:
                 raise SettingsError(f"the environment variable {rest} is not set")
             return value
         if scheme == "file":
-            try:
-                return (home / rest).read_text("utf-8").rstrip("\n")
-            except (OSError, UnicodeDecodeError) as error:
-                why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-                raise SettingsError(f"cannot read the secret at {self.address}: {why}") from None
-        raise SettingsError("a secret is written env:NAME or file:PATH")
+            return self._read(home / rest)
+        if scheme == "credential":
+            folder = os.environ.get(CREDENTIALS_DIRECTORY)
+            if not _CREDENTIAL.fullmatch(rest):
+                raise SettingsError("a credential's name is letters, digits and `-_.`")
+            if folder is None:
+                raise SettingsError(f"nobody gives the credential {rest}: {CREDENTIALS_DIRECTORY} is not set")
+            return self._read(Path(folder) / rest)
+        raise SettingsError("a secret is written env:NAME, file:PATH or credential:NAME")
+
+    def _read(self, path: Path) -> str:
+        try:
+            return path.read_text("utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise SettingsError(f"cannot read the secret at {self.address}: {why}") from None
 
     def __repr__(self) -> str:
         return f"Secret({self.address.partition(':')[0]}:…)"

@@ -109,8 +109,9 @@ A home has one file of settings, `{SETTINGS_FILE}`. It is [TOML](https://toml.io
 
 - A key that means nothing is refused by name, a value of a wrong type with its place; nothing starts then (exit 78).
 - Paths are relative to the home; absolute ones stay as they are.
-- **A secret never stands in the file, only its address**: `env:NAME` (a variable of the environment) or `file:PATH`
-  (the text of a file, without line feeds at its end). In the tables below its type is *secret's address*.
+- **A secret never stands in the file, only its address**: `env:NAME` (a variable of the environment), `file:PATH`
+  (the text of a file, without line feeds at its end) or `credential:NAME` (a credential that systemd gives the
+  service, `LoadCredential=`). In the tables below its type is *secret's address*.
 - No network connection is made that the settings do not name.
 
 Of the environment these are read, besides what `env:` names: `TRUSTED_ARCHIVE_HOME` (the home of commands without

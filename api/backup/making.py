@@ -90,7 +90,7 @@ def _addresses(text: bytes, home: Path) -> Iterator[str]:
     """Addresses in the settings of what is not in the home, without what may be secret in them."""
     for value in sorted(set(_strings(tomllib.loads(text.decode("utf-8"))))):
         scheme, _, rest = value.partition(":")
-        if scheme in ("env", "pkcs11", "csc") and rest:
+        if scheme in ("env", "credential", "pkcs11", "csc") and rest:
             yield value.partition("?")[0][:1000]
         elif scheme == "file" and not _is_below(home, home / rest):
             yield value[:1000]

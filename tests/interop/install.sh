@@ -6,6 +6,8 @@
 #   OpenSSL        apt: openssl
 #   age            apt: age; opens backups
 #   poppler        apt: poppler-utils (pdfsig)
+#   systemd        apt: systemd; systemd-analyze judges the units in deploy/systemd
+#   nginx          apt: nginx-light; stands before the server as in deploy/nginx
 #   OCFL           ocfl_env.sh, in an environment of its own
 #   Ceph           ../s3/install.sh: the S3 server that the store's tests talk to
 #
@@ -26,6 +28,8 @@ command -v mvn >/dev/null || packages+=(maven)
 command -v openssl >/dev/null || packages+=(openssl)
 command -v age >/dev/null || packages+=(age)
 command -v pdfsig >/dev/null || packages+=(poppler-utils)
+command -v systemd-analyze >/dev/null || packages+=(systemd)
+[ -x /usr/sbin/nginx ] || packages+=(nginx-light)
 for library in bcprov bcpkix bcutil; do
   [ -e "$jars/$library.jar" ] || packages+=("lib$library-java")
 done

@@ -9,6 +9,7 @@ import pytest
 
 from api.home import initialise_home
 from api.settings import SETTINGS_FILE, parse_settings
+from api.settings_table import Secret
 from archive_core.errors import SettingsError
 
 
@@ -176,3 +177,26 @@ def test_a_seal_key_that_cannot_be_is_refused(good: str, line: str, said: str) -
             Path("/home"),
         )
     assert "planted-5e2d" not in str(caught.value)
+
+
+def test_a_credential_of_the_service_is_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd says in which folder they lie; the name is that of `LoadCredential=`."""
+    (tmp_path / "tsa.password").write_text("s3cret\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert Secret("credential:tsa.password").reveal(Path("/home")) == "s3cret"
+
+
+@pytest.mark.parametrize("name", ["", "../tsa.password", "/etc/passwd", ".hidden", "a/b", "nothing-there"])
+def test_a_credential_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Another folder's file, no name, one that the service was not given."""
+    (tmp_path.parent / "tsa.password").write_text("not yours")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(SettingsError, match="credential"):
+        Secret(f"credential:{name}").reveal(Path("/home"))
+
+
+def test_without_a_service_manager_there_are_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command in a terminal says so."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    with pytest.raises(SettingsError, match="CREDENTIALS_DIRECTORY is not set"):
+        Secret("credential:tsa.password").reveal(Path("/home"))
