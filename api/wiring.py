@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from api.settings import ArchiveSettings, StoreSettings
-from api.wiring_examination import build_examiner
+from api.wiring_examination import build_examiner, list_index
 from api.wiring_lists import build_lists
 from api.wiring_people import build_judge, build_people_rules
 from api.wiring_signing import Signing as Signing
@@ -94,7 +94,7 @@ def build_archive(
         receivers=build_receivers(settings),
         send=build_sender(settings),
         people=People(clock=clock, judge=build_judge(settings), rules=build_people_rules(settings)),
-        examiner=build_examiner(settings, lambda _at: made[0].lists.files(settings.home / "trusted-lists")),
+        examiner=build_examiner(settings, list_index(made, settings.home / "trusted-lists")),
         lists=build_lists(settings),
         examine_later=Patience(
             timedelta(minutes=settings.examination.retry_minutes), timedelta(hours=settings.examination.alarm_hours)

@@ -3,7 +3,8 @@
 Rules kept here
  * Nothing is loaded before the first file is examined, and libraries that read signatures are loaded in the processes
    that examine, never here.
- * Trust is read anew for each deposit, so that a list that was renewed counts at once.
+ * Trust is read anew for each deposit, so that a list that was renewed counts at once. Lists are opened and verified
+   once, and made into an index; every process that examines gets that with its digest.
 """
 
 from __future__ import annotations
@@ -14,11 +15,25 @@ from pathlib import Path
 
 from api.settings import ArchiveSettings
 from api.wiring_signing import build_algorithms, read_certificates, trust_anchors
+from archive_core.archive import Archive
 from archive_core.ports import ExaminesDeposits, FileExamination, ValidationData
 from policies.examination import ExaminationPolicy
 
-Lists = Callable[[datetime], Sequence[Path]]
-"""The trusted lists that count at an instant, as files."""
+Lists = Callable[[datetime], tuple[Path, str] | None]
+"""The index of the trusted lists that count at an instant, and its SHA-256; None where there are no lists."""
+
+
+def list_index(made: Sequence[Archive], folder: Path) -> Lists:
+    """That of an archive's newest snapshot, made in a process apart when the lists are others than before. `made` gets
+    the archive as soon as it is there."""
+
+    def index(_at: datetime) -> tuple[Path, str] | None:
+        from signing.trusted_lists.apart import index_apart
+        from signing.trusted_lists.values import INDEX_FORMAT
+
+        return made[0].lists.index(folder, INDEX_FORMAT, index_apart)
+
+    return index
 
 
 class DeferredExaminer:
@@ -66,8 +81,8 @@ def build_examiner(settings: ArchiveSettings, lists: Lists | None = None) -> Exa
             return TrustGiven(
                 anchors=tuple(dict.fromkeys([*anchors, *named])),
                 test_anchors=tuple(test_anchors),
-                trusted_lists=tuple(lists(at)) if lists is not None else (),
                 algorithms=build_algorithms(settings).source,
+                list_index=lists(at) if lists is not None else None,
             )
 
         return DepositExaminer(

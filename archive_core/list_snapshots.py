@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -46,6 +48,8 @@ FORMAT = "trusted-archive/trusted-lists/1"
 DOCUMENT = "lists.json"
 MAX_DOCUMENT, MAX_LIST = 1024 * 1024, 32 * 1024 * 1024
 _LAST, _EACH, _TRIED = "trusted-lists", "trusted-lists:", "trusted-lists-tried"
+_INDEX = "trusted-lists-index"
+"""What the catalogue knows of the newest lists' index: of which lists it is, and its SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,11 +281,31 @@ class ListSnapshots:
         for one in newest.lists:
             path = folder / f"{one.sha256}.xml"
             if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != one.sha256:
-                aside = path.with_suffix(".new")
-                aside.write_bytes(self._octets(one.sha256, newest.held_by[one.sha256]))
-                aside.replace(path)
+                _put(path, self._octets(one.sha256, newest.held_by[one.sha256]))
             paths.append(path)
         return paths
+
+    def index(self, folder: Path, form: str, make: Callable[[Sequence[Path]], bytes]) -> tuple[Path, str] | None:
+        """What `make` makes of the newest lists (which takes seconds), as a file in a folder of ours, and its SHA-256;
+        None where there are no lists. It is made once for the same lists and the same form, which says how it is made;
+        the catalogue knows its digest, and a file that has another one is made anew."""
+        newest = self.newest()
+        if newest is None:
+            return None
+        which = hashlib.sha256("\n".join([form, *sorted(one.sha256 for one in newest.lists)]).encode()).hexdigest()
+        path = folder / f"{which}.index"
+        known = self._catalogue.meta_get(_INDEX)
+        if known is not None and known.startswith(f"{which}:"):
+            sha256 = known.partition(":")[2]
+            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+                return path, sha256
+        lists = self.files(folder)
+        octets = make(lists)
+        _put(path, octets)
+        _clear(folder, {path, *lists})
+        sha256 = hashlib.sha256(octets).hexdigest()
+        self._catalogue.meta_set(_INDEX, f"{which}:{sha256}")
+        return path, sha256
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -341,6 +365,21 @@ class ListSnapshots:
             until = utc_text(one.next_update) if one.next_update else "its closing"
             said.append(f"the trusted list of {one.territory} number {one.sequence} is stale since {until}")
         return said
+
+
+def _put(path: Path, octets: bytes) -> None:
+    """In one step, whoever else does the same."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    aside.write_bytes(octets)
+    aside.replace(path)
+
+
+def _clear(folder: Path, wanted: set[Path]) -> None:
+    """Take away what was superseded a day ago: nobody is reading it any more."""
+    newest = max(one.stat().st_mtime for one in wanted)
+    for one in folder.iterdir():
+        if one not in wanted and one.stat().st_mtime < newest - 86400:
+            one.unlink(missing_ok=True)
 
 
 def read_snapshot(root: StorageRoot, number: int) -> Snapshot:

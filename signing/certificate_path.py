@@ -11,7 +11,7 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -42,6 +42,10 @@ MAX_PATHS = 25
 MAX_CERTIFICATES = 300
 
 
+AnchorsNamed = Callable[[x509.Name], Sequence[bytes]]
+"""The anchors (DER) with a subject."""
+
+
 @dataclass(frozen=True)
 class TrustedPath:
     """A path that holds: certificates from the signer's up to the anchor, and what signed them."""
@@ -70,16 +74,23 @@ class Trust:
     """Trust anchors with the certificates and revocation data that are known anyway.
 
     `anchors` and `test_anchors` (a subset, or further anchors) are DER certificates; raises ValueError
-    for one that is none.
+    for one that is none. `listed` gives further anchors by their subject: those of trusted lists, which are too many to
+    be read each time.
     """
 
     def __init__(
-        self, anchors: Iterable[bytes], test_anchors: Collection[bytes] = (), extra: ValidationData | None = None
+        self,
+        anchors: Iterable[bytes],
+        test_anchors: Collection[bytes] = (),
+        extra: ValidationData | None = None,
+        *,
+        listed: AnchorsNamed | None = None,
     ) -> None:
         ders = dict.fromkeys([*anchors, *test_anchors])
         self._anchors = tuple(load_certificate(der) for der in ders)
         self._test = frozenset(test_anchors)
         self._manager = SimpleTrustManager.build(trust_roots=self._anchors)
+        self._listed = listed
         self.extra = extra or ValidationData()
         self._lock = Lock()  # asn1crypto parses shared anchors on demand, which no two threads may do at once
 
@@ -97,18 +108,27 @@ class Trust:
         """A path that holds at `at` for something signed at `signed`; raises `Judgement`. `strict`: revocation data
         about the signer counts only if it was issued at or after `signed`."""
         sources = [source for source in (inside, data, self.extra) if source is not None]
-        if not self._anchors:
+        if not self._anchors and self._listed is None:
             raise _no_chain("no trust anchors were given")
         certificates, findings = _readable(der for source in sources for der in source.certificates)
         items, unreadable = read_items(
             (der for source in sources for der in source.crls), (der for source in sources for der in source.ocsps)
         )
         findings += tuple(Finding("VALIDATION_DATA_UNREADABLE", text) for text in unreadable)
-        search = _Search(self._manager, certificates, items, table, signed, at, strict)
+        search = _Search(self._managing((signer, *certificates)), certificates, items, table, signed, at, strict)
         with self._lock:
             found = completed(search.run(signer))
         is_test = found.certificates[-1].dump() in self._test
         return TrustedPath(found.certificates, is_test, found.used), findings
+
+    def _managing(self, certificates: Iterable[x509.Certificate]) -> SimpleTrustManager:
+        """The given anchors, and the listed ones that a path over these certificates can meet: whoever is among them,
+        or has issued one of them."""
+        if self._listed is None:
+            return self._manager
+        names = {name.hashable: name for one in certificates for name in (one.subject, one.issuer)}
+        found = dict.fromkeys(der for name in names.values() for der in self._listed(name))
+        return SimpleTrustManager.build(trust_roots=(*self._anchors, *map(load_certificate, found)))
 
 
 def _readable(ders: Iterable[bytes]) -> tuple[tuple[x509.Certificate, ...], tuple[Finding, ...]]:

@@ -28,7 +28,7 @@ from asn1crypto import core, x509
 
 from archive_core.findings import Finding, SubIndication, Verdict
 from archive_core.ports import TokenAssessment, ValidationData
-from signing.certificate_path import Trust, TrustedPath, check_signing_time
+from signing.certificate_path import AnchorsNamed, Trust, TrustedPath, check_signing_time
 from signing.certificates import load_certificate, name_of, same_name
 from signing.cms import CheckedSignature, SignedMessage, check_signed_message, parse_signed_message
 from signing.judgement import PARSER_ERRORS, Judgement, reading, unsupported
@@ -57,7 +57,8 @@ class TokenValidator:
     """A `TimestampValidator` for given trust anchors (DER certificates).
 
     `test_anchors` are trusted too, and what rests on them is marked `test_trust`. `extra` is
-    validation data known anyway. Results are remembered by token, instant and data.
+    validation data known anyway, `listed` further anchors by their subject. Results are remembered by token,
+    instant and data.
     Raises ValueError when an anchor is not a certificate.
     """
 
@@ -68,8 +69,9 @@ class TokenValidator:
         algorithms: Algorithms,
         test_anchors: Collection[bytes] = (),
         extra: ValidationData | None = None,
+        listed: AnchorsNamed | None = None,
     ) -> None:
-        self._trust = Trust(trust_anchors, test_anchors, extra)
+        self._trust = Trust(trust_anchors, test_anchors, extra, listed=listed)
         self._algorithms = algorithms
         self._remembered: OrderedDict[tuple[bytes, datetime, ValidationData | None], TokenAssessment] = OrderedDict()
         self._lock = Lock()

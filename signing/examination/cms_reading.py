@@ -89,6 +89,22 @@ class SignedData:
     raw: bytes = b""
 
 
+def signed_by(message: SignedData) -> list[x509.Name]:
+    """Who issued the certificates of the signers, where these are named by issuer and number in a way that can be
+    read."""
+    found = []
+    for signer in message.signers:
+        try:
+            identifier = signer.info["sid"] if signer.info is not None else None
+            if identifier is not None and identifier.name == "issuer_and_serial_number":
+                name = identifier.chosen["issuer"]
+                _ = name.hashable
+                found.append(name)
+        except PARSER_ERRORS:
+            continue  # told where the signer is looked for
+    return found
+
+
 def parse_signed_data(octets: bytes, *, max_size: int = MAX_CMS) -> SignedData:
     """Raises `CmsError`."""
     try:

@@ -19,7 +19,7 @@ from archive_core.findings import Finding, SubIndication, Verdict
 from archive_core.ports import ValidationData
 from signing.certificates import load_certificate
 from signing.examination import archive_stamps
-from signing.examination.cms_reading import Attribute, SignedData, Signer, read_signer
+from signing.examination.cms_reading import Attribute, SignedData, Signer, read_signer, signed_by
 from signing.examination.cms_values import (
     OID_ARCHIVE_V2,
     OID_ARCHIVE_V3,
@@ -95,7 +95,7 @@ def examine_cms(
 ) -> tuple[SignatureExamination, ...]:
     """Every signature in the message over `content`, which is the encapsulated or the detached one, or None where
     it was not given. Ids are `<name> 1`, `<name> 2`, and `<name> 1 counter-signature 1`. Never raises for bad input."""
-    more = tuple(_given(trust))
+    more = tuple(trust.candidates(*signed_by(message)))
     found: list[SignatureExamination] = []
     for index, signer in enumerate(message.signers, start=1):
         place = name if len(message.signers) == 1 and name != "signature" else f"{name} {index}"
@@ -103,10 +103,6 @@ def examine_cms(
         found.append(one.examined())
         found += one.counter_signatures()
     return tuple(found)
-
-
-def _given(trust: ExaminationTrust) -> list[x509.Certificate]:
-    return [load_certificate(der) for der in trust.readable_certificates]
 
 
 class _One:

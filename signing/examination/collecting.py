@@ -12,7 +12,7 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -46,7 +46,7 @@ class _Everywhere:
 class _Collecting:
     """One document's round."""
 
-    anchors: Sequence[x509.Certificate]
+    trust: ExaminationTrust
     answers: Answers
     at: datetime
     asks: dict[Ask, None] = field(default_factory=dict)
@@ -90,12 +90,12 @@ class _Collecting:
         self, signer: x509.Certificate, noted: Noted, asking: Asking
     ) -> Iterator[tuple[x509.Certificate, x509.Certificate]]:
         """Each certificate below an anchor with its issuer, as far as issuers are there or can be had."""
-        there = [*readable(noted.material.certificates), *self.anchors]
-        trusted = {one.dump() for one in self.anchors}
+        inside = readable(noted.material.certificates)
         current = signer
         for _ in range(_DEEPEST):
-            if current.dump() in trusted or same_name(current.issuer, current.subject):
+            if self.trust.is_anchor(current) or same_name(current.issuer, current.subject):
                 return
+            there = [*inside, *self.trust.named(current.issuer)]
             issuer = next((one for one in there if issued(one, current)), None)
             if issuer is None:
                 try:
@@ -110,8 +110,7 @@ class _Collecting:
 
 def collect(trust: ExaminationTrust, answers: Answers, *, at: datetime) -> Collected:
     """For everybody whom the examination noted."""
-    anchors = readable(trust.anchors)
-    round_ = _Collecting(anchors, answers, at)
+    round_ = _Collecting(trust, answers, at)
     seen: set[tuple[bytes, bool]] = set()
     for noted in trust.noted:
         if (noted.certificate, noted.satisfied) in seen:

@@ -58,10 +58,12 @@ def chain_of(
     certificate: x509.Certificate, material: ValidationData, trust: ExaminationTrust
 ) -> tuple[x509.Certificate, ...]:
     """The signer's certificate and its issuers as far as they are there, by name; no signature is checked here."""
-    known = readable((*material.certificates, *trust.readable_certificates))
+    inside = readable(material.certificates)
     chain = [certificate]
     while len(chain) < _DEEPEST and not same_name(chain[-1].issuer, chain[-1].subject):
-        issuer = next((one for one in known if same_name(one.subject, chain[-1].issuer) and one not in chain), None)
+        above = chain[-1].issuer
+        known = [*(one for one in inside if same_name(one.subject, above)), *trust.named(above)]
+        issuer = next((one for one in known if one not in chain), None)
         if issuer is None:
             break
         chain.append(issuer)
@@ -85,13 +87,12 @@ def missing_material(
     """Issuers that are not there, and certificates below an anchor about which there is no revocation data."""
     found: list[MissingMaterial] = []
     top = chain[-1]
-    anchors = set(trust.anchors)
-    if not same_name(top.issuer, top.subject) and top.dump() not in anchors:
+    if not same_name(top.issuer, top.subject) and not trust.is_anchor(top):
         sources = _issuer_sources(top)
         found.append(MissingMaterial(MaterialKind.CERTIFICATE, top.issuer.human_friendly, _sha256(top.dump()), sources))
     crl_issuers, serials = _revocation_index(merged(material, trust.extra))
     for certificate in chain:
-        if certificate.dump() in anchors or same_name(certificate.issuer, certificate.subject):
+        if trust.is_anchor(certificate) or same_name(certificate.issuer, certificate.subject):
             break
         has_crl = any(same_name(certificate.issuer, name) for name in crl_issuers)
         if has_crl or certificate.serial_number in serials or is_exempt(certificate):

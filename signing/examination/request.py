@@ -36,14 +36,15 @@ class NamedPath:
 
 @dataclass(frozen=True)
 class TrustGiven:
-    """Anchors and material as DER; trusted lists as files; the algorithm table as its published bytes, or None for
-    the newest that this program has."""
+    """Anchors and material as DER; trusted lists as files, or as an index that was made of them (`list_index`, with the
+    SHA-256 of its octets); the algorithm table as its published bytes, or None for the newest that this program has."""
 
     anchors: tuple[bytes, ...] = ()
     test_anchors: tuple[bytes, ...] = ()
     material: ValidationData = field(default_factory=ValidationData)
     trusted_lists: tuple[Path, ...] = ()
     algorithms: bytes | None = None
+    list_index: tuple[Path, str] | None = None
 
     def knowing(self, more: ValidationData | None) -> TrustGiven:
         """The same with further material."""
@@ -60,17 +61,21 @@ class TrustGiven:
             algorithms=table,
             test_anchors=self.test_anchors,
             extra=merged(self.material, more),
-            lists=_lists(self.trusted_lists, at),
+            lists=self._lists(at),
             existed=existed,
             strict=strict,
         )
 
-
-def _lists(paths: Sequence[Path], at: datetime) -> QualificationLookup | None:
-    if not paths:
-        return None
-    found: QualificationLookup = import_module("signing.trusted_lists.files").lookup_of(paths, at=at)
-    return found
+    def _lists(self, at: datetime) -> QualificationLookup | None:
+        if not self.trusted_lists and self.list_index is None:
+            return None
+        files = import_module("signing.trusted_lists.files")
+        found: QualificationLookup
+        if self.list_index is not None:
+            found = files.indexed(*self.list_index, at=at)
+        else:
+            found = files.lookup_of(self.trusted_lists, at=at)
+        return found
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class Request:
                 "crls": _texts(trust.material.crls),
                 "ocsps": _texts(trust.material.ocsps),
                 "trusted_lists": [str(path) for path in trust.trusted_lists],
+                "list_index": [str(trust.list_index[0]), trust.list_index[1]] if trust.list_index else None,
                 "algorithms": base64_text(trust.algorithms) if trust.algorithms is not None else None,
                 "existed": utc_text(self.existed) if self.existed is not None else None,
                 "strict": self.strict,
@@ -110,13 +116,14 @@ class Request:
     def from_bytes(cls, octets: bytes) -> Request:
         found: dict[str, Any] = json.loads(octets)
         material = ValidationData(*(_ders(found[name]) for name in ("certificates", "crls", "ocsps")))
-        table = found["algorithms"]
+        table, index = found["algorithms"], found["list_index"]
         trust = TrustGiven(
             _ders(found["anchors"]),
             _ders(found["test_anchors"]),
             material,
             tuple(Path(path) for path in found["trusted_lists"]),
             base64.b64decode(table) if table is not None else None,
+            (Path(index[0]), index[1]) if index is not None else None,
         )
         return cls(
             _path(found["document"]),

@@ -20,8 +20,7 @@ from asn1crypto import core, tsp
 from archive_core.digests import is_known
 from archive_core.findings import Finding, SubIndication, Verdict
 from archive_core.ports import TokenAssessment, ValidationData
-from signing.certificates import load_certificate
-from signing.examination.cms_reading import CmsError, SignedData, parse_signed_data
+from signing.examination.cms_reading import CmsError, SignedData, parse_signed_data, signed_by
 from signing.examination.documents import Document
 from signing.examination.facts import certificate_facts
 from signing.examination.material import merged
@@ -135,7 +134,7 @@ def _harmless(mathematics: Mathematics) -> bool:
 def _token_mathematics(message: SignedData, trust: ExaminationTrust) -> Mathematics | None:
     if len(message.signers) != 1 or message.content is None:
         return None
-    more = [load_certificate(der) for der in trust.readable_certificates]
+    more = trust.candidates(*signed_by(message))
     return check_signer(message.signers[0], message, Document("TSTInfo", message.content), more=more)
 
 

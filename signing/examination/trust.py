@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from asn1crypto import x509
+
 from archive_core.ports import ValidationData
 from signing.certificate_path import Trust
-from signing.certificates import load_certificate
+from signing.certificates import load_certificate, same_name
 from signing.examination.values import QualifiedStatus
 from signing.suitability import Algorithms
 from signing.timestamp_validation import TokenValidator
@@ -25,10 +27,16 @@ MAX_NOTED = 100
 
 
 class QualificationLookup(Protocol):
-    """What trusted lists answer (TS 119 615). Certificates are DER, the signer's first, then its issuers."""
+    """What trusted lists answer (TS 119 615). Certificates are DER, the signer's first, then its issuers.
 
-    def anchors(self) -> Sequence[bytes]:
-        """The certificates of the listed services (DER): trust anchors for signatures and for time-stamps."""
+    The certificates of listed services are trust anchors. There are thousands: they are asked for by name."""
+
+    def anchors_named(self, name: x509.Name) -> Sequence[bytes]:
+        """Those with a subject."""
+        ...
+
+    def anchors_issued_by(self, name: x509.Name) -> Sequence[bytes]:
+        """Those with an issuer."""
         ...
 
     def signature_status(self, chain: Sequence[bytes], *, at: datetime) -> QualifiedStatus:
@@ -69,16 +77,35 @@ class ExaminationTrust:
         self.existed = existed
         self.strict = strict
         self.noted: list[Noted] = []
-        listed = tuple(lists.anchors()) if lists else ()
-        self.anchors = tuple(dict.fromkeys([*anchors, *test_anchors, *listed]))
+        self.anchors = tuple(dict.fromkeys([*anchors, *test_anchors]))
         self.algorithms = algorithms
         self.extra = extra or ValidationData()
         self.lists = lists
         self.readable_certificates = tuple(
             der for der in dict.fromkeys((*self.anchors, *self.extra.certificates)) if _is_readable(der)
         )
-        self.paths = Trust(self.anchors, test_anchors, self.extra)
-        self.tokens = TokenValidator(self.anchors, algorithms=algorithms, test_anchors=test_anchors, extra=self.extra)
+        listed = lists.anchors_named if lists is not None else None
+        self.paths = Trust(self.anchors, test_anchors, self.extra, listed=listed)
+        self.tokens = TokenValidator(
+            self.anchors, algorithms=algorithms, test_anchors=test_anchors, extra=self.extra, listed=listed
+        )
+
+    def is_anchor(self, certificate: x509.Certificate) -> bool:
+        """Whether a certificate is trusted by itself."""
+        der = certificate.dump()
+        return der in self.anchors or (self.lists is not None and der in self.lists.anchors_named(certificate.subject))
+
+    def named(self, name: x509.Name) -> list[x509.Certificate]:
+        """Certificates with this subject, of those that are given and of those that are listed; each can be read."""
+        given = (load_certificate(der) for der in self.readable_certificates)
+        listed = self.lists.anchors_named(name) if self.lists is not None else ()
+        return [*(one for one in given if same_name(one.subject, name)), *map(load_certificate, listed)]
+
+    def candidates(self, *issuers: x509.Name) -> list[x509.Certificate]:
+        """Who may have signed and is not in the document: all that are given, and of those that are listed the ones by
+        these issuers."""
+        listed = [der for name in issuers for der in (self.lists.anchors_issued_by(name) if self.lists else ())]
+        return [load_certificate(der) for der in dict.fromkeys((*self.readable_certificates, *listed))]
 
     def note(self, certificate: bytes, material: ValidationData, *, satisfied: bool) -> None:
         """Somebody signed; a bounded number of them is kept in mind."""

@@ -19,7 +19,6 @@ from lxml import etree
 
 from archive_core.findings import Finding
 from archive_core.ports import ValidationData
-from signing.certificates import load_certificate
 from signing.examination.documents import Document, TooLargeError
 from signing.examination.evidence import not_judged
 from signing.examination.facts import certificate_facts
@@ -174,7 +173,7 @@ class _One:
         properties = properties_of(signature)
         material = material_of(signature, properties)
         data = material.validation_data
-        more = [load_certificate(der) for der in self.trust.readable_certificates]
+        more = self.trust.candidates()
         countersigned = None if self.parent is None else self.parent.find(f"{{{DS}}}SignatureValue")
         checked = check_xml_signature(
             signature, properties, material, self.resolver, more=more, countersigned=countersigned

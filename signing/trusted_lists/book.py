@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from archive_core.findings import Finding
 from signing.trusted_lists.reading import read_list
@@ -129,9 +128,3 @@ def _newest(lists: Sequence[TrustedList], findings: list[Finding]) -> list[Trust
             findings.append(Finding("TRUSTED_LIST_OLDER", text))
         newest[one.territory] = one
     return list(newest.values())
-
-
-def check_freshness(book: ListBook, at: datetime) -> tuple[TrustedList, ...]:
-    """The lists that are stale at an instant, the list of lists included."""
-    everything = (*book.lists, *((book.list_of_lists,) if book.list_of_lists is not None else ()))
-    return tuple(one for one in everything if one.is_stale(at))

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from asn1crypto import core, x509
-from lxml import etree
 
 from signing.judgement import PARSER_ERRORS
 from signing.trusted_lists.values import Qualifiers
 from signing.xml_signatures.names import local_name, text_of
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 _MAX_DEPTH = 10
 _USAGES = {

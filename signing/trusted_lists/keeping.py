@@ -22,7 +22,8 @@ from signing.examination.values import Qualification, QualifiedStatus
 from signing.judgement import PARSER_ERRORS, Judgement
 from signing.trusted_lists.book import ListBook, open_lists
 from signing.trusted_lists.gathering import AllowedAddresses, Fetch, gather
-from signing.trusted_lists.qualification import TrustedListLookup, load_lookup
+from signing.trusted_lists.index import ListIndex
+from signing.trusted_lists.qualification import TrustedListLookup
 from signing.trusted_lists.reading import MAX_LIST
 from signing.trusted_lists.values import TrustedList, TrustedListRefusedError
 from signing.tst_info import parse_tst_info
@@ -97,7 +98,7 @@ class ListQuestions:
     """An `AsksLists`. Opening the lists of the Union takes seconds, so the last ones stay open."""
 
     def __init__(self) -> None:
-        self._open: tuple[tuple[bytes, ...], ListBook] | None = None
+        self._open: tuple[tuple[bytes, ...], ListIndex] | None = None
 
     def timestamp(
         self, lists: Sequence[bytes], token: bytes, *, at: datetime, data: ValidationData | None = None
@@ -125,7 +126,7 @@ class ListQuestions:
         octets = tuple(lists)
         if self._open is None or self._open[0] != octets:
             try:
-                self._open = octets, load_lookup(octets, at=at).book
+                self._open = octets, ListIndex.of(open_lists(octets))
             except TrustedListRefusedError as error:
                 raise SettingsError(f"the trusted lists cannot be used: {error}") from error
         return TrustedListLookup(self._open[1], at=at)

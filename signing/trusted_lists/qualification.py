@@ -24,50 +24,36 @@ from signing.certificates import load_certificate, same_name
 from signing.examination.values import Qualification, QualifiedStatus
 from signing.judgement import PARSER_ERRORS
 from signing.signature_math import UnsupportedAlgorithmError, check_signature
-from signing.trusted_lists.book import ListBook, check_freshness, open_lists
 from signing.trusted_lists.criteria import Statements, qualifiers_of, statements_of
-from signing.trusted_lists.values import CA_QC, QTST, SVC, Service, ServiceState, TrustedList
+from signing.trusted_lists.index import Found, ListIndex
+from signing.trusted_lists.values import CA_QC, QTST, Service, ServiceState, TrustedList
 
 EIDAS = datetime(2016, 7, 1, tzinfo=UTC)
 _DEEPEST = 6
-_ANCHORS = frozenset({CA_QC, QTST, f"{SVC}CA/PKC", f"{SVC}TSA", f"{SVC}TSA/TSS-QC", f"{SVC}NationalRootCA-QC"})
 
 _WITH_QSCD = frozenset({"QCWithSSCD", "QCWithQSCD", "QCQSCDManagedOnBehalf"})
 _WITHOUT_QSCD = frozenset({"QCNoSSCD", "QCNoQSCD"})
 _FOR = {"QCForESig": "ForeSignatures", "QCForESeal": "ForeSeals", "QCForLegalPerson": "ForeSeals"}
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A service with the list that it is in."""
-
-    list: TrustedList
-    service: Service
-
-
 class TrustedListLookup:
     """What accepted lists answer as of the instant of judgement `at`; a `QualificationLookup`."""
 
-    def __init__(self, book: ListBook, *, at: datetime) -> None:
-        self._book = book
-        self._stale = check_freshness(book, at)
-        self._by_key: dict[bytes, list[tuple[x509.Certificate, _Found]]] = {}
-        for one in book.lists:
-            for service in one.services:
-                for der in service.certificates:
-                    certificate = load_certificate(der)
-                    entry = (certificate, _Found(one, service))
-                    self._by_key.setdefault(certificate.public_key.dump(), []).append(entry)
-
-    @property
-    def book(self) -> ListBook:
-        return self._book
+    def __init__(self, index: ListIndex, *, at: datetime) -> None:
+        self._index = index
+        self._stale = tuple(one for one in index.lists if one.is_stale(at))
 
     def anchors(self) -> tuple[bytes, ...]:
         """The certificates of every service that issues certificates or time-stamps."""
-        services = [service for one in self._book.lists for service in one.services]
-        chosen = [one for one in services if any(state.type in _ANCHORS for state in one.states)]
-        return tuple(dict.fromkeys(der for service in chosen for der in service.certificates))
+        return self._index.anchors()
+
+    def anchors_named(self, name: x509.Name) -> tuple[bytes, ...]:
+        """Those of them with a subject."""
+        return self._index.anchors_named(name)
+
+    def anchors_issued_by(self, name: x509.Name) -> tuple[bytes, ...]:
+        """Those of them with an issuer."""
+        return self._index.anchors_issued_by(name)
 
     def timestamp_status(self, chain: Sequence[bytes], *, at: datetime) -> QualifiedStatus:
         """Qualified when a QTST service of this unit was granted at genTime `at`."""
@@ -101,9 +87,7 @@ class TrustedListLookup:
 
     # -- finding services -----------------------------------------------------------------------
 
-    def _nearest(
-        self, certificates: Sequence[x509.Certificate], kind: str, at: datetime, *, own: bool
-    ) -> _Found | None:
+    def _nearest(self, certificates: Sequence[x509.Certificate], kind: str, at: datetime, *, own: bool) -> Found | None:
         """The service of a kind that is the certificate itself (`own`) or its nearest verified issuer. Of several
         the one that is granted at the instant."""
         if not certificates:
@@ -111,10 +95,9 @@ class TrustedListLookup:
         for level, certificate in enumerate(self._upwards(certificates)):
             if level == 0 and not own:
                 continue
-            entries = self._by_key.get(certificate.public_key.dump(), ())
             fitting = [
                 found
-                for listed, found in entries
+                for listed, found in self._index.services_of(certificate)
                 if same_name(listed.subject, certificate.subject)
                 and any(state.type == kind for state in found.service.states)
             ]
@@ -127,8 +110,8 @@ class TrustedListLookup:
         """The certificate and its issuers, from the chain or from the lists, each by a signature that fits."""
         current = certificates[0]
         yield current
-        listed = [one for entries in self._by_key.values() for one, _ in entries]
         for _ in range(_DEEPEST):
+            listed = self._index.certificates_named(current.issuer)
             issuer = next((one for one in (*listed, *certificates[1:]) if _issued(one, current)), None)
             if issuer is None or issuer.dump() == current.dump():
                 return
@@ -137,7 +120,7 @@ class TrustedListLookup:
 
     # -- answers --------------------------------------------------------------------------------
 
-    def _answer(self, qualification: Qualification, found: _Found, at: datetime, reason: str) -> QualifiedStatus:
+    def _answer(self, qualification: Qualification, found: Found, at: datetime, reason: str) -> QualifiedStatus:
         stale = [one for one in self._stale if one is found.list or one.is_list_of_lists]
         if stale:
             qualification = Qualification.INDETERMINATE
@@ -269,4 +252,6 @@ def _qscd(qualifiers: frozenset[str], statements: Statements) -> bool | None:
 
 def load_lookup(files: Sequence[bytes], *, at: datetime, signers: Sequence[bytes] | None = None) -> TrustedListLookup:
     """Open lists and ask them as of `at`; raises `TrustedListRefusedError`."""
-    return TrustedListLookup(open_lists(files, signers=signers), at=at)
+    from signing.trusted_lists.book import open_lists  # loads lxml, which whoever reads an index does without
+
+    return TrustedListLookup(ListIndex.of(open_lists(files, signers=signers)), at=at)

@@ -10,18 +10,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from lxml import etree
+if TYPE_CHECKING:
+    from lxml import etree
 
 SVC = "http://uri.etsi.org/TrstSvc/Svctype/"
 STATUS = "http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/"
 EXTENSION = "http://uri.etsi.org/TrstSvc/TrustedList/SvcInfoExt/"
 CA_QC = f"{SVC}CA/QC"
 QTST = f"{SVC}TSA/QTST"
+ANCHORS = frozenset({CA_QC, QTST, f"{SVC}CA/PKC", f"{SVC}TSA", f"{SVC}TSA/TSS-QC", f"{SVC}NationalRootCA-QC"})
+"""Services whose certificates are trust anchors: those that issue certificates or time-stamps."""
 LIST_OF_LISTS = "http://uri.etsi.org/TrstSvc/TrustedList/TSLType/EUlistofthelists"
 GRANTED = f"{STATUS}granted"
 BEFORE_EIDAS = frozenset(f"{STATUS}{name}" for name in ("undersupervision", "supervisionincessation", "accredited"))
 """Statuses that stood for "qualified" until 1 July 2016 (TS 119 612 5.5.4, annex J)."""
+
+
+INDEX_FORMAT = "trusted-archive/list-index/1"
+"""The form of an index of lists (`index`). To be raised whenever the same lists are to be read in another way."""
 
 
 class TrustedListRefusedError(ValueError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from archive_core.findings import SubIndication
 from policies import current_algorithms
 from signing.examination.documents import Document
 from signing.examination.registry import examine
@@ -14,11 +15,13 @@ from signing.examination.trust import ExaminationTrust
 from signing.examination.values import Qualification
 from signing.trusted_lists.book import open_lists
 from signing.trusted_lists.files import lookup_of
+from signing.trusted_lists.index import ListIndex, index_bytes
 from signing.trusted_lists.qualification import TrustedListLookup, load_lookup
 from signing.trusted_lists.reading import read_list
 from signing.trusted_lists.signature import verify_list_signature
 from signing.trusted_lists.values import TrustedListRefusedError
 from tests.unit.signing import forge
+from tests.unit.signing.examination.signing_world import cms_by
 from tests.unit.signing.forge import Identity
 from tests.unit.signing.trusted_lists.list_world import (
     GRANTED,
@@ -88,7 +91,7 @@ def test_a_stale_list_is_indeterminate(union: Union) -> None:
 def test_the_snapshots_give_the_same_answers_ten_years_later(union: Union) -> None:
     """Asked again as of the day of the decision, from the stored octets alone, in any order."""
     book = open_lists(_files(union), signers=[union.commission.der])
-    first = TrustedListLookup(book, at=NOW).timestamp_status(_chain(union.unit), at=WITHDRAWN - DAY)
+    first = TrustedListLookup(ListIndex.of(book), at=NOW).timestamp_status(_chain(union.unit), at=WITHDRAWN - DAY)
     again = load_lookup(sorted(book.snapshots.values()), at=NOW, signers=[union.commission.der])
     assert again.timestamp_status(_chain(union.unit), at=WITHDRAWN - DAY) == first
     assert first.list_sha256 in book.snapshots
@@ -324,3 +327,48 @@ def test_a_list_without_a_next_update_is_closed(union: Union) -> None:
     closed: ListRecipe = union.national().but(next_update=None)
     status = load_lookup([closed.octets()], at=NOW).timestamp_status(_chain(union.unit), at=WITHDRAWN - DAY)
     assert status.qualification is Qualification.INDETERMINATE
+
+
+# -- the index ----------------------------------------------------------------------------------
+
+
+def test_an_index_answers_as_the_lists_do(union: Union) -> None:
+    """Written and read again: criteria, states and staleness as well."""
+    criteria = qualification(["QCNoQSCD"], usage(digitalSignature=True))
+    state = State("granted", GRANTED, ("ForeSignatures",), criteria)
+    recipe = union.other_national().but(services=[Listed(union.citizens, "CA/QC", (state,))])
+    book = open_lists([union.lists().octets(), union.national().octets(), recipe.octets()])
+    made, read = ListIndex.of(book), ListIndex.from_bytes(index_bytes(book))
+    for at in (NOW, NOW + 2 * HALF_A_YEAR):
+        for identity, asked in ((union.unit, "timestamp_status"), (union.person, "signature_status")):
+            for then in (GRANTED - DAY, WITHDRAWN - DAY, WITHDRAWN + DAY):
+                one, two = (getattr(TrustedListLookup(index, at=at), asked) for index in (made, read))
+                assert one(_chain(identity), at=then) == two(_chain(identity), at=then)
+    status = TrustedListLookup(read, at=NOW).signature_status(_chain(union.person), at=NOW)
+    assert status.qualification is Qualification.ADVANCED_SIGNATURE_QC  # by the criteria
+    assert read.anchors() == made.anchors() == (union.root.der, union.citizens.der)
+
+
+@pytest.mark.parametrize("octets", [b"", b"[]", b"{}", b'{"format":"x"}', b'{"format":"trusted-archive/list-index/1"}'])
+def test_what_is_no_index_is_not_read(octets: bytes) -> None:
+    """By whatever it lacks."""
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        ListIndex.from_bytes(octets)
+
+
+def test_listed_anchors_are_found_by_name(union: Union) -> None:
+    """As an anchor, as the issuer of what is there, and as a signer whose certificate nobody sent."""
+    lookup = _lookup(union)
+    trust = ExaminationTrust((), algorithms=current_algorithms(), lists=lookup)
+    assert trust.is_anchor(union.root.asn1)
+    assert not trust.is_anchor(union.unit.asn1)
+    assert not trust.is_anchor(forge.authority("Stamps").asn1)  # the same name
+    assert [one.dump() for one in trust.named(union.unit.asn1.issuer)] == [union.root.der]
+    assert [one.dump() for one in trust.candidates(union.root.asn1.issuer)] == [union.root.der]
+    assert trust.candidates() == []
+    (found,) = examine(Document("a.p7m", cms_by(union.person, b"x")), trust=trust, at=NOW).signatures
+    assert found.sub_indication is SubIndication.TRY_LATER  # a path, and no revocation data
+    other = load_lookup([union.national().octets()], at=NOW)
+    unlisted = ExaminationTrust((), algorithms=current_algorithms(), lists=other)
+    (found,) = examine(Document("a.p7m", cms_by(union.person, b"x")), trust=unlisted, at=NOW).signatures
+    assert found.sub_indication is SubIndication.NO_CERTIFICATE_CHAIN_FOUND
