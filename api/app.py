@@ -3,7 +3,8 @@
 Rules kept here
  * A request meets, in this order: a request id, the key, how often it comes, the route's permission, the view. Nothing
    of the body is read before the permission was found.
- * Every answer that is not what was asked for is a problem document, also those of the framework.
+ * Every answer that is not what was asked for is a problem document, also those of the framework, unless the route
+   speaks a protocol with refusals of its own.
  * An application with a route that nobody may guard does not start.
 """
 
@@ -23,6 +24,7 @@ from api.refused import RefusalRecorder
 from api.resumable import MAX_RESUMABLE, Uploads
 from api.routing import EXTENSION, METRICS_EXTENSION, Edge, Route
 from api.settings import ArchiveSettings
+from api.ts119512.views import ROUTES as TS119512
 from api.uploads import UploadLimits
 from api.views import (
     bulk,
@@ -53,6 +55,7 @@ ROUTES: tuple[Route, ...] = (
     *organisations.ROUTES,
     *keys.ROUTES,
     *signatures.ROUTES,
+    *TS119512,
     *system.ROUTES,
 )
 
@@ -71,6 +74,7 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
     )
     metrics = app.extensions[METRICS_EXTENSION] = RequestMetrics()
     permissions = _register(app, routes)
+    tellings = {_endpoint(route): route.tell for route in routes if route.tell is not None}
     refusals = RefusalRecorder(archive)
 
     @app.before_request
@@ -92,7 +96,8 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
         g.code = problem.code
         if problem.status >= 500:
             g.failure = error
-        return response_of(problem, request, g.request_id)
+        tell = tellings.get(request.endpoint or "")
+        return tell(error, problem, request, g.request_id) if tell else response_of(problem, request, g.request_id)
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -110,11 +115,15 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
 def _register(app: Flask, routes: tuple[Route, ...]) -> dict[str, Permission]:
     permissions: dict[str, Permission] = {}
     for route in routes:
-        endpoint = f"{route.method} {route.rule}".replace(".", "-")
+        endpoint = _endpoint(route)
         permissions[endpoint] = route.permission
         app.add_url_rule(route.rule, endpoint, route.view, methods=[route.method], provide_automatic_options=False)
     verify_guarded(app, permissions)
     return permissions
+
+
+def _endpoint(route: Route) -> str:
+    return f"{route.method} {route.rule}".replace(".", "-")
 
 
 def verify_guarded(app: Flask, permissions: dict[str, Permission]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 
 import api.refusals
+import api.ts119512.refusals
 from archive_core.errors import ArchiveError
 
 _CZECH = {
@@ -80,6 +81,15 @@ _CZECH = {
     "evidence-broken": "Uložený důkaz neobstál při ověření.",
     "malformed-evidence": "Bajty nejsou důkazním záznamem podle RFC 4998 v povolených mezích.",
     "malformed-document": "Bajty nejsou dokumentem JSON očekávaného formátu v povolených mezích.",
+    "protocol-refusal": "Požadavek žádá něco, co tento protokol zde nedává.",
+    "not-supported": "Tohle služba nedělá; co dělá, uvádějí její profily.",
+    "unknown-format": "Identifikátor formátu uchovávaného objektu zde není přijímán ani vydáván.",
+    "format-mismatch": "Bajty uchovávaného objektu nemohou být ve formátu, který je pro ně uveden.",
+    "unknown-evidence-format": "Důkaz se v tomto formátu nevydává.",
+    "unknown-version": "Takovou verzi uchovávaný objekt nemá.",
+    "unknown-mode": "Takový způsob smazání není.",
+    "unknown-delta": "Změně v tomto formátu zde není rozumět.",
+    "delta-problem": "Změnu nelze na to, co je uloženo, použít.",
     "unsafe-container": "Kontejner (ZIP) nelze bezpečně číst.",
 }
 
@@ -96,6 +106,7 @@ _WEB = {
 def error_classes() -> list[type[ArchiveError]]:
     """Every class of error that is known to the program, the root first."""
     assert api.refusals  # imported for its classes
+    assert api.ts119512.refusals
     found: list[type[ArchiveError]] = [ArchiveError]
     for kind in found:
         found.extend(kind.__subclasses__())

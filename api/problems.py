@@ -105,7 +105,7 @@ def document_of(problem: Problem, language: str, request_id: str) -> dict[str, A
         "type": TYPE_PREFIX + problem.code,
         "title": text_of(problem.code, language),
         "status": problem.status,
-        "detail": _detail(problem, language),
+        "detail": detail_of(problem, language),
     }
     if problem.facts:
         body["facts"] = {name: _plain(value) for name, value in problem.facts.items()}
@@ -114,7 +114,7 @@ def document_of(problem: Problem, language: str, request_id: str) -> dict[str, A
     return body
 
 
-def _detail(problem: Problem, language: str) -> str:
+def detail_of(problem: Problem, language: str) -> str:
     """The error's own sentence, after the general one where that is in another language."""
     general = text_of(problem.code, language)
     if problem.detail in (None, text_of(problem.code, "en")):

@@ -30,7 +30,8 @@ from archive_core.debts import Debts
 from archive_core.deposit import Deposit
 from archive_core.destruction.destroying import Destruction, DestructionView
 from archive_core.destruction.judging import Gone
-from archive_core.errors import ArchiveError, LeaseHeldError
+from archive_core.errors import ArchiveError, ConcurrentChangeError, LeaseHeldError, SizeLimitError
+from archive_core.evidence.verification import DataObject
 from archive_core.examining import Examining
 from archive_core.examining_later import ExaminingLater, Patience
 from archive_core.exporting import Exporting
@@ -464,11 +465,16 @@ class Archive:
         with self.organisations.rooms(submissions, told) as (admitted, answered):
             self._deposit.deposit_many(admitted, actor=actor, tell=answered)
 
-    def update(self, poid: str, submission: SubmissionObject, *, actor: Actor) -> Acknowledgement:
-        """The complete new content of an object as its next version."""
+    def update(
+        self, poid: str, submission: SubmissionObject, *, actor: Actor, follows: int | None = None
+    ) -> Acknowledgement:
+        """The complete new content of an object as its next version. With `follows` that was made of this version:
+        `ConcurrentChangeError` when another one has come since."""
         with self._refusals(actor, "update"):
-            originator = self._row(poid, None, actor).originator
-            with self.organisations.room(submission, originator, objects=0):
+            head = self._row(poid, None, actor)
+            if follows not in (None, head.version):
+                raise ConcurrentChangeError(f"{poid} has version {head.version} by now", version=head.version)
+            with self.organisations.room(submission, head.originator, objects=0):
                 return self._deposit.update(poid, submission, actor=actor)
 
     def preserve(self, *, actor: Actor, only_due: bool = False, progress: Progress = silent) -> list[BatchView]:
@@ -483,13 +489,31 @@ class Archive:
         return self._preservation.preserve(actor=actor, only_due=only_due, progress=progress)
 
     def destroy(
-        self, poid: str, *, reason: str, actor: Actor, keep_digests: bool = True, dry_run: bool = False
+        self,
+        poid: str,
+        *,
+        reason: str,
+        actor: Actor,
+        keep_digests: bool = True,
+        dry_run: bool = False,
+        asked_by: str | None = None,
     ) -> DestructionView:
         """Destroy an object with all its versions, in every store; see `Destruction.destroy`. With `dry_run` nothing
-        is changed."""
+        is changed. `asked_by` is who is said to have asked: personal, so it is kept in the erasable detail of an event
+        of its own and nowhere else."""
         if dry_run:
             return self._destruction.plan(poid, reason=reason, keep_digests=keep_digests, originator=actor.originator)
         with self._refusals(actor, "destroy"):
+            if asked_by is not None:
+                row = self._row(poid, None, actor)
+                self._sequencer.record(
+                    EventType.ACCESS,
+                    Outcome.SUCCESS,
+                    "destruction-asked",
+                    actor=actor,
+                    poid=row.poid,
+                    detail={"asked_by": asked_by},
+                )
             view = self._destruction.destroy(
                 poid, reason=reason, keep_digests=keep_digests, actor=actor, originator=actor.originator
             )
@@ -579,6 +603,16 @@ class Archive:
         self._disseminated(row, "whole" if whole else "documents", actor)
         return written
 
+    def contents(self, poid: str, version: int | None, *, actor: Actor, most: int) -> dict[str, bytes]:
+        """The package of a version as it is stored, in memory, by logical path (see `retrieve`); raises
+        `SizeLimitError` when its files have more than `most` bytes."""
+        row = self._living(poid, version, actor)
+        if row.size > most:
+            raise SizeLimitError(f"{poid} v{row.version} has {row.size} bytes; at most {most} are given", limit=most)
+        held = {path: b"".join(pieces) for path, pieces in self._tree(row, True, silent)}
+        self._disseminated(row, "whole", actor)
+        return held
+
     def _tree(self, row: VersionRow, whole: bool, progress: Progress) -> Iterator[tuple[str, Iterator[bytes]]]:
         files = self.catalogue.files(row.poid, row.version)
         total = sum(file.size for file in files if whole or file.path.startswith(DATA))
@@ -651,6 +685,16 @@ class Archive:
         """Prove one version anew from stored bytes."""
         row = self._row(poid, version, actor)
         report = self._assess(row, self.clock.now())
+        self._validated(row, report, actor)
+        return report
+
+    def judge_evidence(
+        self, record: bytes, data: Sequence[DataObject], *, poid: str | None, version: int | None, actor: Actor
+    ) -> Report:
+        """Judge an evidence record that was handed in; see `Assessment.judge`. With a POID it is said to be of that
+        version, which must be there to be seen."""
+        row = self._row(poid, version, actor) if poid is not None else None
+        report = self._assessment.judge(record, data, row, at=self.clock.now())
         self._validated(row, report, actor)
         return report
 
@@ -830,14 +874,14 @@ class Archive:
             EventType.DISSEMINATION, Outcome.SUCCESS, code, actor=actor, poid=row.poid, version=row.version
         )
 
-    def _validated(self, row: VersionRow, report: Report, actor: Actor) -> None:
+    def _validated(self, row: VersionRow | None, report: Report, actor: Actor) -> None:
         self._sequencer.record(
             EventType.VALIDATION,
             Outcome.SUCCESS if report.verdict is Verdict.PASSED else Outcome.FAILURE,
             str(report.sub_indication or report.verdict),
             actor=actor,
-            poid=row.poid,
-            version=row.version,
+            poid=row.poid if row else None,
+            version=row.version if row else None,
         )
 
     # -- views --------------------------------------------------------------------------------

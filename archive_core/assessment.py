@@ -20,7 +20,13 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import VersionRow
 from archive_core.content import Content
 from archive_core.digests import Digest, MultiHasher
-from archive_core.errors import DamageError, EvidenceBrokenError, MalformedDocumentError
+from archive_core.errors import (
+    DamageError,
+    EvidenceBrokenError,
+    EvidencePendingError,
+    MalformedDocumentError,
+    ObjectDestroyedError,
+)
 from archive_core.evidence.verification import DataObject, assess_record
 from archive_core.findings import Finding, Report, Step, SubIndication, Verdict, utc_text
 from archive_core.lifecycle import EvidenceFile
@@ -87,6 +93,31 @@ class Assessment:
                 "files": self._earliest(row),
             },
         )
+
+    def judge(self, record: bytes, data: Sequence[DataObject], row: VersionRow | None, *, at: datetime) -> Report:
+        """The verdict over a record that somebody handed in, as of `at`, over the data handed in with it.
+
+        `row` is the version that it is said to be of, if it is: what is kept for that version's time-stamps helps
+        to judge the record, and where no data came, it is judged over what is stored of the version. Raises
+        `EvidencePendingError` and `ObjectDestroyedError` then, and `DamageError` when no copy is good."""
+        proof = self._proof_beside(row, needed=not data) if row else None
+        objects = self._data_objects(proof) if proof and not data else data
+        return assess_record(
+            record,
+            _distinct(objects, CONTENT_DIGEST),
+            validator=self._validator,
+            algorithms=self._algorithms,
+            at=at,
+            validation_data=token_data(proof) if proof else None,
+        )
+
+    def _proof_beside(self, row: VersionRow, *, needed: bool) -> Proof | None:
+        try:
+            return self._proofs.proof(row)
+        except (EvidencePendingError, ObjectDestroyedError):
+            if needed:
+                raise
+            return None
 
     def _dropped(self, proof: Proof) -> list[Finding]:
         """Lines in which a hash-tree renewal left this version out: its proof ends with the chain before."""

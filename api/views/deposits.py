@@ -47,14 +47,14 @@ def _submission(here: Edge, who: Actor) -> Iterator[SubmissionObject]:
         yield submission
 
 
-def body_of(incoming: Request, here: Edge) -> BodyReader:
+def body_of(incoming: Request, here: Edge, limit: int | None = None) -> BodyReader:
     """The body of a request, bounded and with its claims; raises `UnsupportedMediaTypeError` for a coded one."""
     if incoming.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaTypeError("the body has a content coding; send it without")
     given = [incoming.headers[name] for name in ("Content-Digest", "Repr-Digest") if name in incoming.headers]
     return BodyReader(
         get_input_stream(incoming.environ),
-        limit=here.limits.body,
+        limit=here.limits.body if limit is None else min(limit, here.limits.body),
         announced=incoming.content_length,
         claims=merge_claims(parse_digest_field(text) for text in given),
     )

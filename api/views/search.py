@@ -13,6 +13,7 @@ from api.wire import json_response, number, parameters
 from archive_core.catalogue.searching import Wanted
 from archive_core.errors import UsageError
 from archive_core.identifiers import is_poid
+from archive_core.searching import Found
 
 MAX_PAGE, DEFAULT_PAGE, MAX_TEXT = 1000, 100, 1000
 STATES = {"replicated": False, "evidenced": True}
@@ -21,26 +22,36 @@ _SHA512 = re.compile(r"[0-9a-f]{128}", re.ASCII)
 _CURSOR = re.compile(r"([0-9a-f]{32})\.([1-9][0-9]{0,8})", re.ASCII)
 
 
+PARAMETERS = ("text", "organisation", "status", "received_from", "received_until", "sha512", "cursor", "limit")
+
+
 def search() -> Response:
-    given = parameters(
-        request, "text", "organisation", "status", "received_from", "received_until", "sha512", "cursor", "limit"
+    found = find(parameters(request, *PARAMETERS))
+    return json_response(
+        {
+            "objects": [archive().view(row).to_json() for row in found.rows],
+            "next": next_of(found),
+            "complete": found.complete,
+        }
     )
+
+
+def find(given: dict[str, str]) -> Found:
+    """What the parameters ask for, as the actor may see it; raises `UsageError`."""
     limit = number(given.get("limit"), "limit") or DEFAULT_PAGE
     if limit > MAX_PAGE:
         raise UsageError(f"limit is at most {MAX_PAGE}")
     text = given.get("text")
     if text is not None and len(text) > MAX_TEXT:
         raise UsageError(f"the text has more than {MAX_TEXT} characters")
-    found = archive().searching.search(
+    return archive().searching.search(
         text, wanted_of(given), actor=actor(), before=cursor_of(given.get("cursor")), limit=limit
     )
-    return json_response(
-        {
-            "objects": [archive().view(row).to_json() for row in found.rows],
-            "next": f"{found.next[0]}.{found.next[1]}" if found.next else None,
-            "complete": found.complete,
-        }
-    )
+
+
+def next_of(found: Found) -> str | None:
+    """What to go on before, as `cursor` takes it."""
+    return f"{found.next[0]}.{found.next[1]}" if found.next else None
 
 
 def wanted_of(given: dict[str, str]) -> Wanted:

@@ -62,9 +62,10 @@ def schema(world: HttpWorld) -> BaseSchema:
 
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-OPERATIONS = [(path, method) for path, item in description()["paths"].items() for method in item if method in METHODS]
+PATHS = description()["paths"]
+OPERATIONS = [(path, method) for path, item in PATHS.items() for method in item if method in METHODS]
 each_operation = pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=lambda text: text)
-PUBLIC = [path for path, method in OPERATIONS if description()["paths"][path][method].get("security") == []]
+PUBLIC = [path for path, method in OPERATIONS if PATHS[path][method].get("security") == []]
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 
 
@@ -151,7 +152,8 @@ def test_every_answer_is_as_described(
             answer, checks=[one for one in CHECKS if one is not negative_data_rejection or not refused]
         )
 
-    explore(cases_of(schema, path, method, mode), look)
+    alike = "/ts119512/" in path  # one reader for all of them
+    explore(cases_of(schema, path, method, mode), look, examples=min(EXAMPLES, 12) if alike else EXAMPLES)
 
 
 @pytest.mark.parametrize(

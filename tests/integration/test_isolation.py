@@ -129,6 +129,61 @@ def test_the_probes_would_find_something(two: Two, route: Route) -> None:
     assert there.status_code in (200, 201, 204) or refused_for_itself
 
 
+def bodies_of(poid: str) -> Mapping[str, object]:
+    """A request of each operation of TS 119 512 that names an object."""
+    evidence = {
+        "binaryData": {"value": ""},
+        "formatId": "urn:ietf:rfc:4998:EvidenceRecord",
+        "poId": poid,
+        "verId": "v1",
+    }
+    return {
+        "RetrievePO": {"poId": poid, "sor": "PO"},
+        "DeletePO": {"poId": poid, "reason": "x"},
+        "UpdatePOC": {"poId": poid, "deltaPoc": [{"binaryData": {"value": ""}, "mimeType": "a/b"}]},
+        "RetrieveTrace": {"poId": poid},
+        "ValidateEvidence": {"ev": evidence},
+        "PreservePO": None,
+        "RetrieveInfo": None,
+        "Search": None,
+    }
+
+
+PROTOCOL = [route for route in ROUTES if route.rule.startswith("/v1/ts119512/")]
+NAMING = [route for route in PROTOCOL if bodies_of("")[route.rule.rpartition("/")[2]] is not None]
+
+
+@pytest.mark.parametrize("route", NAMING, ids=lambda route: route.rule)
+def test_an_object_named_in_a_body_is_answered_like_none(two: Two, route: Route) -> None:
+    """For every role: the same bytes for another organisation's object as for nobody's, and never a success; who may
+    see everything gets another answer, so the probes can fail."""
+    operation = route.rule.rpartition("/")[2]
+
+    def ask(poid: str, who: dict[str, str]) -> TestResponse:
+        return two.world.client.post(route.rule, json=bodies_of(poid)[operation], headers=who)
+
+    for role in ROLES:
+        who = two.world.key(role, OURS)
+        foreign, absent = ask(two.there["poid"], who), ask(ABSENT["poid"], who)
+        assert told(foreign, two.there) == told(absent, ABSENT)
+        assert foreign.json["result"]["maj"].endswith("RequesterError")
+    everything = two.world.key("operator", None)
+    if operation != "DeletePO":  # others need it still
+        assert ask(two.there["poid"], everything).json["result"]["maj"].endswith("Success")
+    assert ask(ABSENT["poid"], everything).json["result"]["maj"].endswith("RequesterError")
+
+
+def test_a_search_by_the_protocol_finds_what_is_ours_only(two: Two) -> None:
+    """Nor does a filter that names the other organisation find anything."""
+    two.world.archive.flush_trail()
+    two.world.archive.searching.catch_up()
+    who = two.world.key("auditor", OURS)
+    for filter_, found in (("text=ours*", True), ("text=theirs*", False), (f"organisation={THEIRS}", False)):
+        answer = two.world.client.post("/v1/ts119512/Search", json={"fi": filter_}, headers=who).json
+        assert bool(answer.get("poId")) == found, filter_
+        assert two.there["poid"] not in answer.get("poId", [])
+
+
 def test_lists_hold_what_is_ours_only(two: Two) -> None:
     """Objects, keys, organisations, and what a verification of everything counts."""
     world = two.world
