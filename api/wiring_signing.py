@@ -366,4 +366,10 @@ def _cautions(settings: ArchiveSettings) -> list[str]:
     ]
     plain = [one.name for one in settings.authorities if one.url.startswith("http:") and one.connection.user]
     said += [f"the password for the TSA {name} travels in the clear: use its https address" for name in plain]
+    by_address: dict[str, list[str]] = {}
+    for one in settings.authorities:
+        if one.url:
+            by_address.setdefault(one.url.rstrip("/").lower(), []).append(one.name)
+    alike = [" and ".join(names) for names in by_address.values() if len(names) > 1]
+    said += [f"the TSAs {names} have one address: what takes one takes the other, too" for names in alike]
     return said

@@ -4,7 +4,8 @@ Rules kept here
  * A profile is published once and never edited; what changes is a new profile with a new id. One
    that no longer takes deposits stays readable, because objects came in under it (TS 119 512 5.3.1).
  * Two evidence lines of a profile never end on one digest algorithm or on one TSA: whatever falls
-   takes one line, not both.
+   takes one line, not both. A profile may say `same_root`: then its lines have one digest, so that two
+   TSAs stamp the same root, and only a TSA that falls takes one line and not both.
  * A key that means nothing here is refused by name; a promise that is not built is refused too.
 """
 
@@ -93,7 +94,8 @@ class PreservationProfile:
     `valid_until` is exclusive, None while no end is set. `expected_evidence_years` is how long the
     evidence must be able to last; `retention_years` says what retention the profile was written
     for, and decides nothing by itself. `examination` is what is asked of signatures in a deposit;
-    `qualified_seal` says that statements bear qualified electronic seals, by the trusted lists, or none are made.
+    `qualified_seal` says that statements bear qualified electronic seals, by the trusted lists, or none are made;
+    `same_root` says that all lines have one digest, so that their TSAs, each another, stamp the same root.
     """
 
     id: str
@@ -118,6 +120,7 @@ class PreservationProfile:
     source: bytes = field(repr=False)
     examination: ExaminationPolicy = field(default_factory=ExaminationPolicy)
     qualified_seal: bool = False
+    same_root: bool = False
 
     @classmethod
     def load(cls, source: bytes) -> Self:
@@ -146,6 +149,7 @@ class PreservationProfile:
             lines=tuple(_line(one) for one in top.sections("line")),
             examination=read_policy(top.optional_section("examination")),
             qualified_seal=top.optional_flag("qualified_seal"),
+            same_root=top.optional_flag("same_root"),
             source=source,
         )
         top.finish()
@@ -282,12 +286,21 @@ def _refuse_contradictions(profile: PreservationProfile) -> None:
         raise PolicyError(
             f"{place} asks for the storage model {profile.storage_model}; this version stores what it keeps."
         )
-    for what, values in (
-        ("name", [line.name for line in profile.lines]),
-        ("digest algorithm", [line.digest for line in profile.lines]),
-        ("TSA", [line.tsa for line in profile.lines]),
-    ):
-        if len(set(values)) != len(values):
-            raise PolicyError(f"{place}: two evidence lines share one {what}; redundant lines must not fall together.")
+    _refuse_lines_that_fall_together(profile, place)
     if any(line.trust_class_required == "test" for line in profile.lines) and not profile.accepts_test_trust:
         raise PolicyError(f"{place} has a line on test trust but does not accept test trust.")
+
+
+def _refuse_lines_that_fall_together(profile: PreservationProfile, place: str) -> None:
+    digests = [line.digest for line in profile.lines]
+    apart = [("name", [line.name for line in profile.lines]), ("TSA", [line.tsa for line in profile.lines])]
+    if not profile.same_root:
+        apart.append(("digest algorithm", digests))
+    elif len(digests) < 2 or len(set(digests)) > 1:
+        raise PolicyError(
+            f"{place} says 'same_root': that takes two lines or more, all with one digest algorithm, or their TSAs "
+            "stamp different roots."
+        )
+    for what, values in apart:
+        if len(set(values)) != len(values):
+            raise PolicyError(f"{place}: two evidence lines share one {what}; redundant lines must not fall together.")

@@ -124,6 +124,37 @@ def test_a_wrong_profile_is_refused_with_a_sentence(old: str, new: str, said: st
         PreservationProfile.load(changed(old, new))
 
 
+def test_two_authorities_may_stamp_one_root_where_the_profile_says_so() -> None:
+    """Two lines of one digest, each with an authority of its own."""
+    source = SOURCE.replace('digest = "sha3-512"', 'digest = "sha512"').replace(
+        "\n[title]", "\nsame_root = true\n\n[title]", 1
+    )
+    profile = PreservationProfile.load(source.encode())
+
+    assert profile.same_root
+    assert [(line.digest, line.tsa) for line in profile.lines] == [("sha512", "local-tsa-1"), ("sha512", "local-tsa-2")]
+    assert not PreservationProfile.load(SOURCE.encode()).same_root
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", "all with one digest algorithm"),
+        ('tsa = "local-tsa-2"', 'tsa = "local-tsa-1"', "all with one digest algorithm"),
+        (SOURCE[SOURCE.rindex("[[line]]") :], "", "two lines or more"),
+        ('digest = "sha3-512"\ntsa = "local-tsa-2"', 'digest = "sha512"\ntsa = "local-tsa-1"', "share one TSA"),
+        ('name = "sha3-512"\ndigest = "sha3-512"', 'name = "sha512"\ndigest = "sha512"', "share one name"),
+    ],
+    ids=["two digests", "two digests and one TSA", "one line", "one TSA", "one name"],
+)
+def test_one_root_that_is_not_stamped_by_two_is_refused(old: str, new: str, said: str) -> None:
+    """Whatever would make two roots of it, or one authority."""
+    source = SOURCE.replace("\n[title]", "\nsame_root = true\n\n[title]", 1)
+    assert old in source
+    with pytest.raises(PolicyError, match=said):
+        PreservationProfile.load(source.replace(old, new).encode())
+
+
 def test_a_profile_without_lines_is_refused() -> None:
     """No line, no evidence."""
     with pytest.raises(PolicyError, match="lacks 'line'"):
