@@ -74,6 +74,7 @@ def targets() -> Mapping[str, Target]:
         targets_examination,
         targets_http,
         targets_policies,
+        targets_protocol,
         targets_renewals,
         targets_signatures,
         targets_storage,
