@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 
-from api.auth import Permission, authenticated, require
+from api.auth import Permission, admitted, require
+from api.client_certificates import ClientCertificates
 from api.logs import log
 from api.metrics import RequestMetrics
 from api.problems import problem_of, response_of
@@ -76,6 +77,7 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
     permissions = _register(app, routes)
     tellings = {_endpoint(route): route.tell for route in routes if route.tell is not None}
     refusals = RefusalRecorder(archive)
+    certificates = ClientCertificates.under(settings.proxy, settings.home)
 
     @app.before_request
     def admit() -> None:
@@ -83,7 +85,7 @@ def create_app(archive: Archive, *, settings: ArchiveSettings, routes: tuple[Rou
         needed = permissions.get(request.endpoint or "")
         if needed is Permission.PUBLIC:
             return
-        g.actor = authenticated(archive, request.headers.get("Authorization"))
+        g.actor = admitted(archive, certificates, request.headers, request.remote_addr, at=archive.clock.now())
         archive.organisations.arrive(g.actor)
         if needed is not None:
             require(g.actor, needed)

@@ -27,6 +27,7 @@ _CZECH = {
     "unauthenticated": "Je potřeba klíč: pošlete jej jako `Authorization: Bearer KLÍČ`.",
     "not-permitted": "Tento klíč k tomu nemá oprávnění; požádejte provozovatele o klíč se správnou rolí.",
     "token-refused": "Tento token tu nic neotevírá; proč, říká `reason`.",
+    "certificate-refused": "Tento klientský certifikát tu nic neotevírá; proč, říká `reason`.",
     "tus-version": "Uveďte verzi protokolu tus: `Tus-Resumable: 1.0.0`.",
     "checksum-mismatch": "Část má jiný kontrolní součet, než bylo uvedeno, a nebyla uložena; pošlete ji znovu.",
     "upload-busy": "Do tohoto nahrávání právě zapisuje nebo z něj ukládá jiný požadavek; zkuste to, až skončí.",

@@ -32,6 +32,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from api.app import create_app
+from api.client_certificates import ClientCertificates
 from api.collector import leave_alone_what_is_there
 from api.home import one_of_several, only_user
 from api.logs import log, start_logging
@@ -110,6 +111,7 @@ def _first_key(archive: Archive, path: Path) -> Path | None:
 
 def _prepare(settings: ArchiveSettings, build: Build) -> Path | None:
     """Find out in this process, before the fork, whether the archive can work."""
+    ClientCertificates.under(settings.proxy, settings.home)
     archive = build(settings)
     try:
         archive.ready()

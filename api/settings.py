@@ -20,6 +20,7 @@ from api.settings_examination import ExaminationSettings, read_examination
 from api.settings_fixity import FixitySettings, read_fixity
 from api.settings_lists import ListSettings, read_lists
 from api.settings_oidc import OidcSettings, read_oidc
+from api.settings_proxy import ProxySettings, read_proxy
 from api.settings_services import AuthoritySettings as AuthoritySettings
 from api.settings_services import SealSettings, read_authority, read_seal, verify_stand_ins
 from api.settings_stores import CopiesSettings, read_copies, read_store, verify_copies
@@ -127,6 +128,7 @@ class ArchiveSettings:
     access: AccessSettings = field(default_factory=AccessSettings)
     webhooks: tuple[WebhookSettings, ...] = ()
     oidc: OidcSettings | None = None
+    proxy: ProxySettings | None = None
     examination: ExaminationSettings = field(default_factory=ExaminationSettings)
     profiles: tuple[str, ...] = ()
     """Files of profiles of the home's own, besides those that come with the program."""
@@ -183,6 +185,7 @@ def read_settings(top: Table, home: Path) -> ArchiveSettings:
         access=top.take_table("access", read_access),
         webhooks=top.take_tables("webhook", read_webhook),
         oidc=top.take_table("oidc", read_oidc) if top.has("oidc") else None,
+        proxy=top.take_table("proxy", read_proxy) if top.has("proxy") else None,
         examination=top.take_table("examination", read_examination),
         trusted_lists=top.take_table("trusted_lists", read_lists),
     )

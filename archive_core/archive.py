@@ -834,6 +834,10 @@ class Archive:
             return self.people.authenticate(secret)
         return self._keys.authenticate(secret)
 
+    def stood_for(self, key_id: str) -> Actor:
+        """Who comes with something else that stands for this key: see `Keys.stood_for`."""
+        return self._keys.stood_for(key_id)
+
     # -- events -------------------------------------------------------------------------------
 
     def record_refusal(self, error: ArchiveError, *, actor: Actor, what: str) -> None:

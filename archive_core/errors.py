@@ -65,6 +65,10 @@ class TokenRefusedError(UnauthenticatedError):
     """The token opens nothing here; `reason` says why."""
 
 
+class CertificateRefusedError(UnauthenticatedError):
+    """The client certificate opens nothing here; `reason` says why."""
+
+
 class NotPermittedError(ArchiveError):
     """This key may not do that; ask an operator for a key with the right role."""
 

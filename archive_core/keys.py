@@ -169,8 +169,20 @@ class Keys:
         found, row = self._good.get(key_hash, (0.0, None))
         if row is None or time.monotonic() - found > REMEMBERED:
             row = self._looked_up(key_hash)
-        scopes = frozenset(row.scopes) if row.scopes is not None else None
-        return Actor(row.key_id, row.role, row.originator, scopes=scopes, rate_per_minute=row.rate_per_minute)
+        return _actor(row)
+
+    def stood_for(self, key_id: str) -> Actor:
+        """Who somebody is that was recognised otherwise, by something that stands for this key; raises
+        `UnauthenticatedError` unless the key is good."""
+        try:
+            row, at = self._catalogue.key(key_id), self._clock.now()
+        except NotFoundError:
+            raise UnauthenticatedError from None
+        if not _is_good(row, at):
+            raise UnauthenticatedError
+        if _is_stale(row.last_used, at):
+            self._catalogue.touch_key(row.key_id, at)
+        return _actor(row)
 
     def _looked_up(self, key_hash: str) -> KeyRow:
         began = time.monotonic()
@@ -215,6 +227,11 @@ def _scopes(scopes: Collection[str] | None) -> list[str] | None:
     if unknown or not scopes:
         raise UsageError(f"scopes are some of {', '.join(SCOPES)}", unknown=[one[:40] for one in unknown])
     return sorted(set(scopes))
+
+
+def _actor(row: KeyRow) -> Actor:
+    scopes = frozenset(row.scopes) if row.scopes is not None else None
+    return Actor(row.key_id, row.role, row.originator, scopes=scopes, rate_per_minute=row.rate_per_minute)
 
 
 def _hash(secret: str) -> str:

@@ -79,6 +79,14 @@ roles = { archivar = "auditor" }
 
 [[fixity.store]]
 name = "one"
+
+[proxy]
+addresses = ["127.0.0.1"]
+secret = "env:PROXY"
+
+[[proxy.client]]
+key = "key-0123456789abcdef"
+subject = "CN=client"
 """
 """A file that makes every reader ask for every key."""
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import base64
 import functools
+import ipaddress
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jws
 from joserfc.jwk import ECKey
 
+from api.client_certificates import ClientCertificates
+from api.settings_proxy import ClientSettings, ProxySettings
+from api.settings_table import Secret
 from archive_core.changes import Cursor
-from archive_core.errors import ArchiveError, TokenRefusedError, UsageError
+from archive_core.errors import ArchiveError, CertificateRefusedError, TokenRefusedError, UsageError
 from archive_core.words import LONGEST, words_of
 from signing.oidc import ProviderKeys, TokenJudge, _keys_in
 from tests.fuzz.target import target
@@ -74,6 +82,42 @@ def provider_keys(data: bytes) -> bool:
     except ArchiveError:
         return False
     return bool(_keys_in(data))
+
+
+CERTIFICATES = ClientCertificates(
+    ProxySettings(
+        addresses=(ipaddress.ip_network("192.0.2.1"),),
+        secret=Secret("env:NOTHING"),
+        clients=(ClientSettings("key-00", subject="CN=client"),),
+    ),
+    "s" * 32,
+)
+
+
+@functools.cache
+def _certificate() -> bytes:
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string("CN=client")
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(AT).not_valid_after(AT + timedelta(days=1))
+    return quote(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)).encode()
+
+
+@target(
+    "client-certificate",
+    lambda: {"good": _certificate(), "cut": _certificate()[:99]},
+    kind="text",
+    max_size=20_000,
+    tokens=(b"%0A", b"-----BEGIN%20CERTIFICATE-----%0A", b"%2B", b"="),
+)
+def client_certificate(data: bytes) -> bool:
+    """Whatever a header holds, it is a certificate of that subject or refused by name."""
+    said = {"X-Proxy-Secret": "s" * 32, "X-Client-Verify": "SUCCESS", "X-Client-Certificate": data.decode("latin-1")}
+    try:
+        found = CERTIFICATES.key_id(said, "192.0.2.1", at=AT)
+    except CertificateRefusedError as error:
+        return error.facts["reason"] == ""
+    assert found in ("", "key-00")
+    return True
 
 
 @target("cursor", lambda: {"place": b"c12", "within": b"c12-3-4"}, kind="text", max_size=200, tokens=(b"-", b"c", b"9"))

@@ -34,7 +34,7 @@ def test_the_page_knows_every_table() -> None:
 def test_every_secret_is_an_address_on_the_page() -> None:
     """No key that is called a secret, a password or a PIN is shown as a plain text."""
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", PAGE.read_text("utf-8"), re.M)
-    secrets = {(key, kind) for key, kind in rows if re.search(r"password|secret|pin$|access_key", key)}
+    secrets = {(key, kind) for key, kind in rows if re.search(r"password|secret(?!_header)|pin$|access_key", key)}
     assert {kind for _, kind in secrets} == {"secret's address"}
     assert len(secrets) >= 7
 
