@@ -13,8 +13,9 @@ SOURCE = Path(__file__).with_name("openapi.yaml")
 PROTOCOL = Path(__file__).with_name("ts119512") / "interface.yaml"
 
 
+@functools.cache
 def description() -> dict[str, Any]:
-    """The description as a value."""
+    """The description as a value, read once; it is not to be changed."""
     value: dict[str, Any] = yaml.safe_load(SOURCE.read_text("utf-8"))
     return _joined(value, yaml.safe_load(PROTOCOL.read_text("utf-8")))
 

@@ -2,6 +2,7 @@
 
 Rules kept here
  * One PO is one file. Its `id` is the file's relative path; one without an id is called `po-1`, `po-2`, ….
+ * A PO of the format `METADATA` is no file but metadata of the whole, a JSON object.
  * What else is said of a PO (format, media type, PRONOM id, relations) is kept in the object's metadata under
    `ts119512`, so that it is under evidence like the bytes. Other metadata stay as they are.
  * A file that came otherwise has no such words: it is given as `application/octet-stream`.
@@ -15,7 +16,7 @@ from typing import Any
 
 from api.ts119512 import formats
 from api.ts119512.formats import verify_format
-from api.ts119512.refusals import DeltaProblemError, UnknownDeltaError, UnknownFormatError
+from api.ts119512.refusals import DeltaProblemError, FormatMismatchError, UnknownDeltaError, UnknownFormatError
 from api.ts119512.requests import SubmittedObject
 from archive_core import canonical
 from archive_core.admission import CHUNKS, DATA, METADATA
@@ -35,11 +36,27 @@ def submission_of(
     objects: Sequence[SubmittedObject], *, profile: PreservationProfile, originator: str, key: str | None
 ) -> SubmissionObject:
     """What is to be deposited for the objects of a request. Raises a `UsageError`."""
-    for number, one in enumerate(objects):
+    documents = [one for one in objects if one.format_id != formats.METADATA]
+    for number, one in enumerate(documents):
         verify_format(one.format_id, one.content, f"po[{number}]", UnknownFormatError)
-    named = list(_named(objects, taken=()))
-    metadata = _written({}, named, profile)
-    return SubmissionObject(_files(named), originator, metadata=metadata, profile=profile.id, key=key)
+    said = _metadata_of([one for one in objects if one.format_id == formats.METADATA], profile)
+    named = list(_named(documents, taken=()))
+    return SubmissionObject(_files(named), originator, metadata=_written(said, named), profile=profile.id, key=key)
+
+
+def _metadata_of(given: Sequence[SubmittedObject], profile: PreservationProfile) -> dict[str, Any]:
+    """What a submitter says of the whole; nothing when nothing is given."""
+    if not given:
+        return {}
+    (one, *more) = given
+    if more or one.id is not None or one.related or one.pronom_id is not None:
+        raise UsageError("metadata are one object, without id, relObj and pronomId")
+    value = _read(one.content, profile)
+    if value is None:
+        raise FormatMismatchError("the metadata are not a JSON object within the limits, with whole numbers only")
+    if WORDS in value:
+        raise UsageError(f"metadata have no member {WORDS}: it is written here")
+    return value
 
 
 def changed(
@@ -62,7 +79,7 @@ def changed(
     if METADATA in held and before is None:
         raise DeltaProblemError("the metadata that are held cannot be added to")
     files = (*(SubmittedFile(path, content) for path, content in documents.items()), *_files(new))
-    return SubmissionObject(files, originator, metadata=_written(before or {}, new, profile))
+    return SubmissionObject(files, originator, metadata=_written(before or {}, new))
 
 
 def given(held: Mapping[str, bytes], *, whole: bool, profile: PreservationProfile) -> Iterator[SubmittedObject]:
@@ -132,9 +149,7 @@ def _files(named: Iterable[tuple[str, SubmittedObject]]) -> tuple[SubmittedFile,
     return tuple(SubmittedFile(path, one.content) for path, one in named)
 
 
-def _written(
-    before: dict[str, Any], named: Iterable[tuple[str, SubmittedObject]], profile: PreservationProfile
-) -> bytes:
+def _written(before: dict[str, Any], named: Iterable[tuple[str, SubmittedObject]]) -> bytes:
     """Metadata with what is said of some more objects."""
     said = {**words_of(before), **{path: _words(one) for path, one in named}}
     return canonical.write({**before, WORDS: {"po": said}})

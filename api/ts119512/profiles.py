@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from api.ts119512.formats import CONTAINERS, TAKEN
+from api.ts119512.formats import CONTAINERS, METADATA, TAKEN
 from api.ts119512.values import (
     EVIDENCE_POLICY,
     GOAL_SIGNATURES,
@@ -80,7 +80,9 @@ def _policies_json(profile: PreservationProfile, identifier: str) -> list[dict[s
 def _operation_json(operation: Operation) -> dict[str, Any]:
     shown: dict[str, Any] = {"name": str(operation), "spec": SPECIFICATION}
     if operation in (Operation.PRESERVE_PO, Operation.UPDATE_POC):
-        taken = [{"fid": one, "spec": SPECIFICATION} for one in TAKEN]
+        taken: list[dict[str, Any]] = [{"fid": one, "spec": SPECIFICATION} for one in TAKEN]
+        if operation is Operation.PRESERVE_PO:
+            taken.append({"fid": METADATA})
         shown["in"] = [{"name": "PO" if operation is Operation.PRESERVE_PO else "DeltaPOC", "form": taken}]
     if operation is Operation.RETRIEVE_PO:
         first = next(iter(CONTAINERS))

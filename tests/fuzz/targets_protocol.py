@@ -7,6 +7,7 @@ import json
 
 from api.ts119512 import objects, requests
 from api.ts119512.answers import po_json
+from api.ts119512.formats import METADATA as METADATA_FORMAT
 from api.ts119512.members import MAX_PAYLOAD
 from api.ts119512.views import MAX_DEPTH, terms_of
 from archive_core import canonical
@@ -32,6 +33,10 @@ def _requests() -> dict[str, bytes]:
         for name, request in {
             "info": {"pro": "urn:x", "stat": "all", "optIn": {}},
             "preserve": {"pro": "urn:x", "po": [_po(id="a", formatId=pades, relObj=["b.xml"]), xml, _po()]},
+            "described": {
+                "pro": "urn:x",
+                "po": [_po(), {"binaryData": {"value": "eyJhIjoxfQ=="}, "formatId": METADATA_FORMAT}],
+            },
             "retrieve": {"poId": POID, "versionId": ["v1", "v12"], "sor": "Evidence", "evFormat": "urn:x"},
             "all": {"poId": POID, "versionId": ["all"], "sor": "POwithEmbeddedEvidence", "poFormat": "urn:x"},
             "delete": {"poId": POID, "mod": "OnlySubDOs", "crn": "x", "reason": "y"},
@@ -77,6 +82,7 @@ def _kept(given: tuple[requests.SubmittedObject, ...]) -> None:
         made = objects.submission_of(given, profile=PROFILE, originator="o", key=None)
     except ArchiveError:
         return
+    given = tuple(one for one in given if one.format_id != METADATA_FORMAT)
     assert len({file.path for file in made.files}) == len(given)
     held = {f"{DATA}{file.path}": file.source for file in made.files if isinstance(file.source, bytes)}
     held[METADATA] = made.metadata or b""

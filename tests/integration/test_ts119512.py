@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ def retrieved(world: HttpWorld, poid: str, subject: Subject, **asked: Any) -> li
 # -- a life ---------------------------------------------------------------------------------------
 
 
-def test_a_life_of_an_object(tmp_path: Any) -> None:
+def test_a_life_of_an_object(tmp_path: Path) -> None:
     """Preserved, pending, evidenced, retrieved as all four subjects, updated, traced, found, judged, deleted."""
     with http_world(tmp_path) as world:
         asked = {"pro": PROFILE, "reqId": "r-1", "po": [po(b"one", id="one.txt"), po(b"two")]}
@@ -351,6 +352,13 @@ BAD_POS: dict[str, tuple[list[Any], str]] = {
     "ids that differ by case": ([po(b"x", id="a"), po(b"y", id="A")], "parameterError"),
     "an id that climbs": ([po(b"x", id="../a")], "parameterError"),
     "an id from the root": ([po(b"x", id="/a")], "parameterError"),
+    "metadata that are no object": ([po(b"x"), po(b"[]", formatId=formats.METADATA)], "POFormatError"),
+    "metadata that are no JSON": ([po(b"x"), po(b"{", formatId=formats.METADATA)], "POFormatError"),
+    "metadata with a fraction": ([po(b"x"), po(b'{"a": 1.5}', formatId=formats.METADATA)], "POFormatError"),
+    "metadata with our member": ([po(b"x"), po(b'{"ts119512": 1}', formatId=formats.METADATA)], "parameterError"),
+    "metadata with an id": ([po(b"x"), po(b"{}", formatId=formats.METADATA, id="m")], "parameterError"),
+    "metadata twice": ([po(b"x"), *[po(b"{}", formatId=formats.METADATA)] * 2], "parameterError"),
+    "metadata alone": ([po(b"{}", formatId=formats.METADATA)], "parameterError"),
     "a relation to nothing": ([po(b"x", relObj=["b"])], "parameterError"),
     "a relation twice": ([po(b"x", id="a", relObj=["a", "a"])], "parameterError"),
     "one good and one bad": ([po(b"x", id="a"), po(b"x", formatId="urn:x")], "unknownPOFormat"),
@@ -368,7 +376,7 @@ def test_an_object_that_is_not_as_it_should_be_is_refused_and_nothing_is_stored(
         as_change = {"unknownPOFormat": "unknownDeltaPOCType", "POFormatError": "parameterError"}
         answer = ask(world, "UpdatePOC", {"poId": poid, "deltaPoc": pos})
         assert result_of(answer)[0] == REQUESTER, name
-        if name != "none":
+        if name != "none" and not name.startswith("metadata"):  # no change is of metadata
             assert result_of(answer)[1] == as_change.get(minor, minor), name
     assert held(world) == before
     assert world.archive.show(poid, actor=OPERATOR).versions == (1,)
@@ -408,6 +416,20 @@ def test_objects_of_either_interface_are_seen_in_the_other(world: HttpWorld) -> 
     assert json.loads(read) == {"title": "smlouva", "ts119512": {"po": {"z": {"mimeType": "text/plain"}}}}
     again = preserved(world, po(b"q", id="q.txt"))
     assert world.get(f"/v1/preservation-objects/{again}/files/q.txt").get_data() == b"q"
+
+
+def test_metadata_of_the_whole_are_kept_and_found(world: HttpWorld) -> None:
+    """Beside what is said of the objects, and under evidence like them."""
+    title = po('{"title": "Kupní smlouva č. 7"}'.encode(), formatId=formats.METADATA)
+    poid = preserved(world, po(b"x", id="smlouva.txt"), title)
+    (document,) = retrieved(world, poid, Subject.PO)
+    assert document["id"] == "smlouva.txt"
+    partly = ask(world, "RetrievePO", {"poId": poid, "sor": Subject.DETACHED}).json["po"]
+    kept = json.loads(next(content_of(one) for one in partly if one.get("formatId") == formats.METADATA))
+    assert kept["title"] == "Kupní smlouva č. 7"
+    world.archive.flush_trail()
+    world.archive.searching.catch_up()
+    assert ask(world, "Search", {"fi": "text=kupni+smlouva"}).json["poId"] == [poid]
 
 
 @pytest.mark.parametrize(
@@ -479,6 +501,29 @@ def test_more_than_an_answer_carries_is_not_given(
         assert result_of(ask(world, "RetrievePO", {"poId": evidenced, "sor": subject})) == (REQUESTER, "notSupported")
     change = {"poId": evidenced, "deltaPoc": [po(b"x")]}
     assert result_of(ask(world, "UpdatePOC", change)) == (REQUESTER, "notSupported")
+
+
+@pytest.mark.slow
+def test_damaged_copies_are_not_given(tmp_path: Path) -> None:
+    """One damaged copy is served from the other; when no copy is good, that is our trouble and no bytes come."""
+    with http_world(tmp_path) as world:
+        poid = preserved(world, po(b"the very bytes", id="one.txt"))
+        world.preserve()
+        copies = sorted(world.home.rglob("one.txt"))
+        assert len(copies) == 2
+        for number, copy in enumerate(copies):
+            copy.chmod(0o600)
+            copy.write_bytes(b"THE very bytes")
+            if number == 0:
+                (one,) = retrieved(world, poid, Subject.PO)
+                assert content_of(one) == b"the very bytes"
+        for subject in (Subject.PO, Subject.DETACHED, Subject.EMBEDDED):
+            answer = ask(world, "RetrievePO", {"poId": poid, "sor": subject})
+            assert (answer.status_code, result_of(answer)) == (500, (RESPONDER, "internalError"))
+            assert "po" not in answer.json
+        record = retrieved(world, poid, Subject.EVIDENCE)
+        judging = ask(world, "ValidateEvidence", {"ev": _as_evidence(record[0])}, world.key("auditor"))
+        assert (judging.status_code, result_of(judging)) == (500, (RESPONDER, "internalError"))
 
 
 # -- changing -----------------------------------------------------------------------------------
