@@ -9,7 +9,7 @@ Rules kept here
    (`x5t#S256`, `x5t#o`), and a name that does not fit is FAILED.
  * Of `etsiU` (5.3) signature time-stamps are judged and validation data is used. Archive time-stamps, time-stamps over
    references and counter-signatures are told and not judged, and then no level above LT is told.
- * Data that `sigD` (5.2.8) refers to are not looked up: INDETERMINATE, never good.
+ * Data that `sigD` (5.2.8) refers to are among the documents given beside it (`jades_data`), or not found.
  * A JWS inside of other JSON is "not examined", by name. JSON without the members of a JWS has no signatures.
 """
 
@@ -33,6 +33,8 @@ from archive_core.ports import ValidationData
 from signing.certificates import load_certificate
 from signing.examination.documents import Document, TooLargeError
 from signing.examination.facts import certificate_facts
+from signing.examination.jades_data import HASHES, SignedData, signed_data
+from signing.examination.jades_unsigned import MAX_UNSIGNED, material_of, tokens_of
 from signing.examination.judging import Facts, conclude
 from signing.examination.material import listed, merged
 from signing.examination.stamping import Stamp, examine_stamps
@@ -55,13 +57,11 @@ from signing.signature_math import UnsupportedAlgorithmError, signature_scheme
 
 MAX_JSON = 64 * 1024 * 1024
 MAX_CERTIFICATES = 50
-MAX_UNSIGNED = 200
 _PART = rb"[A-Za-z0-9_-]+"
 _COMPACT = re.compile(rb"\s*(?P<header>" + _PART + rb")\.[A-Za-z0-9_-]*\.(?P<value>" + _PART + rb")\s*")
 _BEGINNING = re.compile(rb"\s*(?P<header>eyJ[A-Za-z0-9_-]*)")
 _BLANKS = b" \t\r\n"
 _MARK = b"\xef\xbb\xbf"
-_HASHES = {"S256": "sha256", "S384": "sha384", "S512": "sha512"}
 _NAMING = ("x5t#S256", "x5t#o", "sigX5ts")
 
 
@@ -78,10 +78,9 @@ def examine(document: Document, *, detached: Sequence[Document], trust: Examinat
         found = _signatures(octets)
     except (TooLargeError, JwsError) as error:
         return not_examined(document.name, DocumentFormat.JSON, f"not examined: {error}", at=at, size=document.size)
-    content = detached[0] if detached else None
     many = len(found) > 1
     examined = tuple(
-        _One(jws, f"signature {number}" if many else "signature 1", content, trust, at).examined()
+        _One(jws, f"signature {number}" if many else "signature 1", detached, trust, at).examined()
         for number, jws in enumerate(found, start=1)
     )
     digest = document.digest("sha256").hex()
@@ -127,13 +126,16 @@ class _Checked:
     certificate: x509.Certificate | None
     references: tuple[Reference, ...]
     failure: Judgement | None = None
+    covers: tuple[str, ...] = ()
 
 
 class _One:
     """One signature on the way to its `SignatureExamination`."""
 
-    def __init__(self, jws: Jws, place: str, content: Document | None, trust: ExaminationTrust, at: datetime) -> None:
-        self.jws, self.place, self.content, self.trust, self.at = jws, place, content, trust, at
+    def __init__(
+        self, jws: Jws, place: str, detached: Sequence[Document], trust: ExaminationTrust, at: datetime
+    ) -> None:
+        self.jws, self.place, self.detached, self.trust, self.at = jws, place, detached, trust, at
         self.findings: list[Finding] = []
         self.unjudged = False
 
@@ -141,7 +143,7 @@ class _One:
         inside = self._certificates()
         checked = self._checked(inside)
         unsigned = list(self._unsigned())
-        data = merged(ValidationData(inside), _material(unsigned))
+        data = merged(ValidationData(inside), material_of(unsigned))
         stamps = examine_stamps(list(self._stamps(unsigned)), trust=self.trust, at=self.at, data=data)
         certificate, digest = checked.certificate, self._digest()
         facts = Facts(
@@ -170,7 +172,7 @@ class _One:
             signature_algorithm=_scheme(self.jws, certificate),
             digest_algorithm=digest,
             coverage=Coverage.DETACHED if detached else Coverage.WHOLE,
-            covers=((self.content.name if self.content else "detached data") if detached else "payload",),
+            covers=checked.covers or ("detached data" if detached else "payload",),
             qualified=conclusion.qualified,
             timestamps=stamps,
             test_trust=conclusion.test_trust,
@@ -195,36 +197,43 @@ class _One:
         return tuple(found)
 
     def _checked(self, inside: Sequence[bytes]) -> _Checked:
-        pieces = self._payload()
-        reference = Reference("payload", pieces is not None, False, self._digest())
-        if "sigD" in self.jws.header:
-            found = Reference("sigD", False, False, self._digest())
-            return _Checked(None, self._certificate(inside), (found,), unsupported("data that sigD refers to"))
+        data = self._data()
         certificate = self._certificate(inside)
-        if pieces is None:
-            return _Checked(None, certificate, (reference,), self._misnamed(certificate))
+        if data.failure is not None:
+            return _Checked(None, certificate, data.references, data.failure)
+        if data.pieces is None:
+            references = data.references or (Reference("payload", False, False, self._digest()),)
+            return _Checked(None, certificate, references, self._misnamed(certificate), data.covers)
+        reference = Reference("payload", True, False, self._digest())
         if certificate is None:  # then nothing was compared
             text = "the signer's certificate is neither inside nor given"
             none = Judgement(Verdict.INDETERMINATE, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, text)
-            return _Checked(None, None, (), none)
+            return _Checked(None, None, (), none, data.covers)
         try:
-            value = fits(self.jws, pieces, certificate)
+            value = fits(self.jws, data.pieces, certificate)
         except UnsupportedAlgorithmError as error:
-            return _Checked(None, certificate, (reference,), unsupported(str(error)))
+            return _Checked(None, certificate, (reference,), unsupported(str(error)), data.covers)
         failure = self._misnamed(certificate)
         if not value:
             text = "the signature value does not fit header, payload and the signer's key"
             failure = failure or Judgement(Verdict.FAILED, SubIndication.SIG_CRYPTO_FAILURE, text)
-        return _Checked(value, certificate, (Reference("payload", True, value, reference.algorithm),), failure)
+        references = (Reference("payload", True, value, reference.algorithm), *data.references)
+        return _Checked(value, certificate, references, failure, data.covers)
 
-    def _payload(self) -> list[bytes] | None:
-        """The payload as it was signed (RFC 7515 5.1, RFC 7797 3); None where it was not given."""
+    def _data(self) -> SignedData:
+        """The payload as it was signed (RFC 7515 5.1, RFC 7797 3)."""
+        plain = not self.jws.encoded
+        if "sigD" in self.jws.header:
+            if self.jws.payload is not None:
+                failure = malformed("there is a payload, and `sigD` refers to data beside it (TS 119 182-1 5.2.8)")
+                return SignedData(None, (Reference("sigD", False, False),), (), failure)
+            return signed_data(self.jws.header["sigD"], self.detached, plain=plain, most=MAX_JSON)
         if self.jws.payload is not None:
-            return [self.jws.payload.encode("utf-8", "surrogateescape")]
-        if self.content is None or self.content.size > MAX_JSON:
-            return None
-        octets = self.content.read(MAX_JSON)
-        return [encoded(octets).encode("ascii")] if self.jws.encoded else [octets]
+            return SignedData((self.jws.payload.encode("utf-8", "surrogateescape"),))
+        if not self.detached or self.detached[0].size > MAX_JSON:
+            return SignedData(None)
+        octets = self.detached[0].read(MAX_JSON)
+        return SignedData((octets if plain else encoded(octets).encode("ascii"),), (), (self.detached[0].name,))
 
     def _certificate(self, inside: Sequence[bytes]) -> x509.Certificate | None:
         """The first inside; else, of those given, the one that the header names."""
@@ -291,7 +300,7 @@ class _One:
                     text = f"{name[:40]!a} is not judged here"
                     self.findings.append(Finding("UNSIGNED_NOT_JUDGED", text, clause="TS 119 182-1 5.3"))
                 continue
-            for token in _tokens(value):
+            for token in tokens_of(value):
                 number += 1
                 yield Stamp(
                     f"{self.place} time-stamp {number} (signature)",
@@ -317,7 +326,7 @@ def _names(header: Mapping[str, Any], kind: str, der: bytes) -> bool:
     first = given[0] if given else None
     if not isinstance(first, dict):
         return False
-    algorithm, digest = _HASHES.get(str(first.get("digAlg"))), first.get("digVal")
+    algorithm, digest = HASHES.get(str(first.get("digAlg"))), first.get("digVal")
     if algorithm is None or not isinstance(digest, str):
         return False
     return hmac.compare_digest(digest.encode(), encoded(hash_bytes(algorithm, der)).encode())
@@ -348,53 +357,3 @@ def _scheme(jws: Jws, certificate: x509.Certificate | None) -> str:
         return signature_scheme(identifier(jws, certificate)).name
     except (UnsupportedAlgorithmError, *PARSER_ERRORS):
         return ""
-
-
-def _tokens(container: Any) -> Iterator[bytes]:
-    """The RFC 3161 tokens of a tstContainer (5.4.3.3)."""
-    listed_ = container.get("tstTokens") if isinstance(container, dict) else None
-    for one in listed_[:MAX_UNSIGNED] if isinstance(listed_, list) else []:
-        text = one.get("val") if isinstance(one, dict) else None
-        yield _octets(text) or b""  # what is no token is told where tokens are read
-
-
-def _material(unsigned: Sequence[tuple[str, Any]]) -> ValidationData:
-    """`xVals`, `axVals`: certificates; `rVals`, `arVals`: lists and responses (5.3.5)."""
-    certificates: list[bytes] = []
-    crls: list[bytes] = []
-    ocsps: list[bytes] = []
-    for name, value in unsigned:
-        if name in ("xVals", "axVals") and isinstance(value, list):
-            certificates += [_octets(one.get("x509Cert")) for one in value if isinstance(one, dict)]
-        elif name in ("rVals", "arVals") and isinstance(value, dict):
-            crls += [_octets(one) for one in _listed(value, "crlVals")]
-            ocsps += [_octets(one) for one in _listed(value, "ocspVals")]
-    return ValidationData(
-        tuple(der for der in certificates[:MAX_UNSIGNED] if _is_certificate(der)),
-        tuple(der for der in crls[:MAX_UNSIGNED] if der),
-        tuple(der for der in ocsps[:MAX_UNSIGNED] if der),
-    )
-
-
-def _listed(value: Mapping[str, Any], name: str) -> list[Any]:
-    found = value.get(name)
-    return found if isinstance(found, list) else []
-
-
-def _octets(value: Any) -> bytes:
-    """Base64 of a pkiOb, or of a certificate object around it; empty where there is none."""
-    text = value.get("val") if isinstance(value, dict) else value
-    if not isinstance(text, str):
-        return b""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _is_certificate(der: bytes) -> bool:
-    try:
-        load_certificate(der)
-    except PARSER_ERRORS:
-        return False
-    return True

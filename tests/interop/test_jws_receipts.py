@@ -14,7 +14,7 @@ from archive_core.digests import Digest
 from archive_core.findings import Verdict
 from archive_core.ports import JsonSeal
 from policies import current_algorithms
-from signing.examination.values import Level
+from signing.examination.values import Level, SignatureExamination
 from signing.fetching import FetchedData, over_http
 from signing.http_fetch import Allowed
 from signing.json_seal_validation import JsonSealVerifier
@@ -27,6 +27,7 @@ from tests.hsm import PIN, key, soft_hsm
 from tests.interop.asked import Question, dss_says
 from tests.interop.home import Home
 from tests.unit.signing.examination.signing_world import NOW, World
+from tests.unit.signing.examination.test_jades_examination import DATA, by_hash, by_uri, judged
 from tests.world import SteppingClock
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -134,3 +135,32 @@ def test_eu_dss_validates_seals_in_json_from_a_module(tmp_path: Path, kind: str)
         told = verifier.assess_json_seal(octets, content, at=at, data=seal.validation_data)
         assert told.verdict is Verdict.FAILED
     _asked(tmp_path, {kind: seal}, {kind: authority.anchor})
+
+
+def test_eu_dss_and_we_agree_on_data_that_a_header_refers_to(tmp_path: Path) -> None:
+    """`sigD` by name and by digest, with and without base64url; changed data, and data that are not there."""
+    world = World.made(tmp_path / "trust")
+    given = {"same": DATA, "changed": {**DATA, "a.txt": b"another"}, "missing": {"b c.txt": DATA["b c.txt"], "x": b"x"}}
+    questions: dict[str, Question] = {}
+    ours: dict[str, SignatureExamination] = {}
+    for make in (by_uri, by_hash):
+        for plain in (False, True):
+            octets = make(world, plain=plain)
+            for what, data in given.items():
+                name = f"{make.__name__} {plain} {what}"
+                folder = tmp_path / name.replace(" ", "-")
+                folder.mkdir()
+                (folder / "signature.json").write_bytes(octets)
+                paths = [folder / called for called in data]
+                for path in paths:
+                    path.write_bytes(data[path.name])
+                questions[name] = Question(folder / "signature.json", detached=paths)
+                ours[name] = judged(world, octets, data)
+    said = dss_says(questions)
+    for name, found in ours.items():
+        (told,) = said[name]["signatures"]
+        theirs = (told["intact"], all(one["intact"] for one in told["references"]))
+        good = name.endswith("same")
+        assert theirs == (True, True) if good else theirs != (True, True), (name, told)
+        assert (found.value_intact is True and all(one.intact for one in found.references)) is good, name
+        assert (found.verdict is Verdict.PASSED) is good

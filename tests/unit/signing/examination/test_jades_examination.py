@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from archive_core.digests import Digest
 from archive_core.findings import SubIndication, Verdict
@@ -17,7 +21,14 @@ from policies import current_algorithms
 from signing.examination.documents import Document
 from signing.examination.registry import examine
 from signing.examination.trust import ExaminationTrust
-from signing.examination.values import Coverage, DocumentFormat, Examination, Level, SignatureFormat
+from signing.examination.values import (
+    Coverage,
+    DocumentFormat,
+    Examination,
+    Level,
+    SignatureExamination,
+    SignatureFormat,
+)
 from signing.jws import decoded, encoded
 from signing.keys import load_key
 from signing.seals import SoftwareSealer
@@ -125,7 +136,7 @@ def _header(seal: JsonSeal, **changes: Any) -> str:
         (lambda seal: flattened(seal, protected=_header(seal, alg="none")), SubIndication.UNSUPPORTED),
         (lambda seal: flattened(seal, protected=_header(seal, alg="HS256")), SubIndication.UNSUPPORTED),
         (lambda seal: flattened(seal, protected=_header(seal, x5c=None)), SubIndication.NO_SIGNING_CERTIFICATE_FOUND),
-        (lambda seal: flattened(seal, protected=_header(seal, sigD={"mId": "x"})), SubIndication.UNSUPPORTED),
+        (lambda seal: flattened(seal, protected=_header(seal, sigD={"mId": "x"})), SubIndication.FORMAT_FAILURE),
     ],
 )
 def test_a_changed_signature_is_not_good(
@@ -195,3 +206,98 @@ def test_what_cannot_be_read_says_so(octets: bytes) -> None:
     found = examined(octets)
     assert not found.examined
     assert found.reason.startswith("not examined: ")
+
+
+# -- data beside it that the header refers to -----------------------------------------------------
+
+
+URI, HASH = "http://uri.etsi.org/19182/ObjectIdByURI", "http://uri.etsi.org/19182/ObjectIdByURIHash"
+DATA = {"a.txt": b"the first", "b c.txt": b"the second" * 100_000}
+
+
+def referring(world: World, sig_d: dict[str, Any], payload: bytes, *, plain: bool = False) -> bytes:
+    """A JAdES signature in the flattened form, whose header refers to data; `payload` as it is signed."""
+    key = load_key(world.local.seal_key_address, certificates=world.local.seal_certificate_file)
+    private = serialization.load_der_private_key(key.private_key, None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    header: dict[str, Any] = {
+        "alg": "ES384",
+        "iat": int(NOW.timestamp()),
+        "x5c": [base64.b64encode(key.certificate).decode()],
+        "x5t#S256": encoded(hashlib.sha256(key.certificate).digest()),
+        "crit": ["sigD", *(["b64"] if plain else [])],
+        "sigD": sig_d,
+    }
+    if plain:
+        header["b64"] = False
+    protected = encoded(json.dumps(header).encode())
+    made = private.sign(protected.encode() + b"." + payload, ec.ECDSA(hashes.SHA384()))
+    value = b"".join(number.to_bytes(48, "big") for number in decode_dss_signature(made))
+    return json.dumps({"protected": protected, "signature": encoded(value)}).encode()
+
+
+def by_uri(world: World, *, plain: bool = False) -> bytes:
+    payload = b"".join(octets if plain else encoded(octets).encode() for octets in DATA.values())
+    return referring(world, {"mId": URI, "pars": ["a.txt", "b%20c.txt"]}, payload, plain=plain)
+
+
+def by_hash(world: World, *, plain: bool = False, **changes: Any) -> bytes:
+    over = [octets if plain else encoded(octets).encode() for octets in DATA.values()]
+    digests = [encoded(hashlib.sha512(one).digest()) for one in over]
+    sig_d = {"mId": HASH, "pars": ["a.txt", "b%20c.txt"], "hashM": "S512", "hashV": digests, **changes}
+    return referring(world, sig_d, b"", plain=plain)
+
+
+def judged(world: World, octets: bytes, data: dict[str, bytes]) -> SignatureExamination:
+    detached = [Document(name, content) for name, content in data.items()]
+    (found,) = examine(Document("a.json", octets), detached=detached, trust=world.trust(), at=NOW).signatures
+    return found
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("make", [by_uri, by_hash])
+def test_data_that_the_header_refers_to_are_found_and_fit(
+    world: World, make: Callable[..., bytes], plain: bool
+) -> None:
+    """Concatenated, or digested one by one, with and without base64url; in whatever order they are given."""
+    octets = make(world, plain=plain)
+    for given in (DATA, dict(reversed(DATA.items()))):
+        found = judged(world, octets, given)
+        assert (found.verdict, found.value_intact, found.coverage) == (Verdict.PASSED, True, Coverage.DETACHED)
+        assert found.covers == tuple(DATA)
+        assert found.format is SignatureFormat.JADES
+
+
+@pytest.mark.parametrize("make", [by_uri, by_hash])
+def test_data_that_are_others_or_not_there_make_nothing_good(world: World, make: Callable[..., bytes]) -> None:
+    """Changed: broken. Missing: not found, and undecided."""
+    octets = make(world)
+    changed = judged(world, octets, {**DATA, "a.txt": b"another"})
+    assert changed.verdict is Verdict.FAILED
+    missing = judged(world, octets, {"b c.txt": DATA["b c.txt"], "x.txt": b"the first."})
+    assert (missing.verdict, missing.sub_indication) == (Verdict.INDETERMINATE, SubIndication.SIGNED_DATA_NOT_FOUND)
+    assert judged(world, octets, {}).sub_indication is SubIndication.SIGNED_DATA_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("changes", "sub"),
+    [
+        ({"mId": "http://uri.etsi.org/19182/HttpHeaders"}, SubIndication.UNSUPPORTED),
+        ({"mId": None}, SubIndication.UNSUPPORTED),
+        ({"hashM": "MD5"}, SubIndication.UNSUPPORTED),
+        ({"pars": []}, SubIndication.FORMAT_FAILURE),
+        ({"pars": ["a.txt"] * 1001}, SubIndication.FORMAT_FAILURE),
+        ({"pars": [1, 2]}, SubIndication.FORMAT_FAILURE),
+        ({"hashV": []}, SubIndication.FORMAT_FAILURE),
+        ({"hashV": ["!", "!"]}, SubIndication.FORMAT_FAILURE),
+        ({"hashV": "x"}, SubIndication.FORMAT_FAILURE),
+    ],
+)
+def test_references_that_cannot_be_followed_are_never_good(
+    world: World, changes: dict[str, Any], sub: SubIndication
+) -> None:
+    """Told by what is wrong with them; a payload beside them contradicts them."""
+    found = judged(world, by_hash(world, **changes), DATA)
+    assert (found.verdict is not Verdict.PASSED, found.sub_indication) == (True, sub)
+    attached = json.dumps({**json.loads(by_hash(world)), "payload": encoded(b"x")}).encode()
+    assert judged(world, attached, DATA).sub_indication is SubIndication.FORMAT_FAILURE
