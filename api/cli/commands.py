@@ -44,6 +44,7 @@ _PLACES = {
     "examination": "quarantining:examination",
     "lists-show": "listing_lists:show",
     "lists-refresh": "listing_lists:refresh",
+    "lists-export": "listing_lists:export",
     "quarantine-list": "quarantining:list_quarantine",
     "quarantine-release": "quarantining:release",
     "quarantine-reject": "quarantining:reject",

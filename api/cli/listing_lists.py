@@ -12,8 +12,10 @@ from datetime import datetime
 
 from api.cli.answers import BAD, GOOD, table
 from api.cli.console import Console, shown
+from api.cli.files import new_file, writing_to
 from api.cli.opening import actor, opened
 from api.texts import marked, text
+from archive_core.errors import UnknownObjectError
 from archive_core.findings import Finding, utc_text
 from archive_core.list_snapshots import Snapshot
 
@@ -28,6 +30,30 @@ def show(arguments: argparse.Namespace, console: Console) -> int:
     document = {"snapshot": found.to_json(at) if found else None}
     console.result(document, _lines(found, at) if found else [text("No trusted lists were taken yet.")])
     return GOOD
+
+
+def export(arguments: argparse.Namespace, console: Console) -> int:
+    """The octets of a snapshot's lists, verified, as files that are named by territory and number."""
+    with opened(arguments, console) as archive:
+        found = archive.lists.newest() if arguments.snapshot is None else archive.lists.snapshot(arguments.snapshot)
+        if found is None:
+            raise UnknownObjectError("no trusted lists were taken yet")
+        octets = archive.lists.octets(found)
+    with writing_to(arguments.folder):
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for one in found.lists:
+        path = arguments.folder / f"{_plain(one.territory)}-{one.sequence}.xml"
+        with new_file(path) as stream:
+            stream.write(octets[one.sha256])
+        written.append({"file": str(path), "territory": one.territory, "sha256": one.sha256})
+    console.result({"snapshot": found.number, "files": written}, [shown(str(one["file"])) for one in written])
+    return GOOD
+
+
+def _plain(territory: str) -> str:
+    """What a list calls its territory, as part of a file's name."""
+    return "".join(letter for letter in territory if letter.isascii() and letter.isalnum()) or "list"
 
 
 def refresh(arguments: argparse.Namespace, console: Console) -> int:

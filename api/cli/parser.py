@@ -553,6 +553,12 @@ LIST_COMMANDS = (
         "trusted-archive lists refresh",
         _nothing,
     ),
+    Command(
+        "export",
+        marked("Write the lists of a snapshot into a folder, for `examine --trusted-list`"),
+        "trusted-archive lists export lists-of-2026 --snapshot 1",
+        lists_options.export,
+    ),
 )
 
 QUARANTINE = Command(

@@ -47,8 +47,8 @@ def references_that_inflate() -> bytes:
 
 
 def objects_that_inflate() -> bytes:
-    """A catalogue that lies in a stream of objects that inflates twice: a few kilobytes are half a gigabyte."""
-    packed = zlib.compress(_zeros(512 * MIB), 9)
+    """A catalogue that lies in a stream of objects that inflates twice: some hundred octets are 128 MiB."""
+    packed = zlib.compress(_zeros(128 * MIB), 9)
     stream = b"<< /Type /ObjStm /N 1 /First 10 /Filter [/FlateDecode /FlateDecode] /Length %d >>\nstream\n" % len(
         packed
     )

@@ -1,7 +1,9 @@
-"""The pages on connecting an HSM and a TSA work as they stand there, from a clean start; no secret shows."""
+"""The pages on connecting an HSM and a TSA and on qualified status work as they stand there, from a clean start; no
+secret shows."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -16,7 +18,10 @@ from cryptography.hazmat.primitives import serialization
 
 from tests.fakes.seal_authority import SealAuthority
 from tests.fakes.tsa import HttpTsa
+from tests.fakes.web import Answer, serving
 from tests.hsm import key, module, pem, soft_hsm
+from tests.unit.signing.examination.signing_world import cms_by
+from tests.unit.signing.trusted_lists.list_world import Union
 from tests.vectors import REPOSITORY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
@@ -35,14 +40,15 @@ def steps(page: str) -> list[tuple[str, str]]:
 class Walk:
     """A clean folder in which a page is followed; all that any command says is kept."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, deposit: bool = True) -> None:
         self.folder = folder
         self.said: list[str] = []
         for name, secret in MARKERS.items():
             (folder / name).write_text(f"{secret}\n")
         self.run(["trusted-archive", "--home", "archive-home", "init"])
-        (folder / "letter.txt").write_text("a letter")
-        self.run(["trusted-archive", "--home", "archive-home", "deposit", "letter.txt"])
+        if deposit:
+            (folder / "letter.txt").write_text("a letter")
+            self.run(["trusted-archive", "--home", "archive-home", "deposit", "letter.txt"])
 
     def run(self, words: list[str]) -> str:
         if words[0] == "trusted-archive":
@@ -135,3 +141,38 @@ def test_a_tsa_is_connected_as_the_page_says(tmp_path: Path) -> None:
                 walk.run(shlex.split(line))
         assert tsa.asked == 2  # the doctor's, and the batch's
         after(walk)
+
+
+def test_qualified_status_is_asked_as_the_page_says(tmp_path: Path) -> None:
+    """The settings' block over HTTP, every command of the page, and the same answer from an exported snapshot."""
+    union = Union.made()
+    pages: dict[str, bytes] = {}
+    with serving(lambda request: Answer(pages[request.path], "application/xml")) as url:
+        moved = [(f"https://tl.example/{name}.xml".encode(), f"{url}/{name}.xml".encode()) for name in ("CZ", "EE")]
+        pages["/eu-lotl.xml"] = union.lists().but(edits=moved).octets()
+        pages["/CZ.xml"], pages["/EE.xml"] = union.national().octets(), union.other_national().octets()
+        for name, page in (("eu-lotl.xml", "/eu-lotl.xml"), ("cz.xml", "/CZ.xml")):
+            (tmp_path / name).write_bytes(pages[page])
+        letter = cms_by(union.person, b"the letter", union.citizens)
+        for name in ("contract.asice", "contract.p7m"):
+            (tmp_path / name).write_bytes(letter)
+        walk = Walk(tmp_path, deposit=False)
+        (tmp_path / "archive-home" / "lotl-signers.pem").write_bytes(pem(union.commission))
+        text = (REPOSITORY / "docs" / "qualified-status.md").read_text("utf-8")
+        (block,) = re.findall(r"^```toml\n(.*?)^```$", text, re.S | re.M)
+        real = {"https://ec.europa.eu/tools/lotl/": f"{url}/", "https://tl.example/": f"{url}/", '"SK"': '"EE"'}
+        for written, here in real.items():
+            assert written in block
+            block = block.replace(written, here)
+        with (tmp_path / "archive-home" / "trusted-archive.toml").open("a") as file:
+            file.write(f"\n{block}")
+        walk.run(["trusted-archive", "--home", "archive-home", "lists", "refresh"])
+        said = [
+            walk.run(shlex.split(line))
+            for sh in re.findall(r"^ *```sh\n(.*?)^ *```$", text, re.S | re.M)
+            for line in sh.splitlines()
+        ]
+    statuses = [json.loads(one)["signatures"][0]["qualified"]["qualification"] for one in said if one.startswith("{")]
+    assert statuses[-1] == "QESig"  # by the exported lists
+    assert len(statuses) >= 2
+    assert sorted(path.name for path in (tmp_path / "lists").iterdir()) == ["CZ-7.xml", "EE-7.xml", "EU-300.xml"]

@@ -1,6 +1,7 @@
 """Deposited signatures and the snapshots of trusted lists: what a signer was by the snapshot in force, now and later.
 
-The union is one of tests; lists, signatures and the processes that examine are real, the web is a dictionary.
+The union is one of tests; lists and signatures are real, the web is a dictionary, and documents are read in this
+process (`tests/here.py`); `test_list_snapshots.py` has the whole on the command line.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from archive_core.list_snapshots import Snapshot
 from policies.profiles import PreservationProfile, profile_by_id
 from signing.examination.report_json import to_json
 from signing.examination.request import NamedPath, Request, TrustGiven
-from signing.examination.sandbox import examine_apart
 from signing.trusted_lists import apart
 from signing.trusted_lists.book import open_lists
 from signing.trusted_lists.files import indexed
 from signing.trusted_lists.index import index_bytes
+from tests.here import examine_here, examined_here
 from tests.integration.test_list_snapshots import BEGAN, LATER, Web, source
 from tests.unit.signing.examination.signing_world import cms_by
 from tests.unit.signing.trusted_lists.list_world import GRANTED, WITHDRAWN, Listed, State, Union
@@ -76,13 +77,14 @@ def said(world: World, poid: str) -> dict[str, Any]:
     return dict(report["signatures"][0]["qualified"])
 
 
-@pytest.mark.slow
 def test_the_snapshot_in_force_says_what_a_signer_is_and_repeats_it_ten_years_later(
-    world: World, union: Union, web: Web, tmp_path: Path
+    world: World, union: Union, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Qualified before the withdrawal, not after it, undecided when the lists are stale; each report names the list
     that said so. Ten years later the lists of that snapshot say the same of the same octets as of that day, from one
     store alone, with nobody to ask."""
+    examine_here(monkeypatch)
+    monkeypatch.setattr(apart, "index_apart", Making())
     deposits = [world.deposit({"letter.p7m": letter(union)}, profile=PROFILE).poid]
     withdraw(union, web, LATER)
     world.clock.advance(days=70)
@@ -126,7 +128,7 @@ def again(lists: dict[str, bytes], octets: bytes, at: datetime, folder: Path) ->
     document = folder / "again.p7m"
     document.write_bytes(octets)
     request = Request(NamedPath(document, "letter.p7m"), at, trust=TrustGiven(trusted_lists=tuple(paths)))
-    return dict(to_json(examine_apart(request))["signatures"][0]["qualified"])
+    return dict(to_json(examined_here(request).examination)["signatures"][0]["qualified"])
 
 
 # -- the index ------------------------------------------------------------------------------------------
