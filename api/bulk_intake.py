@@ -1,8 +1,9 @@
-"""Many objects out of one request body: a manifest, then the files that it names, in its order.
+"""Many objects out of one request body: a manifest, and the files that it names, in its order.
 
 Rules kept here
- * Nothing is looked up by seeking: an object is handed on as soon as the last of its parts has come and the next part
-   has begun, or the body has ended as it should. What waits for its answer is all that is staged.
+ * Nothing is looked up by seeking. Of what comes after the manifest, an object is handed on as soon as the last of its
+   parts has come and the next part has begun, or the body has ended as it should; what waits for its answer is all
+   that is staged. What comes before the manifest waits for it.
  * What is wrong with one object is its own answer; its parts are read and passed over, and the next one is taken.
  * When the body itself breaks off or cannot be read, the objects that had not wholly come are refused with that; those
    before it are deposited.
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from api.bulk_manifest import MAX_MANIFEST, ManifestFile, ManifestObject, read_manifest
@@ -23,12 +25,15 @@ from api.multipart import PartData, PartStart
 from api.part_staging import PartStaging, Room, data_of, hashed, verify_claims
 from api.refusals import MalformedUploadError
 from api.resumable import Upload, Uploads
-from archive_core.digests import MultiHasher
+from archive_core.digests import Digest, MultiHasher
 from archive_core.errors import ArchiveError, SizeLimitError, TruncatedSubmissionError
 from archive_core.lifecycle import Acknowledgement, Actor, SubmissionObject, SubmittedFile
+from archive_core.ports import KnownBytes
 
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes of small files that one request keeps in memory; what does not fit is staged."""
+MAX_EARLY = 10_000
+"""Parts that may come before the manifest."""
 
 Originator = Callable[[str | None], str]
 """Whose an object will be, after what its manifest says; raises `NotPermittedError`."""
@@ -40,14 +45,63 @@ def bulk_intake(
 ) -> Iterator[BulkIntake]:
     """Read the manifest, hand the intake out, remove what is left of it at the end; raises what is wrong with the
     manifest or comes before it."""
-    first = next(parts, None)
-    if not isinstance(first, PartStart) or first.name != "manifest":
-        raise MalformedUploadError("the first part is the field manifest")
-    intake = BulkIntake(_manifest(first, parts), parts, staging, uploads, actor, originator)
-    try:
+    room = Room(IN_MEMORY)
+    early = _Early(PartStaging(staging, room))
+    with ExitStack() as until:
+        until.callback(early.staging.clear)
+        objects = early.up_to_manifest(parts)
+        intake = BulkIntake(objects, parts, early, staging, room, uploads, actor, originator)
+        until.callback(intake.clear)
         yield intake
-    finally:
-        intake.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A part that came before the manifest."""
+
+    source: Path | KnownBytes
+    claims: dict[str, str]
+    digests: dict[str, Digest]
+
+
+class _Early:
+    """Parts `file` that come before the manifest: many programs that were generated from a description do not keep the
+    order of fields. They are staged until it is known whose they are."""
+
+    def __init__(self, staging: PartStaging) -> None:
+        self.staging = staging
+        self._kept: dict[str, _Kept] = {}
+
+    def up_to_manifest(self, parts: Iterator[PartStart | PartData]) -> tuple[ManifestObject, ...]:
+        while isinstance(start := next(parts, None), PartStart):
+            if start.name == "manifest":
+                return self._named(_manifest(start, parts))
+            if start.name != "file" or not start.filename or start.filename in self._kept:
+                raise MalformedUploadError("beside the manifest come parts `file`, each with a filename of its own")
+            if len(self._kept) >= MAX_EARLY:
+                raise SizeLimitError(f"more than {MAX_EARLY} parts before the manifest", limit=MAX_EARLY)
+            hasher = MultiHasher({"sha512", *start.claims})
+            source = self.staging.keep(hashed(data_of(parts), hasher))
+            self._kept[start.filename] = _Kept(source, start.claims, hasher.digests())
+        raise MalformedUploadError("there is no part `manifest`")
+
+    def take(self, name: str, file: ManifestFile) -> SubmittedFile | None:
+        """The part of that name, if it came; raises `DigestMismatchError` or `UsageError`."""
+        kept = self._kept.get(name)
+        if kept is None:
+            return None
+        claims = merge_claims((kept.claims, {"sha512": file.sha512} if file.sha512 else {}))
+        verify_claims(file.path, claims, kept.digests)
+        return SubmittedFile(file.path, kept.source, claims, kept.digests)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._kept
+
+    def _named(self, objects: tuple[ManifestObject, ...]) -> tuple[ManifestObject, ...]:
+        strange = self._kept.keys() - {name for one in objects for name in one.parts}
+        if strange:
+            raise MalformedUploadError(f"the manifest names no part {min(strange)[:40]!a}")
+        return objects
 
 
 def _manifest(start: PartStart, parts: Iterator[PartStart | PartData]) -> tuple[ManifestObject, ...]:
@@ -68,7 +122,9 @@ class BulkIntake:
         self,
         objects: tuple[ManifestObject, ...],
         parts: Iterator[PartStart | PartData],
+        early: _Early,
         staging: Path,
+        room: Room,
         uploads: Uploads,
         actor: Actor,
         originator: Originator,
@@ -79,7 +135,8 @@ class BulkIntake:
         self._uploads = uploads
         self._actor = actor
         self._originator = originator
-        self._room = Room(IN_MEMORY)
+        self._early = early
+        self._room = room
         self._turns = {name: turn for turn, name in enumerate(name for one in objects for name in one.parts)}
         self._turn = -1
         self._begun: PartStart | None = None
@@ -133,6 +190,8 @@ class BulkIntake:
         """The part of that name, or nothing of it where no file is given; raises what is wrong with it."""
         if self._failure is not None:
             raise self._failure
+        if name in self._early:
+            return None if file is None else self._early.take(name, file)
         if self._begun is None or self._begun.filename != name:
             raise TruncatedSubmissionError(f"the part {name[:40]!a} did not come")
         claims, content = self._begun.claims, self._content()
@@ -176,6 +235,7 @@ class BulkIntake:
             if not isinstance(start, PartStart):
                 raise MalformedUploadError("a part does not end")
             turn = self._turns.get(start.filename or "", -1) if start.name == "file" else -1
+            turn = -1 if (start.filename or "") in self._early else turn
             if turn <= self._turn:
                 raise MalformedUploadError(
                     f"after the manifest come parts `file`, named in it and in its order: {start.name[:40]!a} with the "

@@ -213,7 +213,18 @@ def test_those_that_are_refused_keep_nobody_out(world: HttpWorld) -> None:
 
 WHOLE: dict[str, tuple[list[Part], int, str]] = {
     "no part": ([], 400, "malformed-upload"),
-    "a file before the manifest": ([file("one", b"x"), manifest(described("one"))], 400, "malformed-upload"),
+    "a file before the manifest that it does not name": (
+        [file("one", b"x"), file("stranger", b"x" * 200_000), manifest(described("one"))],
+        400,
+        "malformed-upload",
+    ),
+    "a file twice before the manifest": (
+        [file("one", b"x")] * 2 + [manifest(described("one"))],
+        400,
+        "malformed-upload",
+    ),
+    "another field before the manifest": ([Part("profile", b"x"), manifest(described("one"))], 400, "malformed-upload"),
+    "no manifest": ([file("one", b"x")], 400, "malformed-upload"),
     "not JSON": ([Part("manifest", b"{")], 400, "usage"),
     "no JSON object": ([Part("manifest", b"[]")], 400, "usage"),
     "unknown member": ([Part("manifest", b'{"objects": [], "x": 1}')], 400, "unknown-field"),
@@ -251,6 +262,21 @@ def test_what_belongs_to_one_object_is_no_header(world: HttpWorld, header: str) 
 
     assert (answer.status_code, problem(answer)) == (400, "usage")
     assert held(world) == []
+
+
+def test_files_may_come_before_the_manifest(world: HttpWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In any order, because generated clients cannot choose; what is wrong with one is still told of its object alone;
+    not more of them than a limit."""
+    objects = [*map(described, "ab"), {"key": "c", "files": [{"path": "c", "part": "c", "sha512": "0" * 128}]}]
+    sent = [file("c", b"c"), file("b", b"b" * 300_000), file("a", b"a", f"Content-Digest: {digest_field(b'x')}")]
+    answer = send(world, *sent, manifest(*objects, described("d")), file("d", b"d"))
+
+    assert outcomes(answer) == ["digest-mismatch", "201", "digest-mismatch", "201"]
+    twice = send(world, file("a", b"a"), manifest(*map(described, "ad")), file("a", b"a"), file("d", b"d"))
+    assert outcomes(twice) == ["malformed-upload", "malformed-upload"]
+    monkeypatch.setattr(intake, "MAX_EARLY", 2)
+    answer = send(world, *sent, manifest(*objects))
+    assert (answer.status_code, problem(answer)) == (413, "size-limit")
 
 
 def test_a_manifest_is_bounded_as_it_comes(world: HttpWorld, monkeypatch: pytest.MonkeyPatch) -> None:

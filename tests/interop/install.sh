@@ -3,6 +3,7 @@
 #
 #   BouncyCastle   apt: libbcprov-java, libbcpkix-java, libbcutil-java; the judge in bc/
 #   EU DSS         Maven Central, as pinned in dss/pom.xml; the judges in dss/ and dss_signatures/
+#   OpenAPI Generator  Maven Central, as pinned in generated_client/pom.xml: a client for Java, and a scenario that uses it
 #   OpenSSL        apt: openssl
 #   age            apt: age; opens backups
 #   poppler        apt: poppler-utils (pdfsig)
@@ -85,6 +86,22 @@ if ! is_current "$built/dss-signatures/.built" "$here/dss_signatures/pom.xml" \
   rm -rf "$built/dss-signatures"
   mvn --quiet --batch-mode --file "$here/dss_signatures/pom.xml" package
   touch "$built/dss-signatures/.built"
+fi
+
+# The description is generated from as it is served: JSON, its anchors resolved.
+client=$built/generated-client
+root=$(cd "$here/../.." && pwd)
+if ! is_current "$client/.built" "$root/api/openapi.yaml" "$root/api/ts119512/interface.yaml" \
+  "$here/generated_client/pom.xml" \
+  "$here"/generated_client/src/main/java/*.java; then
+  say "generating a client from the description (Maven fetches the generator)"
+  rm -rf "$client"
+  mkdir -p "$client"
+  (cd "$root" && .venv/bin/python -c 'import sys; from api.description import description_json as read; sys.stdout.buffer.write(read())') \
+    > "$client/openapi.json"
+  mvn --quiet --batch-mode --file "$here/generated_client/pom.xml" package > "$client/log" 2>&1 ||
+    { cat "$client/log" >&2; exit 1; }
+  touch "$client/.built"
 fi
 
 if [ -e "$here/ocfl_env.sh" ]; then
