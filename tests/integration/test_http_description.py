@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import Case, GenerationMode
@@ -31,7 +31,7 @@ from tests.integration.http_world import HttpWorld, Part, file, http_world
 from tests.vectors import in_ci
 
 SEED = int(os.environ.get("TRUSTED_ARCHIVE_SEED") or (1 if in_ci() else random.randrange(2**32)))
-EXAMPLES = 60 if in_ci() else 10
+EXAMPLES = 30 if in_ci() else 10
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -83,12 +83,20 @@ def case(operation: tuple[str, str], mode: GenerationMode) -> Any:
     return pytest.param(*operation, mode, marks=marks)
 
 
-def explore(cases: SearchStrategy[Case], look: Callable[[Case], None], examples: int = EXAMPLES) -> None:
+def explore(
+    cases: SearchStrategy[Case],
+    look: Callable[[Case], None],
+    examples: int = EXAMPLES,
+    *,
+    phases: Sequence[Phase] = tuple(Phase),
+) -> None:
     """Call `look` with generated cases; the seed is printed with a failure."""
     print(f"TRUSTED_ARCHIVE_SEED={SEED}")
 
     @seed(SEED)
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(
+        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None, phases=phases
+    )
     @given(cases)
     def run(case: Case) -> None:
         look(case)
