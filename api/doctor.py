@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from api.doctor_authorities import IMPRINTS, NEEDED, probe
+from api.doctor_proxy import faults_of
 from api.home import TRUST_DIRECTORY
 from api.settings import ArchiveSettings
 from api.texts import marked
@@ -194,7 +195,7 @@ def _with_catalogue(settings: ArchiveSettings, copies: Copies, at: datetime) -> 
             for root in copies.roots
             if states.get(root.store.name, (MEMBER, at))[0] == MEMBER or not states
         ]
-        checks += [*_owed(catalogue), *_locks(settings, catalogue)]
+        checks += [*_owed(catalogue), *_locks(settings, catalogue), *_proxy(settings, catalogue, at)]
         checks.append(_clock(catalogue, at))
     except ArchiveError as error:
         checks = [Check(marked("catalogue"), False, str(error), "run `trusted-archive rebuild-catalogue`")]
@@ -225,6 +226,16 @@ def _locks(settings: ArchiveSettings, catalogue: Catalogue) -> Iterator[Check]:
             mend = "use a bucket that enforces object lock; `trusted-archive stores probe` says what got through"
             message = f"{store.name}: {judged.error or ', '.join(judged.broken)}"
             yield Check(marked("locks"), False, message, mend)
+
+
+def _proxy(settings: ArchiveSettings, catalogue: Catalogue, at: datetime) -> Iterator[Check]:
+    if settings.proxy is None:
+        return
+    found = list(faults_of(settings, catalogue, at=at))
+    yield from (Check(marked("client certificates"), False, message, mend) for message, mend in found)
+    if not found:
+        message = f"{len(settings.proxy.clients)} lead to good keys, on the word of the proxy"
+        yield Check(marked("client certificates"), True, message)
 
 
 def _durability(catalogue: Catalogue) -> Check:

@@ -273,6 +273,7 @@ _DOCTOR = {
     "published policies": "vyhlášené profily a tabulky",
     "catalogue": "katalog",
     "agreement": "shoda katalogu s kopiemi",
+    "client certificates": "klientské certifikáty",
     "durability of the catalogue": "trvanlivost zápisů do katalogu",
     "clock": "hodiny",
     "time-stamp authority": "autorita časových razítek",

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.client_certificates import ClientCertificates
+from api.doctor_proxy import faults_of
 from api.home import default_settings
 from api.settings import ArchiveSettings, parse_settings
 from api.settings_proxy import ClientSettings, Network, ProxySettings
@@ -303,3 +304,21 @@ def test_two_certificates_are_not_one_and_a_short_secret_is_none(tmp_path: Path)
     (tmp_path / "proxy.secret").write_text("x" * 32)
     assert ClientCertificates.under(parse_proxy(good), tmp_path) is not None
     assert ClientCertificates.under(None, tmp_path) is None
+
+
+def test_doctor_names_certificates_that_lead_nowhere(front: Front) -> None:
+    """And a secret that is not there; nothing is said without a proxy."""
+    proxy, catalogue = front.settings.proxy, front.world.archive.catalogue
+    assert proxy is not None
+    assert list(faults_of(front.settings, catalogue, at=NOW)) == []
+    assert list(faults_of(front.world.settings, catalogue, at=NOW)) == []
+    row, _ = front.world.archive.create_key(label="gone", role="auditor", originator=None, actor=OPERATOR)
+    front.world.archive.revoke_key(row.key_id, actor=OPERATOR)
+    clients = (ClientSettings(row.key_id, subject="CN=a"), ClientSettings("key-00ff", subject="CN=b"))
+    wrong = replace(front.settings, proxy=replace(proxy, secret=Secret("file:nothing"), clients=clients))
+    told = [message for message, _ in faults_of(wrong, catalogue, at=NOW)]
+    assert [one.partition(":")[2].strip() or one for one in told[1:]] == [
+        "was revoked, or has ended",
+        "there is no such key",
+    ]
+    assert "cannot read the secret" in told[0]
