@@ -180,7 +180,7 @@ def _told(name: str, found: Examination, collected: Collected, policy: Examinati
         report=report.encode("utf-8", "backslashreplace"),
         xml=to_xml(found),
         format=str(found.format),
-        reason=found.reason,
+        reason=found.reason or _incomplete(found),
         timestamps=len(found.timestamps),
         sub_indications=tuple(dict.fromkeys(str(one) for one in subs if one is not None)),
         later=later,
@@ -188,6 +188,13 @@ def _told(name: str, found: Examination, collected: Collected, policy: Examinati
         problems=collected.problems,
         lists=_lists(found),
     )
+
+
+def _incomplete(found: Examination) -> str:
+    """Why a document was not examined whole."""
+    if found.complete or not found.findings:
+        return ""
+    return f"not examined whole: {found.findings[0].message}"[:300]
 
 
 def _stamps(found: Examination) -> list[TimestampExamination]:

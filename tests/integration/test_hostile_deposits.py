@@ -69,7 +69,13 @@ def most_memory(server: Server) -> int:
 
 
 @pytest.mark.parametrize(
-    "names", [SAMPLE, pytest.param(tuple(HOSTILE), marks=pytest.mark.soak)], ids=["sample", "every one"]
+    "names",
+    [
+        SAMPLE,
+        pytest.param(tuple(HOSTILE)[::2], marks=pytest.mark.soak),
+        pytest.param(tuple(HOSTILE)[1::2], marks=pytest.mark.soak),
+    ],
+    ids=["sample", "one half", "the other"],
 )
 def test_the_server_answers_while_it_examines_them_and_calls_none_good(server: Server, names: tuple[str, ...]) -> None:
     """Set aside, each with its reason; nobody else waits for it, and the server's own processes stay small."""
@@ -95,8 +101,8 @@ def test_the_server_answers_while_it_examines_them_and_calls_none_good(server: S
     for name in names:
         assert found[name]["verdict"] in ("INDETERMINATE", "FAILED"), name
         assert found[name]["reason"] or found[name]["signatures"], name
-    assert "processor time" in found["transforms.xml"]["reason"]
-    assert "memory" in found["pieces.p7m"]["reason"]
+    for name, limit in (("transforms.xml", "processor time"), ("pieces.p7m", "memory")):
+        assert name not in names or limit in found[name]["reason"]
     assert (found["letter.txt"]["verdict"], found["letter.txt"]["examined"]) == (None, False)
     assert set(report["because"]) == set(names)
     trail = ask(server, "GET", f"{OBJECTS}/{made['poid']}/trace")[1]
