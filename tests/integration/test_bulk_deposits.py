@@ -264,6 +264,7 @@ def test_what_belongs_to_one_object_is_no_header(world: HttpWorld, header: str) 
     assert held(world) == []
 
 
+@pytest.mark.slow
 def test_files_may_come_before_the_manifest(world: HttpWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """In any order, because generated clients cannot choose; what is wrong with one is still told of its object alone;
     not more of them than a limit."""
@@ -331,6 +332,7 @@ def test_uploads_become_objects_beside_parts(world: HttpWorld) -> None:
     assert outcomes(theirs) == ["not-found"]
 
 
+@pytest.mark.slow
 def test_uploads_are_counted(world: HttpWorld) -> None:
     """Each is held open: the object with one too many is refused, and it alone."""
     files = [{"path": str(number), "upload": "0" * 32} for number in range(MAX_UPLOADS)]
@@ -343,6 +345,7 @@ def test_uploads_are_counted(world: HttpWorld) -> None:
     assert outcomes(answer) == ["usage", "201"]
 
 
+@pytest.mark.slow
 def test_an_organisation_s_keys_and_quota_are_its_own(world: HttpWorld) -> None:
     """The same keys of another organisation are new; what is over a quota is refused for itself."""
     operator = world.key("operator", None)
@@ -412,6 +415,7 @@ def test_a_body_that_is_not_as_announced_stops_there(world: HttpWorld, case: str
     assert held(world) == ["a"]
 
 
+@pytest.mark.slow
 def test_a_body_over_the_limit_stops_there(world: HttpWorld) -> None:
     """Announced: nothing is read. Not announced: what came before is deposited."""
     parts = [manifest(*map(described, "ab")), file("a", b"a"), file("b", b"b" * MAX_UPLOAD)]
@@ -426,6 +430,7 @@ def test_a_body_over_the_limit_stops_there(world: HttpWorld) -> None:
     assert outcomes(chunked) == ["201", "size-limit"]
 
 
+@pytest.mark.slow
 def test_where_there_is_no_room_that_object_is_refused(world: HttpWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk while an object is staged: it may be sent again, the others are there."""
     real = intake.PartStaging._file
@@ -445,6 +450,7 @@ def test_where_there_is_no_room_that_object_is_refused(world: HttpWorld, monkeyp
     assert answer.get_json()["outcomes"][1]["retry_after"] == 5
 
 
+@pytest.mark.slow
 def test_when_the_catalogue_goes_away_what_was_acknowledged_stays_so(
     world: HttpWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -473,6 +479,7 @@ def test_when_the_catalogue_goes_away_what_was_acknowledged_stays_so(
     assert sorted(filter(None, held(world))) == keys
 
 
+@pytest.mark.slow
 def test_memory_is_one_room_however_many_objects(world: HttpWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files stay in memory while there is room, which is given back when their object is answered."""
     monkeypatch.setattr(intake, "IN_MEMORY", 1000)

@@ -62,6 +62,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             server.server_close()
 
 
+@pytest.mark.slow
 def test_it_needs_nothing_but_python(tmp_path: Path) -> None:
     """In an interpreter that sees no other package it is imported whole, and says that it is typed."""
     code = (
@@ -156,6 +157,7 @@ FORGERIES: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_forged_receipt_is_refused(live: Live, tmp_path: Path) -> None:
     """Whatever is changed in it, and whatever other deposit or files it is held against; and a seal over something else
     is no seal."""
@@ -182,6 +184,7 @@ def _ack(made: tac.Acknowledgement) -> dict[str, Any]:
     return {**{name: getattr(made, name) for name in made.__slots__}, "received": "2026-01-01T00:00:00Z", "stores": []}
 
 
+@pytest.mark.slow
 def test_many_objects_get_their_own_outcomes(live: Live, tmp_path: Path) -> None:
     """In order over several requests: acknowledged, refused for good, and acknowledged as before."""
     big = tmp_path / "big"
@@ -209,6 +212,7 @@ def test_many_objects_get_their_own_outcomes(live: Live, tmp_path: Path) -> None
     assert (tmp_path / "back").read_bytes() == big.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_upload_goes_on_in_another_process(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken off after some pieces, it is gone on with by its id, and only what is missing is sent."""
     large = tmp_path / "large"
