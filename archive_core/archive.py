@@ -332,6 +332,7 @@ class Archive:
                 workspace=copies.scratch / "renewal",
                 news=self._news,
                 bytes_per_second=renewal_bytes_per_second,
+                lists=self.lists,
             ),
             self._proofs,
             self._content,

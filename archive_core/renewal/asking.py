@@ -3,6 +3,7 @@
 Rules kept here
  * That an authority is asked is noted before it is, and its answer as soon as it comes: one commit each.
  * A token that was noted is used by whoever finishes the renewal; nobody is asked again.
+ * Where a profile demands qualified time-stamps, trusted lists are asked about those of renewals, too.
  * Where the note of the question is all that is left, the process ended before an answer was kept: the authority is
    asked again, and that one call may have cost twice is an event, and in the view of the renewal.
 """
@@ -21,8 +22,9 @@ from archive_core.errors import (
     UnavailableError,
 )
 from archive_core.findings import utc_text
+from archive_core.identifiers import object_name
 from archive_core.lifecycle import Actor
-from archive_core.obtaining import Obtained, accepted, obtain
+from archive_core.obtaining import AsksQualified, Obtained, accepted, obtain
 from archive_core.outages import Outages
 from archive_core.ports import TimestampAuthority
 from archive_core.renewal.means import Means
@@ -57,6 +59,7 @@ class Asking:
                 clock=self._means.clock,
                 # A token that was paid for is not lost with this process: it waits until the stores have it.
                 keep=lambda token: self._waiting.keep(_waiting_name(stored), token),
+                qualified=self._demanded(stored),
             )
         except (CatalogueUnavailableError, CatalogueDamagedError):
             raise  # the answer could not be kept: the note of the question says so to whoever comes next
@@ -70,6 +73,26 @@ class Asking:
             raise
         self._outages.answered(tsa)
         return obtained
+
+    def _demanded(self, stored: StoredRenewal) -> AsksQualified | None:
+        """Who says whether the time-stamp is a qualified one, where the profile of a line that goes on with it demands
+        that (TS 119 511 OVR-A-03). Raises `SettingsError` where nobody can."""
+        line = stored.document.line
+        objects = {*(covered.head for covered in stored.covers), *stored.document.abandons}
+        behind = (head for head in self._means.catalogue.heads(line) if object_name(head.storage_object) in objects)
+        profiles = [self._means.published.profile(name) for name in sorted({head.profile for head in behind})]
+        demanding = [
+            profile
+            for profile in profiles
+            if any(rule.name == line and rule.trust_class_required == "qualified" for rule in profile.lines)
+        ]
+        if not demanding:
+            return None
+        if (lists := self._means.lists) is None:
+            raise SettingsError(
+                f"the profile {demanding[0].id} demands qualified time-stamps, and no trusted lists are asked"
+            )
+        return lambda token, data: lists.timestamp(token, at=self._means.clock.now(), data=data)
 
     def _note_asked(self, stored: StoredRenewal, tsa: str) -> None:
         asked = {"tsa": tsa, "time": utc_text(self._means.clock.now())}
@@ -110,6 +133,7 @@ class Asking:
                 accepts_test=self._means.trust_classes[tsa] == "test",
                 validator=self._means.validator,
                 clock=self._means.clock,
+                qualified=self._demanded(stored),
             )
         except (TimestampRefusedError, TimestampPendingError) as error:
             if isinstance(error, TimestampPendingError) and instead in (None, tsa):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from archive_core import canonical
 from archive_core.batch import BatchLine, system_package, validation_files
 from archive_core.catalogue.renewals import Stamped
 from archive_core.catalogue.rows import RenewalRow
@@ -168,6 +169,8 @@ class Finishing:
             )
         self._means.holder.renew()  # asking may have taken long
         files = {form.TOKEN: obtained.stamp.der, **validation_files(form.TOKEN_DATA, obtained.data)}
+        if obtained.qualified is not None:
+            files[form.QUALIFIED] = canonical.write(dict(obtained.qualified.facts))
         if obtained.stamp.tsa != stored.line.tsa:
             trust_class = self._means.trust_classes[obtained.stamp.tsa]
             files[form.LINE] = BatchLine(

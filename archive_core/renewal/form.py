@@ -46,6 +46,8 @@ TIMESTAMP, HASH_TREE = "timestamp", "hash-tree"
 DOCUMENT, LINE, COVERS, TREE, TOKENS = "renewal.json", "line.json", "covers.txt", "tree.bin", "tokens.bin"
 COUNTS, MEMBERS, DROPPED = "counts.bin", "members.bin", "dropped.txt"
 TOKEN, ABANDONED = "token.tst", "abandoned.json"
+QUALIFIED = "qualified.json"
+"""What trusted lists said of the token, where a profile behind it demands a qualified one."""
 COVERED_DATA, TOKEN_DATA = "covered-validation/", "token-validation/"
 
 MAX_REASONS = 100
@@ -360,6 +362,7 @@ __all__ = [
     "HASH_TREE",
     "LINE",
     "MEMBERS",
+    "QUALIFIED",
     "TIMESTAMP",
     "TOKEN",
     "TOKENS",

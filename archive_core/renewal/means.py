@@ -11,6 +11,7 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.errors import RenewalPausedError
 from archive_core.findings import utc_text
 from archive_core.holding import Holder
+from archive_core.list_snapshots import ListSnapshots
 from archive_core.ports import Clock, TimestampAuthority, TimestampValidator
 from archive_core.publishing import Published
 from archive_core.renewal.stored import Shelf
@@ -28,7 +29,8 @@ _PAUSED = "renewal-paused"
 class Means:
     """The collaborators of every renewal. `workspace` is a folder for what a renewal has to keep on this
     machine meanwhile; losing it costs work and no evidence. `news` is what was reported of authorities, by
-    name; `bytes_per_second` is how fast documents may be read for a hash-tree renewal, None for as fast as possible."""
+    name; `bytes_per_second` is how fast documents may be read for a hash-tree renewal, None for as fast as possible;
+    `lists` are asked where a profile demands qualified time-stamps."""
 
     clock: Clock
     catalogue: Catalogue
@@ -44,6 +46,7 @@ class Means:
     workspace: Path
     news: Mapping[str, StatusChange] = field(default_factory=dict)
     bytes_per_second: int | None = None
+    lists: ListSnapshots | None = None
 
     @property
     def offered(self) -> Mapping[str, str]:
