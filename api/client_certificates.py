@@ -102,7 +102,7 @@ def _read(text: str) -> tuple[str, x509.Name, datetime, datetime]:
     try:
         read = x509.load_pem_x509_certificate(unquote_to_bytes(text))
         return read.fingerprint(SHA256()).hex(), read.subject, read.not_valid_before_utc, read.not_valid_after_utc
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise _refused("malformed", "the header of the proxy's holds no certificate") from None
 
 

@@ -152,7 +152,7 @@ def read_certificates(path: Path) -> Sequence[bytes]:
     """The certificates (DER) of a PEM file; raises `SettingsError` naming it."""
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, x509.InvalidVersion) as error:
         raise SettingsError(f"cannot read certificates from {path}: {error}") from error
     return [certificate.public_bytes(Encoding.DER) for certificate in found]
 

@@ -10,6 +10,8 @@ from asn1crypto import x509
 from signing.judgement import PARSER_ERRORS
 from signing.lately import Lately
 
+_VERSIONS = ("v1", "v2", "v3")
+
 
 def load_certificate(der: bytes) -> x509.Certificate:
     """A certificate, parsed eagerly; raises ValueError."""
@@ -22,6 +24,8 @@ def _read(der: bytes) -> x509.Certificate:
         body = certificate["tbs_certificate"]
         _keep_octets(certificate)
         _keep_octets(body)
+        if body["version"].native not in _VERSIONS:
+            raise ValueError("its version is none of X.509's")
         for field in ("serial_number", "issuer", "subject", "validity"):
             _ = body[field].native
         for name in (certificate.issuer, certificate.subject):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -187,12 +188,19 @@ def test_a_certificate_that_stands_for_nothing_is_refused(front: Front, one: x50
     assert front.reason(by(one)) == reason
 
 
+def of_another_version(one: x509.Certificate) -> str:
+    """The same octets, which say that they are of version 7."""
+    der = one.public_bytes(serialization.Encoding.DER).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x06", 1)
+    return ssl.DER_cert_to_PEM_cert(der)
+
+
 MALFORMED = [
     "no certificate",
     "%",
     "%2D%2D%2D",
     escaped(PINNED)[:-200],
     escaped(PINNED)[60:],
+    quote(of_another_version(PINNED), safe=""),
     "%00" * 100,
     "A" * 20_000,
 ]
@@ -200,7 +208,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize("text", MALFORMED)
 def test_a_header_without_a_certificate_is_refused(front: Front, text: str) -> None:
-    """Cut, empty inside, endless."""
+    """Cut, empty inside, of a version that X.509 does not know, endless."""
     assert front.reason(by(PINNED, X_Client_Certificate=text)) == "malformed"
 
 

@@ -87,6 +87,15 @@ def test_other_names_are_not_the_same(other: str) -> None:
     assert not same_name(x509.Name.build({"common_name": "Time Stamp Unit"}), x509.Name.build({"common_name": other}))
 
 
+def test_a_version_that_there_is_not_is_refused(der: bytes) -> None:
+    """Other libraries do not read such a certificate either, and say so late."""
+    third, seventh = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x06"
+    assert third in der
+
+    with pytest.raises(ValueError, match="its version is none"):
+        load_certificate(der.replace(third, seventh, 1))
+
+
 @pytest.mark.parametrize("value", [b"\x04\x03met", b"\x30\x03\x02\x01\x07", b"\x03\x03\x00et"])
 def test_a_name_whose_value_is_not_text_is_refused_at_once(der: bytes, value: bytes) -> None:
     """Fuzzing found one that was taken as an anchor and stopped the building of paths afterwards."""
