@@ -183,6 +183,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         """Called inside the worker process: the only place where the serving archive is made."""
         clear_staging(self._settings.staging, alone=catalogue_file(self._settings) is not None)
         archive = self._build(self._settings)
+        archive.notifying.begin()
         app = create_app(archive, settings=self._settings)
         scheduler = Scheduler(jobs_of(archive, self._settings.server.interval) if self._works else ())
         app.extensions[SCHEDULER_EXTENSION] = scheduler

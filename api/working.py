@@ -31,6 +31,7 @@ def work(settings: ArchiveSettings, build: Build, *, only: Sequence[str] = ()) -
         archive = build(settings)
         try:
             archive.ready()
+            archive.notifying.begin()
             jobs = _chosen(jobs_of(archive, settings.server.interval), only)
             scheduler = Scheduler(jobs)
             scheduler.start()

@@ -40,7 +40,8 @@ LONGEST_PAUSE = timedelta(hours=1)
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """Somebody who is told what changes: of one organisation's objects or of all (None), these kinds of changes.
-    `from_start` tells it everything from the beginning, otherwise what happens from the first round on."""
+    `from_start` tells it everything from the beginning, otherwise what happens once a server or worker has begun that
+    knows it."""
 
     name: str
     originator: str | None = None
@@ -104,6 +105,11 @@ class Notifying:
         self._holder = holder
         self.receivers = tuple(receivers)
         self.send = send
+
+    def begin(self) -> None:
+        """From now on what happens is told, also to receivers that are new: called before anybody is served."""
+        for receiver in self.receivers:
+            self._row(receiver)
 
     def round(self) -> list[str]:
         """Tell every receiver what it has not been told; returns the names of those that do not take it."""
@@ -178,8 +184,9 @@ class Notifying:
         row = self._catalogue.receiver(receiver.name)
         if row is None:
             start = Cursor(0) if receiver.from_start else self._changes.now()
-            row = ReceiverRow(name=receiver.name, cursor=str(start))
-            self._catalogue.put_receiver(row)
+            self._catalogue.enter_receiver(ReceiverRow(name=receiver.name, cursor=str(start)))
+            row = self._catalogue.receiver(receiver.name)
+            assert row is not None
         return row
 
     def _refused(self, receiver: Receiver, row: ReceiverRow, end: str, error: ArchiveError, at: datetime) -> None:

@@ -119,6 +119,11 @@ class ChangeFeed(Part):
             row = connection.execute(select(receivers).where(receivers.c.name == name)).mappings().one_or_none()
         return to_row(ReceiverRow, row) if row else None
 
+    def enter_receiver(self, row: ReceiverRow) -> None:
+        """Enter a receiver that is new; how far one has come that is there already stays."""
+        with writing(self._engine) as connection:
+            connection.execute(upsert(connection, receivers).values(to_values(row)).on_conflict_do_nothing())
+
     def put_receiver(self, row: ReceiverRow) -> None:
         """Enter how far a receiver has come."""
         values = to_values(row)

@@ -368,6 +368,25 @@ def test_settings_that_cannot_be_are_refused(world: World, more: str) -> None:
             settings_with(world, url)
 
 
+def test_what_happens_before_the_first_round_is_told_to_a_new_receiver(world: World) -> None:
+    """A server that begins enters the receivers before it serves; one that begins later moves nobody on."""
+    taken: list[object] = []
+    before = world.deposit({"a.txt": b"before"}).poid
+    world.archive.flush_trail()
+    made = world.archive.notifying
+    made.receivers = (Receiver("spisovka"),)
+    made.send = lambda _, message: taken.extend(json.loads(message.body)["changes"])
+
+    made.begin()
+    after = world.deposit({"a.txt": b"after"}).poid
+    world.archive.flush_trail()
+    made.begin()
+
+    assert made.round() == []
+    told = [change["poid"] for change in taken]  # type: ignore[index]
+    assert (before in told, after in told) == (False, True)
+
+
 def test_the_example_takes_what_is_genuine_and_fresh_and_nothing_else(world: World, tmp_path: Path) -> None:
     """From a process of its own, over HTTP: each change once, also when offered twice; forged, old and foreign
     messages are refused."""
