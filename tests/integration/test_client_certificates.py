@@ -188,10 +188,11 @@ def test_a_certificate_that_stands_for_nothing_is_refused(front: Front, one: x50
     assert front.reason(by(one)) == reason
 
 
-def of_another_version(one: x509.Certificate) -> str:
-    """The same octets, which say that they are of version 7."""
-    der = one.public_bytes(serialization.Encoding.DER).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x06", 1)
-    return ssl.DER_cert_to_PEM_cert(der)
+def altered(one: x509.Certificate, was: bytes, now: bytes) -> str:
+    """The same certificate but for some octets, as nginx has it."""
+    der = one.public_bytes(serialization.Encoding.DER)
+    assert was in der
+    return quote(ssl.DER_cert_to_PEM_cert(der.replace(was, now)), safe="")
 
 
 MALFORMED = [
@@ -200,7 +201,8 @@ MALFORMED = [
     "%2D%2D%2D",
     escaped(PINNED)[:-200],
     escaped(PINNED)[60:],
-    quote(of_another_version(PINNED), safe=""),
+    altered(PINNED, b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x06"),
+    altered(PINNED, b"\x0c\x07auditor", b"\x03\x07\x00uditor"),
     "%00" * 100,
     "A" * 20_000,
 ]
@@ -208,7 +210,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize("text", MALFORMED)
 def test_a_header_without_a_certificate_is_refused(front: Front, text: str) -> None:
-    """Cut, empty inside, of a version that X.509 does not know, endless."""
+    """Cut, of a version that X.509 does not know, of a name that is no text, empty inside, endless."""
     assert front.reason(by(PINNED, X_Client_Certificate=text)) == "malformed"
 
 
