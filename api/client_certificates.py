@@ -24,11 +24,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from api.settings_proxy import ProxySettings
 from archive_core.errors import CertificateRefusedError, SettingsError
-from signing.judgement import PARSER_ERRORS
 
 MAX_HEADER = 16 * 1024
 """Characters of a certificate in percent-encoding that are looked at."""
 MIN_SECRET = 32
+UNREADABLE = (ValueError, TypeError, x509.InvalidVersion)
+"""What the parser says of octets that it does not understand; some of it only when a field is asked for."""
 
 VERIFIED, NO_CERTIFICATE = "SUCCESS", "NONE"
 
@@ -103,7 +104,7 @@ def _read(text: str) -> tuple[str, x509.Name, datetime, datetime]:
     try:
         read = x509.load_pem_x509_certificate(unquote_to_bytes(text))
         return read.fingerprint(SHA256()).hex(), read.subject, read.not_valid_before_utc, read.not_valid_after_utc
-    except (*PARSER_ERRORS, x509.InvalidVersion):
+    except UNREADABLE:
         raise _refused("malformed", "the header of the proxy's holds no certificate") from None
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.ports import free_ports
 from tests.vectors import REPOSITORY
 from tests.warm_commands import warm_commands
 
@@ -19,14 +19,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 SERVE = f"""PYTHONPATH='{REPOSITORY}' '{sys.executable}' -c 'import sys; from api.cli import main; sys.exit(main())'"""
 """The command as a process that the page's own `kill` ends."""
 PAGE = (REPOSITORY / "docs" / "connect-your-filing-service.md").read_text("utf-8")
-
-
-def free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def test_a_filing_service_is_connected_by_copying_the_page(tmp_path: Path) -> None:
