@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from archive_core.assessment import Assessment
 from archive_core.audit_comparing import (
@@ -49,6 +50,7 @@ from archive_core.identifiers import (
 )
 from archive_core.mass import MassProof
 from archive_core.ocfl import leftovers
+from archive_core.ocfl.check import assess_object
 from archive_core.ocfl.check_root import assess_root
 from archive_core.ocfl.own_form import assess_sidecars
 from archive_core.ocfl.storage_root import StorageRoot
@@ -320,9 +322,14 @@ class Audit:
         for done, poid in enumerate(poids):
             progress(f"comparing {root.store.name}", done, len(poids))
             versions = versions_of(self._catalogue, poid)
-            self._enter(versions[0].object_id, compare_object(root, versions), result)
+            again = partial(self._compare_again, root, poid)
+            self._enter(versions[0].object_id, compare_object(root, versions), again, result)
         for expected in expected_objects(self._catalogue, self._published):
-            self._enter(expected.object_id, compare_system_object(root, expected), result)
+            compare = partial(compare_system_object, root, expected)
+            self._enter(expected.object_id, compare(), compare, result)
+
+    def _compare_again(self, root: StorageRoot, poid: str) -> list[AuditEntry]:
+        return compare_object(root, versions_of(self._catalogue, poid))
 
     def _enter_by_object(self, root: StorageRoot, entries: Sequence[AuditEntry], result: AuditResult) -> None:
         """Findings of the OCFL check; what a store owes is not whole there, and that is known."""
@@ -335,10 +342,21 @@ class Audit:
             if object_id is None:
                 result.findings += found
             else:
-                self._enter(object_id, found, result)
+                self._enter(object_id, found, partial(self._examine_again, root, object_id), result)
 
-    def _enter(self, object_id: str, entries: Sequence[AuditEntry], result: AuditResult) -> None:
-        findings, notes = without_debts(self._catalogue, object_id, entries)
+    def _examine_again(self, root: StorageRoot, object_id: str) -> list[AuditEntry]:
+        path = root.object_path(object_id)
+        found = [*assess_object(root.store, path), *assess_sidecars(root, path)] if root.store.children(path) else []
+        return [entry_of(root.store.name, finding) for finding in found]
+
+    def _enter(
+        self,
+        object_id: str,
+        entries: Sequence[AuditEntry],
+        again: Callable[[], Sequence[AuditEntry]],
+        result: AuditResult,
+    ) -> None:
+        findings, notes = without_debts(self._catalogue, object_id, entries, again)
         result.findings += findings
         result.notes += notes
 

@@ -181,8 +181,8 @@ class Debts:
             if load.problem is not None:
                 raise load.problem
             left = load.left | self._write(root, load.fresh)
-        paid = [debt.storage_object for debt in load.debts if debt.storage_object not in left]
-        self._copies.after_write({root.store.name: paid})
+        paid = [debt for debt in load.debts if debt.storage_object not in left]
+        self._copies.after_write({root.store.name: [debt.storage_object for debt in paid]})
         self._catalogue.paid_copies(root.store.name, paid)
         return left
 

@@ -44,6 +44,7 @@ from archive_core.stored_packages import package_of, version_inventory
 
 T = TypeVar("T")
 
+_AWAY = "the store was away"
 UNDER_WAY = 2
 """Groups of packages that every store takes at the same time: while one waits for the device, the next is written."""
 
@@ -166,6 +167,7 @@ class Copies:
         for root in self.written:
             name = root.store.name
             mine = [package for package in packages if (name, package.object_id) not in owed]
+            replication.skip(name, [package for package in packages if (name, package.object_id) in owed])
             if self.away.waits(name):
                 replication.skip(name, [one for one in mine if rules[one.object_id].tolerates(name)])
                 mine = [one for one in mine if not rules[one.object_id].tolerates(name)]
@@ -213,9 +215,10 @@ class Copies:
         for root in self.written:
             name = root.store.name
             if (name, object_id) in owed:
+                self.owe(name, [object_id], _AWAY)  # again: who pays it now may not have seen what the others hold
                 continue
             if self.rule.tolerates(name) and (self.away.waits(name) or not self._answers(root)):
-                self.owe(name, [object_id], "the store was away")
+                self.owe(name, [object_id], _AWAY)
                 continue
             found.append(root)
         return tuple(found)
@@ -366,7 +369,8 @@ class Replication:
         self._parts.append((store, [package.object_id for package in packages], written))
 
     def skip(self, store: str, packages: Sequence[ArchivalPackage]) -> None:
-        """A store that is left alone for a while and will owe these packages."""
+        """A store that gets none of these packages now and will owe them; what it owes already is noted again, when the
+        others hold what is new: who pays the debt just now may have begun before that."""
         self._skipped.append((store, [package.object_id for package in packages]))
 
     def finish(self) -> list[tuple[str, ...]]:
@@ -390,7 +394,7 @@ class Replication:
             self._copies.owe(store, objects, str(error))
         for store, objects in self._skipped:
             if objects:
-                self._copies.owe(store, objects, "the store was away")
+                self._copies.owe(store, objects, _AWAY)
         without = {store for store, _, _ in failed}
         anew = {store: objects for store, objects, _ in self._parts if store not in without}
         for store in anew:

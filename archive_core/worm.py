@@ -198,17 +198,17 @@ class Locks:
     def _pay(self, root: StorageRoot, store: LocksObjects, policy: LockPolicy) -> int:
         name, after, done = root.store.name, "", 0
         while debts := self._catalogue.lock_debts(name, after, _TOGETHER):
-            after = debts[-1][0]
+            after = debts[-1].storage_object
             self._holder.renew()
             paid = []
-            for object_id, since in debts:
-                at = self._clock.now()
-                wanted = self._is_to_lock(root, object_id, settled=since < at - GRACE)
+            for debt in debts:
+                object_id, at = debt.storage_object, self._clock.now()
+                wanted = self._is_to_lock(root, object_id, settled=debt.since < at - GRACE)
                 if wanted:
                     store.lock_object(root.object_path(object_id), at + policy.ahead)
                     done += 1
                 if wanted is not None:
-                    paid.append(object_id)
+                    paid.append(debt)
             self._catalogue.paid_locks(name, paid)
         return done
 

@@ -2,7 +2,8 @@
 
 Rules kept here
  * A debt is noted before anybody is told that the object is kept; it is forgotten when the store holds what the others
-   hold. Noting it again changes nothing.
+   hold.
+ * A debt that was noted again while it was being paid stays: whoever pays it began before the newest version was there.
  * All of it follows from the stores: in a rebuilt catalogue every store of the settings takes part, and comparing the
    stores finds the debts anew.
 """
@@ -12,21 +13,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, Insert, Table, delete, func, select, update
 
 from archive_core.catalogue.base import Part, chunks, to_rows, to_values, upsert
-from archive_core.catalogue.rows import CopyDebt, OwedCopies
+from archive_core.catalogue.rows import CopyDebt, LockDebt, OwedCopies
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import copy_debts, lock_debts, store_states
 
 
 class CopyDebts(Part):
     def owe_copies(self, debts: Sequence[CopyDebt]) -> None:
-        """Note that stores lack objects; a debt that is there stays as it is."""
+        """Note that stores lack objects; of a debt that is there it is kept in mind that it was noted again."""
         if debts:
             with writing(self._engine) as connection:
-                statement = upsert(connection, copy_debts).on_conflict_do_nothing()
-                connection.execute(statement, [to_values(debt) for debt in debts])
+                connection.execute(_note(connection, copy_debts), [to_values(debt) for debt in debts])
 
     def copy_debts(self, store: str, after: str = "", limit: int = 1000) -> list[CopyDebt]:
         """Debts of a store behind a storage object, in order of the objects."""
@@ -64,13 +64,10 @@ class CopyDebts(Part):
                 found.update((store, name) for store, name in rows)
         return found
 
-    def paid_copies(self, store: str, objects: Iterable[str]) -> None:
-        """The store lacks nothing of these objects any more."""
+    def paid_copies(self, store: str, debts: Iterable[CopyDebt]) -> None:
+        """The store lacks nothing of these objects any more, unless it was noted again since the debts were read."""
         with writing(self._engine) as connection:
-            for chunk in chunks(objects):
-                connection.execute(
-                    delete(copy_debts).where(copy_debts.c.store == store, copy_debts.c.storage_object.in_(chunk))
-                )
+            _forget(connection, copy_debts, store, debts)
 
     def failed_copy(self, store: str, storage_object: str, error: str) -> None:
         """A try to pay a debt came to nothing."""
@@ -90,21 +87,21 @@ class CopyDebts(Part):
 
     def owe_locks(self, store: str, objects: Iterable[str], at: datetime) -> None:
         """Note that a store holds something new that is to be locked."""
-        values = [{"store": store, "storage_object": name, "since": at} for name in objects]
+        values = [{"store": store, "storage_object": name, "since": at, "noted": 1} for name in objects]
         if values:
             with writing(self._engine) as connection:
-                connection.execute(upsert(connection, lock_debts).on_conflict_do_nothing(), values)
+                connection.execute(_note(connection, lock_debts), values)
 
-    def lock_debts(self, store: str, after: str = "", limit: int = 1000) -> list[tuple[str, datetime]]:
-        """What a store is to lock behind a storage object, in order of the objects, and since when."""
+    def lock_debts(self, store: str, after: str = "", limit: int = 1000) -> list[LockDebt]:
+        """What a store is to lock behind a storage object, in order of the objects."""
         query = (
-            select(lock_debts.c.storage_object, lock_debts.c.since)
+            select(lock_debts)
             .where(lock_debts.c.store == store, lock_debts.c.storage_object > after)
             .order_by(lock_debts.c.storage_object)
             .limit(limit)
         )
         with reading(self._engine) as connection:
-            return [(name, since) for name, since in connection.execute(query)]
+            return to_rows(LockDebt, connection.execute(query).mappings())
 
     def count_lock_debts(self, store: str) -> int:
         """How many objects a store is to lock."""
@@ -112,13 +109,10 @@ class CopyDebts(Part):
             count = connection.scalar(select(func.count()).select_from(lock_debts).where(lock_debts.c.store == store))
         return int(count or 0)
 
-    def paid_locks(self, store: str, objects: Iterable[str]) -> None:
-        """These are locked, or need no lock."""
+    def paid_locks(self, store: str, debts: Iterable[LockDebt]) -> None:
+        """These are locked, or need no lock; what was noted again since the debts were read is still to be locked."""
         with writing(self._engine) as connection:
-            for chunk in chunks(objects):
-                connection.execute(
-                    delete(lock_debts).where(lock_debts.c.store == store, lock_debts.c.storage_object.in_(chunk))
-                )
+            _forget(connection, lock_debts, store, debts)
 
     # -- who takes part -----------------------------------------------------------------------
 
@@ -142,3 +136,21 @@ class CopyDebts(Part):
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["store"], set_={"state": state, "since": at})
             )
+
+
+def _note(connection: Connection, debts: Table) -> Insert:
+    """A debt is entered; one that is there was noted once more, since when and why stay."""
+    return upsert(connection, debts).on_conflict_do_update(
+        index_elements=["store", "storage_object"], set_={"noted": debts.c.noted + 1}
+    )
+
+
+def _forget(connection: Connection, debts: Table, store: str, paid: Iterable[CopyDebt | LockDebt]) -> None:
+    """Only what was noted as often as when it was read."""
+    objects: dict[int, list[str]] = {}
+    for debt in paid:
+        objects.setdefault(debt.noted, []).append(debt.storage_object)
+    for noted, names in objects.items():
+        for chunk in chunks(names):
+            mine = (debts.c.store == store, debts.c.noted == noted, debts.c.storage_object.in_(chunk))
+            connection.execute(delete(debts).where(*mine))

@@ -96,6 +96,18 @@ class CopyDebt:
     since: datetime
     tries: int = 0
     error: str | None = None
+    noted: int = 1
+    """How often it was noted; who pays it forgets it only if that is what it was when the debt was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockDebt:
+    """A storage object of which a store is to lock what is new; `noted` as for a copy."""
+
+    store: str
+    storage_object: str
+    since: datetime
+    noted: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,6 +183,7 @@ copy_debts = Table(
     Column("since", UtcDateTime, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("error", Text),
+    Column("noted", Integer, nullable=False, server_default="1"),
 )
 
 lock_debts = Table(
@@ -191,6 +192,7 @@ lock_debts = Table(
     Column("store", code_point_text(), primary_key=True),
     Column("storage_object", code_point_text(), primary_key=True),
     Column("since", UtcDateTime, nullable=False),
+    Column("noted", Integer, nullable=False, server_default="1"),
 )
 
 store_states = Table(

@@ -59,11 +59,11 @@ class StoreCheck:
             if plain is not None:
                 found.append(Checked(1, len(plain.files), plain.size))
             else:
-                found.append(self.thoroughly(row.storage_object, partial(self._compare, versions_of, row.poid)))
+                found.append(self.object(row.storage_object, partial(versions_of, row.poid)))
         return found
 
-    def _compare(self, versions_of: Callable[[str], Sequence[ExpectedVersion]], poid: str) -> list[AuditEntry]:
-        return compare_object(self.root, versions_of(poid))
+    def object(self, object_id: str, versions: Callable[[], Sequence[ExpectedVersion]]) -> Checked:
+        return self.thoroughly(object_id, lambda: compare_object(self.root, versions()))
 
     def system_object(self, expected: Expected) -> Checked:
         return self.thoroughly(expected.object_id, lambda: compare_system_object(self.root, expected))

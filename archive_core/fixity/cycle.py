@@ -181,12 +181,15 @@ class CycleWalk:
         for row, checked in zip(rows, found, strict=True):
             if checked.findings and self._under_way(row.poid):
                 continue
-            self._enter(walker, row.storage_object, checked)
+            again = partial(check.object, row.storage_object, partial(self._versions, row.poid))
+            self._enter(walker, row.storage_object, checked, again)
         walker.cycle.cursor = rows[-1].poid
         return walker.cycle.counts.bytes - before
 
-    def _enter(self, walker: Walker, object_id: str, checked: Checked) -> None:
-        checked.findings, owed = without_debts(self._catalogue, object_id, checked.findings)
+    def _enter(self, walker: Walker, object_id: str, checked: Checked, again: Callable[[], Checked]) -> None:
+        checked.findings, owed = without_debts(
+            self._catalogue, object_id, checked.findings, lambda: walker.while_kept(again).findings
+        )
         walker.enter(checked)
         for entry in owed:
             walker.cycle.note(entry)
@@ -222,8 +225,9 @@ class CycleWalk:
                 for walker, check in zip(walkers, checks, strict=True):
                     if walker.cycle.cursor is not None and place <= walker.cycle.cursor:
                         continue
-                    checked = walker.while_kept(partial(check.system_object, expected))
-                    self._enter(walker, expected.object_id, checked)
+                    look = partial(check.system_object, expected)
+                    checked = walker.while_kept(look)
+                    self._enter(walker, expected.object_id, checked, look)
                     walker.cycle.cursor = place
                     walker.beat(checked.size)
                 moment = time.monotonic()

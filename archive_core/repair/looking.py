@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from archive_core.digests import Digest, digest_stream
 from archive_core.errors import UnavailableError, UnknownObjectError
 from archive_core.ocfl.storage_root import StorageRoot
+from archive_core.ocfl.vocabulary import version_number
 from archive_core.ports import EntryKind, StoredEntry
-from archive_core.repair.wanted import Wanted
+from archive_core.repair.wanted import Wanted, head_of
 
 
 class FaultCode(enum.StrEnum):
@@ -79,3 +80,26 @@ def compare(root: StorageRoot, wanted: Wanted) -> Differences:
             faults.append(Fault(key, FaultCode.DAMAGED, digests["sha512"]))
     absent = not there and len(faults) == len(wanted.files) and all(one.code is FaultCode.MISSING for one in faults)
     return Differences(faults, list(there.values()), absent, size)
+
+
+def is_only_short(root: StorageRoot, wanted: Wanted, found: Differences) -> bool:
+    """Whether a copy is sound as far as it goes and lacks but the newest versions, of which something may lie there
+    already: what a store holds that owes the rest. Raises `DamageError` for an inventory that is damaged."""
+    inventory = root.read_inventory(wanted.object_id)
+    head = inventory.head_number if inventory else 0
+    if head >= wanted.inventory.head_number:
+        return False
+    stood = head_of(wanted, head) if head else {}
+    start = len(root.object_path(wanted.object_id)) + 1
+    return all(_is_beyond(entry.key[start:], head) for entry in found.extras) and all(
+        fault.before == stood[fault.key] if fault.key in stood else _is_lacking(fault, head) for fault in found.faults
+    )
+
+
+def _is_lacking(fault: Fault, head: int) -> bool:
+    return _is_beyond(fault.key, head) or (not head and fault.code is FaultCode.MISSING)
+
+
+def _is_beyond(key: str, head: int) -> bool:
+    """Whether a file belongs to a version that the copy does not have yet."""
+    return (version_number(key.partition("/")[0]) or 0) > head

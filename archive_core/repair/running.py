@@ -36,7 +36,7 @@ from archive_core.packaging import DESCRIPTION
 from archive_core.ports import Remakes
 from archive_core.publishing import Published
 from archive_core.repair.gathering import Gathering, NoGoodCopyError
-from archive_core.repair.looking import Differences, compare
+from archive_core.repair.looking import Differences, compare, is_only_short
 from archive_core.repair.mending import Mended, Refilling, SetAside, Unmended, mend
 from archive_core.repair.places import layout_of, mend_root, strays
 from archive_core.repair.proving import COMMIT, EVIDENCE, Proving
@@ -334,7 +334,7 @@ class Repair:
                 run.result.checked["files"] += len(wanted.files) - len(found.faults)
                 run.result.checked["bytes"] += found.size
             run.handled.add((root.store.name, root.object_path(wanted.object_id)))
-            if not found.none:
+            if not found.none and not self._is_owed(run, root, wanted, found):
                 different.append((root, found))
         rests = INVENTORY_RESTS
         with TemporaryDirectory(dir=self._copies.scratch) as folder:
@@ -351,6 +351,20 @@ class Repair:
             for root, found in different:
                 self._mend_one(run, root, wanted, found, gathering, refilling.get(root.store.name))
         self._settle(run, object_name(wanted.object_id), poid, rests)
+
+    def _is_owed(self, run: _Run, root: StorageRoot, wanted: Wanted, found: Differences) -> bool:
+        """Whether a copy is not whole because the store owes the rest: that is paid, not repaired."""
+        store = root.store.name
+        if (store, wanted.object_id) not in self._catalogue.owing_copies([wanted.object_id]):
+            return False
+        try:
+            short = is_only_short(root, wanted, found)
+        except DamageError:
+            return False
+        if short:
+            told = "the store owes the rest of it: `stores pay`"
+            run.result.notes.append(AuditEntry(store, root.object_path(wanted.object_id), "COPY_OWED", told))
+        return short
 
     def _mend_one(
         self,

@@ -87,6 +87,12 @@ def wanted_system_object(roots: Sequence[StorageRoot], object_id: str, expected:
     raise FixityError(f"no store has a sound inventory of {object_id} that says what was entered")
 
 
+def head_of(wanted: Wanted, version: int) -> dict[str, Digest]:
+    """Root inventory and sidecar as they were when the object had so many versions."""
+    stood = _cut(wanted.inventory, version)
+    return {INVENTORY: Digest.of("sha512", stood.document), SIDECAR: Digest.of("sha512", stood.sidecar)}
+
+
 def find_description(roots: Sequence[StorageRoot], row: VersionRow) -> tuple[Description, bytes] | None:
     """The description that was entered at commit A, straight from its place, whatever the inventories say."""
     for root in roots:
