@@ -17,8 +17,8 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 
 from archive_core.assessment import Assessment
@@ -66,6 +66,8 @@ Progress = Callable[[str, int, int | None], None]
 
 ROOT = "."
 """The path of a finding that is about a store as a whole."""
+
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -169,7 +171,8 @@ class Audit:
             AuditEntry(name, path, "STAGING_CLEARED", "an interrupted write had left this beside the root")
             for path in root.store.clear_leftovers()
         ]
-        if not self._catalogue.open_claims(at, 1) and (empty := leftovers.empty_directories(root, passed)):
+        # Also one that came since: an audit takes long, and its writer may have made a directory a moment ago.
+        if not self._catalogue.open_claims(_EVER, 1) and (empty := leftovers.empty_directories(root, passed)):
             root.store.remove(empty)
             result.notes += [AuditEntry(name, path, "DIRECTORY_CLEARED", "an empty one") for path in empty]
         for path in list(root.object_paths(passed=passed)):
@@ -340,9 +343,19 @@ class Audit:
             by_object.setdefault(object_id if is_ours(object_id) else None, []).append(entry)
         for object_id, found in by_object.items():
             if object_id is None:
-                result.findings += found
+                self._enter_rest(root, found, result)
             else:
                 self._enter(object_id, found, partial(self._examine_again, root, object_id), result)
+
+    def _enter_rest(self, root: StorageRoot, entries: Sequence[AuditEntry], result: AuditResult) -> None:
+        """What is about no object. A directory in which nothing lies yet, or any more, tells of a write and of no loss:
+        it is cleared when nobody deposits."""
+        empty = {one.path for one in entries if one.code == "E073" and leftovers.is_empty_directory(root, one.path)}
+        for entry in entries:
+            if entry.path in empty:
+                result.notes.append(replace(entry, code="DIRECTORY_EMPTY"))
+            else:
+                result.findings.append(entry)
 
     def _examine_again(self, root: StorageRoot, object_id: str) -> list[AuditEntry]:
         path = root.object_path(object_id)

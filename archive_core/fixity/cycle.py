@@ -50,7 +50,7 @@ BEAT = 20.0
 WRITE_DOWN = 1.0
 """Seconds after which the state is written at the end of a window."""
 
-_STRAY = {EntryKind.EMPTY_DIRECTORY: "E073", EntryKind.OTHER: "E090", EntryKind.FILE: "E072"}
+_STRAY = {EntryKind.OTHER: "E090", EntryKind.FILE: "E072"}
 _MOST_STRAYS = 1000
 
 
@@ -259,7 +259,10 @@ class CycleWalk:
         for finding in root.assess_root_files():
             cycle.find(entry_of(root.store.name, finding))
         for number, entry in enumerate(strays(root)):
-            if number < _MOST_STRAYS:
+            if entry.kind is EntryKind.EMPTY_DIRECTORY:
+                told = "nothing lies in it yet, or any more: `audit` clears it when nobody deposits"
+                cycle.note(AuditEntry(root.store.name, shown(entry.key, 400), "DIRECTORY_EMPTY", told))
+            elif number < _MOST_STRAYS:
                 code = _STRAY[entry.kind]
                 cycle.find(AuditEntry(root.store.name, shown(entry.key, 400), code, "it belongs to no object"))
         for poids in _groups(self._names(root), 1000):

@@ -89,6 +89,11 @@ def empty_directories(root: StorageRoot, passed: Callable[[str], bool] = none_pa
     return sorted(found)
 
 
+def is_empty_directory(root: StorageRoot, path: str) -> bool:
+    """Whether a directory on the way to objects is there and nothing is in it, or it is gone since somebody saw it."""
+    return path.partition("/")[0] != "extensions" and not root.store.children(path)
+
+
 def _candidate(root: StorageRoot, key: str) -> Inventory | None:
     raw = root.read_optional(key, MAX_INVENTORY_BYTES)
     if raw is None:

@@ -33,7 +33,7 @@ from archive_core.ocfl.layout import HashAndIdLayout
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ocfl.vocabulary import shown
 from archive_core.packaging import DESCRIPTION
-from archive_core.ports import Remakes
+from archive_core.ports import EntryKind, Remakes
 from archive_core.publishing import Published
 from archive_core.repair.gathering import Gathering, NoGoodCopyError
 from archive_core.repair.looking import Differences, compare, is_only_short
@@ -471,7 +471,8 @@ class Repair:
 
     def _strangers(self, run: _Run) -> None:
         for root in run.roots:
-            entries = list(strays(root))
+            # An empty directory is what a write has just made, or has left: the audit clears those that are left.
+            entries = [entry for entry in strays(root) if entry.kind is not EntryKind.EMPTY_DIRECTORY]
             run.aside[root.store.name] = {shown(entry.key) for entry in entries}
             if not entries:
                 continue

@@ -445,3 +445,28 @@ def test_repair_leaves_to_the_payment_what_is_owed(world: World, versions: int) 
         assert file.read_bytes() == b"before"
     pay(world)
     assert world.audit().findings == []
+
+
+@pytest.mark.parametrize("judge", ["audit", "fixity", "repair"])
+def test_a_directory_that_a_write_has_just_made_is_no_damage(world: World, judge: str) -> None:
+    """While somebody deposits it is left alone and noted; afterwards it is cleared. Found by the chaos soak: a repair
+    took away directories of deposits under way, and called them strays."""
+    world.deposit({"a.txt": b"first"})
+    made = world.store("one") / "zz" / "yy"
+    made.mkdir(parents=True)
+    at = datetime.now(UTC)
+    claim = world.archive.catalogue.claim("o", None, "", "0" * 31 + "1", 1, b"{}", at)
+    if judge == "audit":
+        audited = world.audit()
+        assert (audited.findings, [one.code for one in audited.notes]) == ([], ["DIRECTORY_EMPTY"] * 2)
+    elif judge == "fixity":
+        read = world.archive.fixity.run(actor=OPERATOR, anew=True, progress=silent).audit
+        assert (read.findings, [one.code for one in read.notes]) == ([], ["DIRECTORY_EMPTY"])
+    else:
+        repaired = world.archive.repair(actor=OPERATOR, dry_run=False)
+        assert (repaired.findings, repaired.repaired) == ([], [])
+    assert made.is_dir()
+
+    assert world.archive.catalogue.abandon_claim(claim)
+    assert world.audit().findings == []
+    assert not made.exists()

@@ -46,18 +46,21 @@ PATIENCE = 300.0
 """Seconds that everybody is given after the chaos to be told of what is under way."""
 
 
-def soak(seconds: float, seed: int, folder: Path, *, bulk: int = 40, damages: int = 0) -> dict[str, Any]:
-    """Run it; the report."""
+def soak(
+    seconds: float, seed: int, folder: Path, *, bulk: int = 40, damages: int = 0, rate: float = float("inf")
+) -> dict[str, Any]:
+    """Run it; the report. `damages` are planted in each round, `rate` acknowledgements a second are enough."""
     began = datetime.now(UTC)
     with place(folder, disk_bytes=int(192e6 + seconds * 600e3)) as where:
         ledger = Ledger(folder / "acknowledged.jsonl")
         stage = _stage(where, ledger, seed)
+        stage.rate = rate
         try:
             for one in (*stage.servers, *stage.workers):
                 one.launch()
             for one in (*stage.servers, *stage.workers):
                 one.wait()
-            caretaker = Caretaker(stage, damages or max(8, min(30, int(seconds / 60))))
+            caretaker = Caretaker(stage, damages or max(8, min(40, int(seconds / 60))))
             _run(stage, seconds, bulk, caretaker)
             judge = Judge(stage)
             for one in (*stage.servers, *stage.workers):
@@ -204,6 +207,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--rate", type=float, default=float("inf"), help="acknowledgements a second that are enough")
     parser.add_argument("--report", type=Path, default=None, help="where the JSON report goes")
     parser.add_argument("--folder", type=Path, default=None, help="where it runs; kept when it fails")
     given = parser.parse_args(words)
@@ -212,7 +216,7 @@ def main(words: Sequence[str] | None = None) -> int:
     seed = secrets.randbelow(2**31) if given.seed is None else given.seed
     print(f"seed {seed}, {given.seconds:.0f} s", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir=given.folder))
-    report = soak(given.seconds, seed, folder / "run")
+    report = soak(given.seconds, seed, folder / "run", rate=given.rate)
     text = json.dumps(report, indent=1, ensure_ascii=False)
     if given.report:
         given.report.write_text(text + "\n", "utf-8")

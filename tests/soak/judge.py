@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from api.settings import ArchiveSettings
@@ -21,7 +22,6 @@ from archive_core.findings import Verdict
 from archive_core.lifecycle import Actor
 from archive_core.rebuild import Rebuild
 from archive_core.trail.events import EventType, Outcome
-from tests.soak.caretakers import name_in
 from tests.soak.ledger import Ledger
 from tests.soak.people import Stage
 from tests.soak.place import STORES
@@ -48,7 +48,8 @@ class Judge:
 
     def _until_good(self, name: str, *words: str) -> Any:
         for _ in range(8):
-            code, found = self._stage.command(name.replace(" ", "-"), *words)
+            with self._timed(f"settle: {name}"):
+                code, found = self._stage.command(name.replace(" ", "-"), *words)
             if code == 0:
                 return found
             time.sleep(1.0)
@@ -56,9 +57,9 @@ class Judge:
         return None
 
     def judge(self) -> None:
-        started = time.monotonic()
         for words in (("stores", "compare"), ("audit",), ("fixity", "run", "--anew"), ("trace", "verify")):
-            code, found = self._stage.command("-".join(words[:2]), *words)
+            with self._timed(" ".join(words)):
+                code, found = self._stage.command("-".join(words[:2]), *words)
             findings = (found or {}).get("findings", [])
             if code != 0 or findings:
                 self._ledger.violate(f"`{' '.join(words)}` ended with {code}: {json.dumps(found)[:3000]}")
@@ -67,14 +68,25 @@ class Judge:
                 self.figures["notes of the audit"] = len(found["notes"])
         archive = build_archive(self._settings)
         try:
-            expected = self._present(archive, "the catalogue")
-            self._verify(archive)
+            with self._timed("present"):
+                expected = self._present(archive, "the catalogue")
+            with self._timed("verify"):
+                self._verify(archive)
             self._trail(archive)
             for store in STORES:
-                self._alone(archive, store, expected)
+                with self._timed(f"{store} alone"):
+                    self._alone(archive, store, expected)
         finally:
             archive.close()
-        self.figures["seconds to judge"] = round(time.monotonic() - started, 1)
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        """The seconds that a step takes are told at once, and are a figure of the report."""
+        started = time.monotonic()
+        yield
+        taken = round(time.monotonic() - started, 1)
+        self.figures.setdefault("seconds", {})[what] = taken
+        print(f"judged: {what}, {taken} s", flush=True)
 
     def _present(self, archive: Archive, who: str) -> list[Any]:
         """Everything that was acknowledged is there with the same files, and nothing else is."""
@@ -154,13 +166,3 @@ class Judge:
                 self._ledger.violate(f"a catalogue rebuilt from {store} says something else than the one that was kept")
         finally:
             rebuilt.close()
-
-
-def timed(act: Callable[[], None]) -> float:
-    """Seconds that something took."""
-    started = time.monotonic()
-    act()
-    return round(time.monotonic() - started, 1)
-
-
-__all__ = ["Judge", "name_in", "timed"]

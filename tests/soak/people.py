@@ -44,8 +44,15 @@ class Stage:
     stop: threading.Event = field(default_factory=threading.Event)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     """Commands that run now, by name."""
+    rate: float = float("inf")
+    """Acknowledgements a second after which depositors rest, so that a long run can be judged in the end."""
     given_up: float = float("inf")
     """The moment (monotonic) after which nobody asks again."""
+
+    @property
+    def ahead(self) -> bool:
+        """Whether more was deposited by now than is to be."""
+        return self.ledger.counts["acknowledged"] > self.rate * (time.monotonic() - self.ledger.began)
 
     def chance(self, name: str) -> random.Random:
         return random.Random(f"{self.seed} {name}")
@@ -101,7 +108,7 @@ class Client:
             dice = self._chance.random()
             if dice < 0.12 and self._mine:
                 self._update()
-            elif dice < 0.45 and self._ledger.told:
+            elif (dice < 0.45 or self._stage.ahead) and self._ledger.told:
                 self._read()
             else:
                 self._deposit()
@@ -162,10 +169,15 @@ class Client:
             self._ledger.violate(f"{what} was answered {answer.status} {answer.body[:600]!r}")
             time.sleep(1.0)
 
+    def _harmed(self) -> list[str]:
+        """At times: what is damaged just now, which is soon so little of everything that nobody would meet it."""
+        if self._chance.random() < 0.5:
+            return []
+        return [one.name for one in self._ledger.damages[-200:] if not one.healed and one.name in self._ledger.told]
+
     def _read(self) -> None:
         with self._ledger._lock:
-            poid = self._chance.choice(list(self._ledger.told)) if len(self._ledger.told) < 3000 else None
-            poid = poid or self._chance.choice(self._ledger.settled)[0]
+            poid = self._chance.choice(self._harmed() or list(self._ledger.told))
             version = self._chance.choice(list(self._ledger.told[poid]))
             path, expected = self._chance.choice(list(self._ledger.told[poid][version].items()))
         server = self._chance.choice(self._stage.servers)
@@ -195,6 +207,8 @@ class Bulk:
     def run(self) -> None:
         number = 0
         while not self._stage.stop.wait(self._chance.uniform(0.0, 2 * GATHERING)):
+            if self._stage.ahead:
+                continue
             number += 1
             paths = self._files(number)
             while paths and time.monotonic() < self._stage.given_up:
