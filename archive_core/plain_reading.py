@@ -4,7 +4,7 @@ The rules this follows
  * What comes back for a version is what lies in the store and is exactly what commit A says; None for anything else,
    whatever the reason: whoever judges looks again in the thorough way, and there the reason is told.
  * Large objects are hashed side by side in threads. Many small ones are read by a process beside this one where the
-   store lends one: reading them is not waiting but work.
+   store lends one: reading them is not waiting but work. Where it is waiting, some are read at the same time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from archive_core.errors import ArchiveError
 from archive_core.ocfl.plain import SMALL, PlainObject, read_plain
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.packaging import DESCRIPTION
-from archive_core.ports import LendsReaders, ObjectReader
+from archive_core.ports import IsFar, LendsReaders, ObjectReader
 
 Files = Mapping[str, tuple[str, str]]
 """By logical path, in the description's order: stored and content digest of commit A."""
@@ -41,6 +41,9 @@ AHEAD = 2
 
 AT_ONCE = 100
 """Small objects in one request to a process beside this one."""
+
+FEW = 8
+"""Small objects that one thread reads from a store that is far, so that all threads have some."""
 
 WORTH_A_PROCESS = 1000
 """Versions from which on a process of its own is started: that costs as much as reading some hundred."""
@@ -72,7 +75,9 @@ class PlainReader:
         for reader in self._lent:
             self._aside.put(reader)
         self._closed = Event()
-        self._asking = ThreadPoolExecutor(len(self._lent) or 1, thread_name_prefix="asking")
+        far = store.side_by_side if isinstance(store, IsFar) else 1
+        self._portion = AT_ONCE if far == 1 else FEW
+        self._asking = ThreadPoolExecutor(len(self._lent) or far, thread_name_prefix="asking")
         self._hashing = ThreadPoolExecutor(AHEAD, thread_name_prefix="hashing")
 
     def close(self) -> None:
@@ -91,8 +96,8 @@ class PlainReader:
             if row.size > SMALL:
                 page.large[row.poid] = self._hashing.submit(self._one, row, tuple(algorithms(row)))
         small = [(row, tuple(algorithms(row))) for row in known if row.size <= SMALL]
-        for start in range(0, len(small), AT_ONCE):
-            page.small.append(self._asking.submit(self._many, small[start : start + AT_ONCE]))
+        for start in range(0, len(small), self._portion):
+            page.small.append(self._asking.submit(self._many, small[start : start + self._portion]))
         return page
 
     def results(self, page: Page) -> Iterator[tuple[VersionRow, PlainObject | None]]:

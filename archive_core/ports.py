@@ -336,6 +336,16 @@ class LendsReaders(Protocol):
         ...
 
 
+@runtime_checkable
+class IsFar(Protocol):
+    """What a store may be: so far away that reading from it is mostly waiting for answers."""
+
+    @property
+    def side_by_side(self) -> int:
+        """How many objects are best read at the same time."""
+        ...
+
+
 # -- trusted time and seals -------------------------------------------------------------------
 
 

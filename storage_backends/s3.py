@@ -65,6 +65,7 @@ class S3Store:
         self._capabilities = capabilities
         self._lock = threading.Lock()
         self._pool = Pool(f"s3-{name}", place.connections)
+        self.side_by_side = max(1, place.connections // 2)
         self._tree = S3Tree(self._bucket, self._start)
         self._heads = Heads(self._bucket, self._start, self._require_right)
         self._directories: OrderedDict[str, None] = OrderedDict()
