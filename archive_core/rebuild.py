@@ -55,6 +55,7 @@ from archive_core.organisations import replay
 from archive_core.packaging import DESCRIPTION
 from archive_core.ports import SealValidator, TimestampValidator
 from archive_core.publishing import Published
+from archive_core.side_by_side import side_by_side
 from archive_core.trail.events import deposit_event
 
 Progress = Callable[[str, int, int | None], None]
@@ -240,18 +241,22 @@ class Rebuild:
 
     def _enter_objects(self, poids: list[str]) -> None:
         waiting: list[Entry] = []
-        for done, poid in enumerate(poids):
+        for done, found in enumerate(side_by_side(self._root.store, self._object, poids)):
             self._progress("objects", done, len(poids))
-            try:
-                entries = read_object(self._root, poid)
-            except (DamageError, MalformedDocumentError, UnknownObjectError) as error:
-                self._find("OBJECT_UNREADABLE", str(error), poid)
+            if isinstance(found, ArchiveError):
+                self._find("OBJECT_UNREADABLE", str(found), poids[done])
                 continue
-            waiting.extend(entries)
+            waiting.extend(found)
             if len(waiting) >= GROUP:
                 self._enter(waiting)
                 waiting = []
         self._enter(waiting)
+
+    def _object(self, poid: str) -> list[Entry] | ArchiveError:
+        try:
+            return read_object(self._root, poid)
+        except (DamageError, MalformedDocumentError, UnknownObjectError) as error:
+            return error
 
     def _enter(self, entries: list[Entry]) -> None:
         if entries:

@@ -37,6 +37,7 @@ from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import Clock, Remakes
 from archive_core.replication import Copies
 from archive_core.sequencer import Sequencer
+from archive_core.side_by_side import side_by_side
 from archive_core.trail.events import EventType, Outcome
 from archive_core.worm import Locks
 
@@ -310,11 +311,10 @@ class Stores:
 def _listed(number: int, root: StorageRoot) -> Iterator[tuple[tuple[str, ...], int, str, bytes]]:
     """Every object of a store with what its sidecar says, in order of the parts of its path."""
     root.require_declaration()
-    for object_id in root.object_ids():
+
+    def look(object_id: str) -> tuple[tuple[str, ...], int, str, bytes]:
         path = root.object_path(object_id)
-        yield (
-            tuple(path.split("/")),
-            number,
-            object_id,
-            root.read_optional(f"{path}/inventory.json.sha512", 1024) or b"",
-        )
+        said = root.read_optional(f"{path}/inventory.json.sha512", 1024) or b""
+        return tuple(path.split("/")), number, object_id, said
+
+    yield from side_by_side(root.store, look, root.object_ids())
