@@ -4,7 +4,7 @@ The rules this module keeps
  * What one round plants is healed before the next one plants anything.
  * A fixity run that came to its end has named every damage that lay there from before its beginning.
  * Fixity and repair name nothing that was not planted, but stores that are away just now.
- * A command that was killed, or met a store that was away, is begun again.
+ * A command that was killed, or met a store that was away, is begun again; after some kills it is spared.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from tests.soak.people import Stage
 _NAME = re.compile(r"urn%3atrusted-archive%3a([a-z0-9-]+)|\b([0-9a-f]{32})\b")
 AWAY = {"STORE_UNAVAILABLE", "CATALOGUE_UNAVAILABLE"}
 """What is said of a store that is away, and is no damage."""
+MOST_KILLS = 3
+"""So often a command is killed at the same work."""
 
 
 def name_in(path: str) -> str:
@@ -39,6 +41,7 @@ class Caretaker:
         self._number = number
         self._chance = stage.chance("caretaker")
         self._harming = Harming(stage.place, stage.ledger, stage.chance("damage"))
+        self._killed = 0
         self.batches: list[int] = []
         self.left: list[Planted] = []
 
@@ -57,9 +60,10 @@ class Caretaker:
     def _fixity(self, planted: Sequence[Planted]) -> None:
         """One cycle over every store, however often it is killed."""
         words = ["fixity", "run", "--anew"]
-        for _ in range(6):
+        for _ in range(12):
             code, found = self._stage.command("fixity", *words)
             if code == -9:
+                self._spare("fixity")
                 words = ["fixity", "run"]  # goes on where it was
                 continue
             if code not in (0, 1):
@@ -77,7 +81,18 @@ class Caretaker:
                 else:
                     self._ledger.violate(f"a whole fixity run did not name {one.damage}")
             self._ledger.count("fixity runs")
-            return
+            break
+        self._again("fixity")
+
+    def _spare(self, name: str) -> None:
+        self._killed += 1
+        if self._killed >= MOST_KILLS:
+            self._stage.spared.add(name)
+
+    def _again(self, name: str) -> None:
+        """It did its work; the next time it may be killed again."""
+        self._killed = 0
+        self._stage.spared.discard(name)
 
     def _judge(self, findings: Sequence[dict[str, Any]], who: str) -> bool:
         """Whether a store was away; what was never planted is a violation."""
@@ -103,7 +118,9 @@ class Caretaker:
                 for entry in found["repaired"]:
                     if (entry["store"], name_in(entry["path"])) not in self._ledger.planted():
                         self._ledger.violate(f"repair changed what nobody harmed: {entry}")
-            elif code not in (-9, 75):
+            elif code == -9:
+                self._spare("repair")
+            elif code != 75:
                 self._ledger.violate(f"repair ended with {code}: {json.dumps(found)[:600]}")
             for one in waiting:
                 one.damage.healed = one.is_healed()
@@ -113,6 +130,7 @@ class Caretaker:
         if whole >= 12:
             self._ledger.violate(f"{whole} whole repairs did not heal {[one.damage for one in waiting]}")
         self.left += waiting
+        self._again("repair")
 
     def look_again(self) -> None:
         """After everything was settled: what was under way at the end of the chaos is healed as well."""

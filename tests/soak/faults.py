@@ -2,7 +2,8 @@
 
 The rules this module keeps
  * Every class of fault comes once in each deal of a shuffled deck, so that none is left out. A command that did not run
-   when its turn came is killed as soon as it runs.
+   when its turn came is killed as soon as it runs. One that was killed some times at the same work is spared until it
+   is done: what takes minutes would never end.
  * Whatever is broken is whole again when the chaos ends.
 """
 
@@ -48,7 +49,8 @@ class Killer:
     def _next(self) -> str:
         """The one of those that were missed that runs now, else the next card."""
         for number, kind in enumerate(self._missed):
-            if any(name in self._stage.running for name in _names(kind.removeprefix("kill: "))):
+            names = _names(kind.removeprefix("kill: "))
+            if any(name in self._stage.running and name not in self._stage.spared for name in names):
                 return self._missed.pop(number)
         if not self._deck:
             self._deck = [kind for kind in KILLS if kind not in self._missed]
@@ -86,7 +88,7 @@ class Killer:
             if time.monotonic() > deadline or self._stage.stop.wait(0.05):
                 return False
         self._stage.stop.wait(self._chance.choice([self._chance.uniform(0.0, 2.0), self._chance.uniform(1.0, 6.0)]))
-        return kill(process)
+        return running not in self._stage.spared and kill(process)
 
 
 def _names(kind: str) -> tuple[str, ...]:

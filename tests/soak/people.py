@@ -44,6 +44,8 @@ class Stage:
     stop: threading.Event = field(default_factory=threading.Event)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     """Commands that run now, by name."""
+    spared: set[str] = field(default_factory=set)
+    """Commands that were killed often enough at the same work and may come to their end."""
     rate: float = float("inf")
     """Acknowledgements a second after which depositors rest, so that a long run can be judged in the end."""
     given_up: float = float("inf")
