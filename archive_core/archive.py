@@ -164,6 +164,9 @@ class Archive:
         holder = Holder(catalogue, clock)
         damage = self._on_damage
         self._sequencer = Sequencer(clock=clock, catalogue=catalogue, copies=copies, holder=holder)
+        self._trail_verification = TrailVerification(
+            catalogue=catalogue, copies=copies, holder=holder, on_damage=self._on_damage
+        )
         self.debts = Debts(clock=clock, catalogue=catalogue, copies=copies, holder=holder)
         self.locks = Locks(
             clock=clock,
@@ -705,9 +708,7 @@ class Archive:
 
     def verify_trail(self, *, actor: Actor, progress: Progress = silent) -> AuditResult:
         """The whole trail proven anew, in every store and in the catalogue; see `TrailVerification`."""
-        result = TrailVerification(catalogue=self.catalogue, copies=self.copies, on_damage=self._on_damage).run(
-            progress=progress
-        )
+        result = self._trail_verification.run(progress=progress)
         self._audited(result, "trail-findings", actor)
         return result
 

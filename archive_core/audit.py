@@ -60,7 +60,7 @@ from archive_core.recovery import GRACE, Recovery
 from archive_core.replication import Copies
 from archive_core.sequencer import read_segment_if_good, segment_numbers
 from archive_core.system_objects import expected_objects
-from archive_core.trail.segments import assess_segments
+from archive_core.trail.assessing import assess_segments
 
 Progress = Callable[[str, int, int | None], None]
 

@@ -33,6 +33,7 @@ from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import Clock
 from archive_core.replication import Copies
 from archive_core.settling import discard, settle
+from archive_core.trail.assessing import parse_segment
 from archive_core.trail.events import Detail, EventType, Outcome, new_event
 from archive_core.trail.merkle import Frontier
 from archive_core.trail.segments import (
@@ -43,10 +44,10 @@ from archive_core.trail.segments import (
     Segment,
     SegmentHeader,
     build_segment,
-    parse_segment,
     split_leaves,
     split_lines,
 )
+from archive_core.trail_rows import row_of
 
 SEGMENT_EVENTS = 10_000
 """Events that one flush puts into one segment at the most."""
@@ -220,15 +221,7 @@ def _rows(
     """The same of a segment that is known to be good, with these events in it."""
     numbered = zip(event_ids, split_lines(segment.events), split_leaves(segment.leaves), strict=True)
     items = [(event_id, header.first + place, line[:-1], leaf) for place, (event_id, line, leaf) in enumerate(numbered)]
-    row = SegmentRow(
-        number=header.number,
-        first=header.first,
-        count=header.size - header.first,
-        size=header.size,
-        head=header.head.hex(),
-        frontier=tuple(node.hex() for node in header.frontier.nodes),
-    )
-    return row, items
+    return row_of(header), items
 
 
 def recorded_rows(segment: Segment) -> list[EventRow]:

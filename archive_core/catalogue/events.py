@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, or_, select, update
 
 from archive_core.catalogue.base import Part, chunks, field_names, to_row, to_rows, to_values, values_of
 from archive_core.catalogue.many_rows import ManyChanges, ManyRows, count_on
@@ -86,6 +86,13 @@ class Events(Part):
         with reading(self._engine) as connection:
             return to_rows(EventRow, connection.execute(query).mappings())
 
+    def events_between(self, first: int, stop: int) -> list[EventRow]:
+        """The rows with sequence numbers from `first` to before `stop`; raises ValueError for one that is no row of
+        ours. A database without types may hold numbers that are no integers: they are here, too."""
+        query = select(events).where(events.c.seq >= first, events.c.seq < stop).order_by(events.c.seq)
+        with reading(self._engine) as connection:
+            return to_rows(EventRow, connection.execute(query).mappings())
+
     def event_by_seq(self, seq: int) -> EventRow:
         """The event at a place in the trail; raises NotFoundError."""
         with reading(self._engine) as connection:
@@ -93,6 +100,13 @@ class Events(Part):
         if row is None:
             raise NotFoundError(f"The trail has no event {seq}.")
         return to_row(EventRow, row)
+
+    def numbers_outside(self, size: int, limit: int) -> list[object]:
+        """The first numbers of rows that are none of a trail of `size` events; a database without types may hold
+        anything there."""
+        query = select(events.c.seq).where(or_(events.c.seq < 0, events.c.seq >= size)).order_by(events.c.seq)
+        with reading(self._engine) as connection:
+            return list(connection.scalars(query.limit(limit)))
 
     def leaf_hashes(self, first: int, count: int) -> list[bytes]:
         """The leaf hashes `first` … `first + count - 1`; raises NotFoundError unless all are there."""

@@ -16,9 +16,10 @@ from archive_core.evidence.hash_tree import HashTree
 from archive_core.measure import ChunkList
 from archive_core.outages import Outage
 from archive_core.receipts import Receipt, Statement
+from archive_core.trail.assessing import assess_segments, parse_segment
 from archive_core.trail.events import Detail, Event, deposit_event
 from archive_core.trail.proofs import TrailProof
-from archive_core.trail.segments import Segment, SegmentHeader, assess_segments, parse_segment
+from archive_core.trail.segments import Segment, SegmentHeader
 from tests.fuzz import corpus
 from tests.fuzz.target import Seeds, target
 

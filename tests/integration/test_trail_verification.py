@@ -14,7 +14,25 @@ import pytest
 from archive_core.archive import silent
 from archive_core.audit_result import AuditResult
 from archive_core.catalogue.rows import EventRow
+from archive_core.holding import Holder
+from archive_core.trail.merkle import leaf_hash
+from archive_core.trail.segments import SegmentHeader, split_leaves
 from archive_core.trail_verification import TrailVerification
+from tests.tampering import (
+    EDITS,
+    FEW,
+    MANY,
+    Files,
+    Segmentwise,
+    Trail,
+    code_of,
+    lines_of,
+    make_trail,
+    removed,
+    rewritten_with_the_head,
+    swapped_details,
+    tamper_everywhere,
+)
 from tests.world import OPERATOR, World
 
 
@@ -42,7 +60,12 @@ def world(_told: Path, tmp_path: Path) -> World:
 
 def verified(world: World) -> AuditResult:
     archive = world.archive
-    made = TrailVerification(catalogue=archive.catalogue, copies=archive.copies, on_damage=lambda *_: None)
+    made = TrailVerification(
+        catalogue=archive.catalogue,
+        copies=archive.copies,
+        holder=Holder(archive.catalogue, world.clock),
+        on_damage=lambda *_: None,
+    )
     return made.run(progress=silent)
 
 
@@ -69,32 +92,12 @@ def test_a_trail_that_nobody_touched_is_good(world: World) -> None:
     assert found.checked["pending"] == 0
 
 
-EDITS = {
-    "code": "code = code || 'x'",
-    "outcome": "outcome = CASE outcome WHEN 'success' THEN 'failure' ELSE 'success' END",
-    "actor": "actor = 'somebody'",
-    "time": "recorded_at = '2020-01-01 00:00:00.000000'",
-    "no time at all": "recorded_at = 'never'",
-    "type": "type = 'deletion'",
-    "no type at all": "type = 'wishful thinking'",
-    "object": "poid = printf('0199b0c27d3e7bbb8%015x', seq)",
-    "version": "version = 77",
-    "number within the object": "object_event = 1000 + seq",
-    "line": "line = x'7b7d'",
-    "leaf hash": "leaf_hash = zeroblob(64)",
-    "commitment": "commitment = 'ff' || substr(coalesce(commitment, printf('%0128d', 0)), 3)",
-    "detail": """detail = '{"message": "nothing happened"}', detail_nonce = printf('%064d', 0)""",
-}
-
-
-@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+@pytest.mark.parametrize("edit", EDITS)
 def test_an_edited_row_is_named(world: World, edit: str) -> None:
     """Whatever was changed in it."""
-    tamper(world, lambda db: db.execute(f"UPDATE events SET {edit} WHERE seq = 5"))
-    ((store, path, code),) = told(world)
+    tamper(world, lambda db: db.execute(f"UPDATE events SET {EDITS[edit]} WHERE seq = 5"))
 
-    assert (store, path) == ("catalogue", "event 5")
-    assert code in ("ROW_EDITED", "ROW_REMOVED")  # a row that cannot be read is none
+    assert told(world) == [("catalogue", "event 5", code_of(edit))]
 
 
 def test_a_removed_row_is_named(world: World) -> None:
@@ -136,11 +139,25 @@ def test_a_row_in_the_place_of_another_is_named(world: World) -> None:
     assert told(world) == [("catalogue", f"event {size}", "ROW_ADDED"), ("catalogue", "event 6", "ROW_REPLACED")]
 
 
-def test_an_erased_detail_is_no_finding(world: World) -> None:
-    """It may be erased; that is why it lies beside the chain."""
+def test_a_detail_that_a_row_lacks_is_named_unless_it_was_erased(world: World) -> None:
+    """It may be erased; that is why it lies beside the chain. Then no store holds it."""
     tamper(world, lambda db: db.execute("UPDATE events SET detail = NULL, detail_nonce = NULL"))
-
+    assert {code for _, _, code in told(world)} == {"ROW_DETAIL_REMOVED"}
+    for store in ("one", "two"):
+        for path in world.store(store).rglob("*%3atd*"):
+            shutil.rmtree(path)
     assert told(world) == []
+
+
+def test_details_that_a_store_lacks_are_named(world: World) -> None:
+    """As long as another has them, or the catalogue."""
+    path, *_ = sorted(world.store("two").rglob("*%3atd*"))
+    shutil.rmtree(path)
+    ((store, place, code),) = told(world)
+    assert (store, code) == ("two", "TRAIL_DETAILS_MISSING")
+    shutil.rmtree(world.store("one") / path.relative_to(world.store("two")))
+    assert {(store, code) for store, _, code in told(world)} == {("catalogue", "ROW_DETAIL_ALONE")}
+    assert place == f"segment {int(path.name[-10:])}"
 
 
 def test_a_cut_trail_is_named(world: World) -> None:
@@ -175,7 +192,7 @@ def test_without_a_sound_store_nothing_is_said_of_the_rows(world: World) -> None
             path.chmod(0o644)
             path.write_bytes(path.read_bytes()[:-10])
 
-    assert ("catalogue", "", "TRAIL_NOT_COMPARED") in told(world)
+    assert {("catalogue", f"segment {number}", "TRAIL_NOT_COMPARED") for number in (1, 2)} <= set(told(world))
 
 
 def test_an_archive_without_events_was_not_verified(tmp_path: Path) -> None:
@@ -186,54 +203,89 @@ def test_an_archive_without_events_was_not_verified(tmp_path: Path) -> None:
     assert "NOTHING_CHECKED" in codes
 
 
-def test_random_tamperings_are_all_named(world: World) -> None:
-    """Each of a third of all rows, in some way, and no row that was left alone."""
-    chance = random.Random(7)
-    size = verified(world).checked["rows"]
-    chosen = chance.sample(range(size), size // 3)
-
-    def act(db: sqlite3.Connection) -> None:
-        for seq in chosen:
-            edit = chance.choice(sorted(EDITS.values()))
-            db.execute(f"UPDATE events SET {edit} WHERE seq = ?", (seq,))
-
-    tamper(world, act)
-
-    assert {path for _, path, _ in told(world)} == {f"event {seq}" for seq in chosen}
+@pytest.fixture(scope="module")
+def trail(tmp_path_factory: pytest.TempPathFactory) -> Trail:
+    """A few segments, thrice sealed; who changes it puts it back."""
+    return make_trail(tmp_path_factory.mktemp("short") / "world", 1200, at_once=200)
 
 
-MANY, TAMPERED = 1_000_000, 10_000
+@pytest.mark.parametrize("adapted", [False, True], ids=["", "with the store's own digests"])
+@pytest.mark.parametrize("act", dict.fromkeys([*MANY, *FEW]), ids=lambda act: act.__name__)
+def test_each_tampering_with_a_segment_is_named_alone(trail: Trail, act: Segmentwise, adapted: bool) -> None:
+    """By its place and kind; nothing else is accused."""
+    files = Files(trail, "two", trail.own[2])
+    try:
+        named = act(files, random.Random(5), 3, adapted=adapted)
+        assert sorted(trail.told().elements()) == sorted(named)
+    finally:
+        files.undo()
+    assert not trail.told()
+
+
+def test_whoever_writes_a_store_anew_is_caught_by_the_other_and_by_the_seals(trail: Trail) -> None:
+    """Everything from one event on, flawless in itself: the stores differ from there, and sealed heads do not fit; in
+    both stores alike the sealed heads are what is left, and the rows."""
+    first = trail.own[2]
+    made = {store: rewritten_from(trail, store, first.number) for store in ("one", "two")}
+    try:
+        of_both = set(trail.told())
+        assert {(store, "TRAIL_ANCHOR_MISMATCH") for store in made} <= {(store, code) for store, _, code in of_both}
+        assert ("catalogue", f"event {first.first + 7}", "ROW_EDITED") in of_both
+        for files in made["one"]:
+            files.undo()
+        of_two = set(trail.told())
+        assert ("two", f"segment {first.number}", "TRAIL_STORES_DIFFER") in of_two
+        assert ("two", f"segment {first.number}, line 8, event {first.first + 7}", "TRAIL_EVENT_EDITED") in of_two
+        assert {store for store, *_ in of_two} == {"two"}
+    finally:
+        for files in (*made["one"], *made["two"]):
+            files.undo()
+
+
+def rewritten_from(trail: Trail, store: str, number: int) -> list[Files]:
+    """One event of a segment changed, and every leaf hash and head from there on made to fit."""
+    changed, previous = [], next(one for one in trail.segments if one.number == number - 1)
+    for header in trail.segments[number - 1 :]:
+        files = Files(trail, store, header)
+        if header.number == number:
+            lines = files.read("events.jsonl").splitlines(keepends=True)
+            lines[7] = lines[7].replace(b'"outcome":"success"', b'"outcome":"failure"')
+            files.write("events.jsonl", b"".join(lines), adapted=True)
+            leaves = split_leaves(files.read("leaves.bin"))
+            leaves[7] = leaf_hash(lines[7][:-1])
+            files.write("leaves.bin", b"".join(leaves), adapted=True)
+        frontier = previous.frontier.extended(split_leaves(files.read("leaves.bin")))
+        previous = SegmentHeader(header.number, header.first, frontier, previous.head)
+        files.write("segment.json", previous.to_bytes(), adapted=True)
+        changed.append(files)
+    return changed
+
+
+@pytest.mark.slow
+def test_random_tamperings_of_twenty_thousand_events_are_all_named(tmp_path: Path) -> None:
+    """Three hundred at once, in rows and in both stores, of every kind; and nothing that was left alone."""
+    trail = make_trail(tmp_path / "many", 20_000, at_once=400)
+    assert not trail.told()
+    done = tamper_everywhere(trail, random.Random(7), 300)
+
+    assert done.count >= 300
+    assert trail.told() == done.named
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_ten_thousand_tamperings_of_a_million_events_are_all_named(tmp_path: Path) -> None:
-    """Edited in every way, removed, and nothing else is named."""
-    world = World(tmp_path / "many")
-    at, chance = world.clock.now(), random.Random(11)
-    for start in range(0, MANY, 5000):
-        world.archive.catalogue.record_events(
-            [
-                EventRow(
-                    event_id=f"{number:032x}",
-                    recorded_at=at,
-                    type="validation",
-                    outcome="success",
-                    code=f"c{number}",
-                    actor="counter",
-                    poid=f"0199b0c27d3e7aaa8{number % 50_000:015x}",
-                    version=1,
-                )
-                for number in range(start, start + 5000)
-            ]
-        )
-    world.archive.flush_trail()
-    assert verified(world).findings == []
-    chosen = chance.sample(range(MANY), TAMPERED)
-    edits = [
-        *(f"UPDATE events SET {edit} WHERE seq = ?" for edit in EDITS.values()),
-        "DELETE FROM events WHERE seq = ?",
-    ]
-    tamper(world, lambda db: [db.execute(edits[n % len(edits)], (seq,)) for n, seq in enumerate(chosen)])
+    """The same; some are first tried one by one."""
+    trail = make_trail(tmp_path / "many", 1_000_000)
+    began = trail.verified()
+    assert began.findings == []
+    assert began.checked["rows"] >= 1_000_000
+    for turn, act in enumerate((lines_of, swapped_details, rewritten_with_the_head, removed)):
+        files = Files(trail, "one" if turn % 2 else "two", trail.own[turn])
+        named = act(files, random.Random(turn), 1, adapted=turn % 4 < 2)
+        assert sorted(trail.told().elements()) == sorted(named), act.__name__
+        files.undo()
+    done = tamper_everywhere(trail, random.Random(11), 10_000)
 
-    assert {path for _, path, _ in told(world)} == {f"event {seq}" for seq in chosen}
+    assert done.count >= 10_000
+    assert trail.told() == done.named

@@ -7,18 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from archive_core.errors import MalformedDocumentError
+from archive_core.trail.assessing import TrailAssessment, assess_segments, parse_segment
 from archive_core.trail.events import Event, EventType, Outcome, new_event, number_events
 from archive_core.trail.merkle import EMPTY_HEAD, Frontier, head
-from archive_core.trail.segments import (
-    Segment,
-    SegmentHeader,
-    TrailAssessment,
-    assess_segments,
-    build_segment,
-    parse_segment,
-    split_leaves,
-    split_lines,
-)
+from archive_core.trail.segments import Segment, SegmentHeader, build_segment, split_leaves, split_lines
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 POIDS = ["0199b0c27d3e7000a000000000000001", "0199b0c27d3e7000a000000000000002"]
@@ -111,7 +103,8 @@ EVENT_14 = "segment 2, line 5, event 14"
         (lambda lines: lines[:-1], "TRAIL_EVENT_REMOVED", "segment 2, line 15, event 24"),
         (_swap, "TRAIL_EVENT_REORDERED", EVENT_14),
         (lambda lines: [*lines[:4], EVENTS[29].to_line(), *lines[4:]], "TRAIL_EVENT_INSERTED", EVENT_14),
-        (lambda lines: [*lines, lines[4]], "TRAIL_EVENT_REORDERED", EVENT_14),
+        (lambda lines: [*lines, lines[4]], "TRAIL_EVENT_DUPLICATED", EVENT_14),
+        (lambda lines: [*lines[:4], *lines[5:12], lines[4], *lines[12:]], "TRAIL_EVENT_REORDERED", EVENT_14),
         (lambda lines: [*lines[:-1], lines[-1][:-1]], "TRAIL_EVENT_EDITED", "segment 2, line 15, event 24"),
         (lambda lines: [*lines[:4], b"\n", *lines[5:]], "TRAIL_EVENT_EDITED", EVENT_14),
         (lambda lines: [], "TRAIL_EVENT_REMOVED", EVENT_14),
@@ -120,20 +113,24 @@ EVENT_14 = "segment 2, line 5, event 14"
 def test_the_row_that_was_tampered_with_is_named(
     change: Callable[[list[bytes]], list[bytes]], code: str, where: str
 ) -> None:
-    """Edited, removed (within, at the end, all), moved, inserted, repeated, cut: each is named by its place."""
+    """Edited, removed (within, at the end, all), moved, inserted, repeated, cut: each is named by its place, and what
+    was left alone is not."""
     first, second, third = _log()
-    found = _named(_assess([first, _with_lines(second, change), third]))
+    changed = _with_lines(second, change)
+    found = _named(_assess([first, changed, third]))
     assert (code, where) in found
+    assert len(found) == (1 if changed.events else 15)
 
 
 @pytest.mark.parametrize("position", range(0, 15 * 64, 61))
 def test_a_changed_leaf_hash_is_found(position: int) -> None:
-    """The stored leaf hashes are under the heads, too."""
+    """Lines and heads agree against the list, which is what is named."""
     first, second, third = _log()
     leaves = bytearray(second.leaves)
     leaves[position] ^= 1
-    codes = {code for code, _ in _named(_assess([first, replace(second, leaves=bytes(leaves)), third]))}
-    assert "TRAIL_HEAD_MISMATCH" in codes
+    found = _named(_assess([first, replace(second, leaves=bytes(leaves)), third]))
+    place = position // 64
+    assert found == [("TRAIL_LEAF_EDITED", f"segment 2, line {place + 1}, event {10 + place}")]
 
 
 def test_lines_and_leaf_hashes_changed_together_are_found_by_the_heads() -> None:
@@ -222,7 +219,41 @@ def test_findings_are_bounded() -> None:
     header, segment = build_segment(1, None, _events(1500))
     assert header.size == 1500
     assessment = assess_segments([(1, replace(segment, events=b"x\n" * 1500))])
-    assert len(assessment.findings) == 1000
+    assert len(assessment.findings) == 1001
+    assert assessment.findings[-1].code == "TRAIL_MORE_FINDINGS"
+    assert "500 more" in assessment.findings[-1].message
+
+
+@pytest.mark.parametrize("part", ["header", "leaves"])
+def test_the_segment_after_a_broken_one_is_not_accused(part: str) -> None:
+    """Header or list of leaf hashes gone: lines, and what follows, are judged all the same."""
+    first, second, third = _log()
+    broken = replace(second, **{part: b"{}" if part == "header" else b""})
+    assert _places(_assess([first, broken, third])) == {"segment 2"}
+    lines = _with_lines(broken, _edit)
+    if part == "header":
+        assert ("TRAIL_EVENT_EDITED", EVENT_14) in _named(_assess([first, lines, third]))
+    assert ("TRAIL_EVENT_EDITED", "segment 3, line 5, event 29") in _named(
+        _assess([first, broken, _with_lines(third, _edit)])
+    )
+
+
+def test_a_header_that_starts_elsewhere_is_named_and_no_other() -> None:
+    """Its number, its start, the head before it."""
+    first, second, third = _log()
+    header, _ = parse_segment(second)
+    for forged in (
+        replace(header, number=7),
+        replace(header, first=9),
+        replace(header, previous_head=bytes(64)),
+        replace(header, frontier=Frontier(25, header.frontier.nodes[::-1])),
+    ):
+        found = _assess([first, replace(second, header=forged.to_bytes()), third])
+        assert _places(found) == {"segment 2"}, forged
+
+
+def _places(assessment: TrailAssessment) -> set[str]:
+    return {finding.where.partition(",")[0] for finding in assessment.findings}
 
 
 def test_a_segment_needs_events_in_the_next_place() -> None:
