@@ -9,6 +9,7 @@
 #   poppler        apt: poppler-utils (pdfsig)
 #   systemd        apt: systemd; systemd-analyze judges the units in deploy/systemd
 #   nginx          apt: nginx-light; stands before the server as in deploy/nginx
+#   Glewlwyd       apt: its libraries; the OpenID provider itself is unpacked, not installed, so that no service begins
 #   OCFL           ocfl_env.sh, in an environment of its own
 #   Ceph           ../s3/install.sh: the S3 server that the store's tests talk to
 #
@@ -31,6 +32,9 @@ command -v age >/dev/null || packages+=(age)
 command -v pdfsig >/dev/null || packages+=(poppler-utils)
 command -v systemd-analyze >/dev/null || packages+=(systemd)
 [ -x /usr/sbin/nginx ] || packages+=(nginx-light)
+for library in libulfius2.7 libhoel1.4 libiddawc1.1 librhonabwy1.1 libconfig9 libcbor0.8 liboath0; do
+  dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q 'ok installed' || packages+=("$library")
+done
 for library in bcprov bcpkix bcutil; do
   [ -e "$jars/$library.jar" ] || packages+=("lib$library-java")
 done
@@ -86,6 +90,24 @@ if ! is_current "$built/dss-signatures/.built" "$here/dss_signatures/pom.xml" \
   rm -rf "$built/dss-signatures"
   mvn --quiet --batch-mode --file "$here/dss_signatures/pom.xml" package
   touch "$built/dss-signatures/.built"
+fi
+
+if [ ! -x "$built/glewlwyd/usr/bin/glewlwyd" ]; then
+  say "unpacking the OpenID provider"
+  rm -rf "$built/glewlwyd" "$built/glewlwyd.new"
+  mkdir -p "$built/glewlwyd.new"
+  (
+    cd "$built/glewlwyd.new"
+    fetch=(apt-get download -qq glewlwyd glewlwyd-common)
+    if ! "${fetch[@]}" >/dev/null 2>&1; then # the package lists are absent or old, and only root can mend that
+      [ "$(id -u)" -eq 0 ] && update=(apt-get update -qq) || update=(sudo -n apt-get update -qq)
+      "${update[@]}"
+      "${fetch[@]}" >/dev/null
+    fi
+    for package in ./*.deb; do dpkg -x "$package" .; done
+    rm ./*.deb
+  )
+  mv "$built/glewlwyd.new" "$built/glewlwyd"
 fi
 
 # The description is generated from as it is served: JSON, its anchors resolved.
