@@ -1,8 +1,8 @@
 """Uploads that go on where they were broken off: what tus 1.0 asks of a server, on files of the home.
 
-    staging/uploads/ID/info.json   what was announced; written once, durably, before the upload is acknowledged
-    staging/uploads/ID/data        what has come
-    staging/uploads/ID/unproven    while a piece with a checksum comes: how much there was before it
+    uploads/ID.OWNER/info.json   what was announced; written once, durably, before the upload is acknowledged
+    uploads/ID.OWNER/data        what has come
+    uploads/ID.OWNER/unproven    while a piece with a checksum comes: how much there was before it
 
 Rules kept here
  * How much has come is the length of `data`, and nothing else: whatever dies, it is true. It is durable before it is
@@ -26,6 +26,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import new as new_hash
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class Uploads:
             "metadata": metadata,
             "expires": utc_text(self._now() + LIFE),
         }
-        place = self._folder / upload_id
+        place = self._folder / f"{upload_id}.{_owned(actor.originator)}"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             place.mkdir(mode=0o700)
@@ -121,13 +122,14 @@ class Uploads:
 
     def get(self, upload_id: str, *, actor: Actor) -> Upload:
         """An upload of the actor's organisation; raises `NotFoundError`."""
-        info = self._info(upload_id) if _ID.fullmatch(upload_id) else None
-        if info is None or actor.originator not in (None, info["originator"]):
+        place = self._place(upload_id, actor) if _ID.fullmatch(upload_id) else None
+        info = None if place is None else self._info(place.name)
+        if place is None or info is None or actor.originator not in (None, info["originator"]):
             raise NotFoundError(NO_UPLOAD)
         expires = datetime.fromisoformat(info["expires"])
         if self._now() >= expires:
             raise NotFoundError(NO_UPLOAD)
-        data = self._folder / upload_id / "data"
+        data = place / "data"
         try:
             offset = data.stat().st_size
         except FileNotFoundError:
@@ -232,9 +234,16 @@ class Uploads:
             if info is not None:
                 yield info
 
-    def _info(self, upload_id: str) -> dict[str, Any] | None:
+    def _place(self, upload_id: str, actor: Actor) -> Path | None:
+        """Where an upload lies, if it is there: under its owner's name, so that another organisation's is looked for,
+        and missed, exactly like none."""
+        if actor.originator is not None:
+            return self._folder / f"{upload_id}.{_owned(actor.originator)}"
+        return next(self._folder.glob(f"{upload_id}.*"), None)
+
+    def _info(self, name: str) -> dict[str, Any] | None:
         try:
-            value: dict[str, Any] = json.loads((self._folder / upload_id / "info.json").read_bytes())
+            value: dict[str, Any] = json.loads((self._folder / name / "info.json").read_bytes())
         except FileNotFoundError:
             return None
         return value
@@ -245,6 +254,11 @@ class Uploads:
 
 
 NO_UPLOAD = "There is no such upload."
+
+
+def _owned(originator: str | None) -> str:
+    """An organisation in the name of a directory."""
+    return sha256((originator or "").encode()).hexdigest()[:32]
 
 
 def _told(upload: Upload) -> dict[str, object]:

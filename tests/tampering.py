@@ -549,10 +549,12 @@ def tamper_everywhere(trail: Trail, chance: random.Random, count: int) -> Done:
     of_rows = count * 2 // 5
     named = tamper_rows(trail, chance, of_rows)
     few = [(one, store) for one in FEW for store in ("one", "two")]
-    own = trail.own
+    longest = max(one.size - one.first for one in trail.own)
+    own = [one for one in trail.own if one.size - one.first == longest]
     assert len(own) >= 3 * len(few), "the trail has too few segments"
     singles = own[1 : 2 * len(few) : 2]
     for turn, ((act, store), header) in enumerate(zip(few, singles, strict=True)):
+        assert header.number + 1 not in {one.number for one in singles}
         named += act(Files(trail, store, header), chance, 1, adapted=turn % 4 < 2)
     rest = own[2 * len(few) : -1]
     left = count - of_rows - len(few)
