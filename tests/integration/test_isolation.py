@@ -316,18 +316,19 @@ class Work:
 
 
 def works_differently(two: Two, probe: Probe) -> str | None:
-    """How the work for what is there differs from that for what is not, if it does each time: what is looked up anew
-    every few seconds makes a difference once."""
+    """How the work for what is there differs from that for what is not, if it does each time, whichever is asked
+    first: what is looked up anew every few seconds makes a difference once."""
     told = None
-    for _ in range(3):
-        with Work(two) as foreign:
-            probe.ask(two, two.there)
-        with Work(two) as absent:
-            probe.ask(two, ABSENT)
-        assert foreign.done, "nothing was looked up, so nothing was compared"
-        if foreign.done == absent.done:
+    for turn in range(6):
+        done: dict[str, list[str]] = {}
+        for name, parts in (("foreign", two.there), ("absent", ABSENT))[:: 1 if turn % 2 else -1]:
+            with Work(two) as work:
+                probe.ask(two, parts)
+            done[name] = work.done
+        assert done["foreign"], "nothing was looked up, so nothing was compared"
+        if done["foreign"] == done["absent"]:
             return None
-        told = "\n".join(unified_diff(absent.done, foreign.done, "absent", "foreign", lineterm="", n=0))
+        told = "\n".join(unified_diff(done["absent"], done["foreign"], "absent", "foreign", lineterm="", n=0))
     return told
 
 
@@ -337,35 +338,36 @@ def test_the_same_work_is_done_for_theirs_as_for_nothing(two: Two, probe: Probe)
     assert works_differently(two, probe) is None
 
 
-PAIRS, ROUNDS = 20, 10
+TRIPLES, ROUNDS = 15, 16
 BOUND = 0.02
 """Of the processor time of an answer: what two alike differ by at most. One more query, or one small file read, is more
 than twice that."""
 
+NEITHER = {name: value[:-1] + ("1" if value[-1] != "1" else "2") for name, value in ABSENT.items()}
+"""What nobody has either: how much two alike differ on this machine just now."""
+
 
 def takes_another_time(two: Two, probe: Probe) -> str | None:
-    """How the times differ, if they do. Pairs are asked in random order, and compared by the tenth of the fastest
-    answers, in processor time: waits for other processes of a busy machine are not in it, and what an answer itself
-    waits for, a database or a file, is compared one by one (`works_differently`). What differs after one round is asked
-    again and again, together with what is known: noise goes, a difference stays."""
-    foreign: list[float] = []
-    absent: list[float] = []
+    """How the times differ, if they do. What is theirs and twice what is nobody's are asked in random order, and
+    compared by the tenth of the fastest answers, in processor time: waits for other processes of a busy machine are not
+    in it, and what an answer itself waits for, a database or a file, is compared one by one (`works_differently`).
+    Theirs must differ from both, to the same side, by more than these from each other. What differs is asked again and
+    again, together with what is known: noise goes, a difference stays."""
+    kinds = (two.there, ABSENT, NEITHER)
+    taken: tuple[list[float], ...] = ([], [], [])
     chance = random.Random(5)
-    probe.ask(two, two.there)
-    difference = 0.0
     for _ in range(ROUNDS):
-        for _ in range(PAIRS):
-            pair = [(foreign, two.there), (absent, ABSENT)]
-            chance.shuffle(pair)
-            for seconds, parts in pair:
+        for _ in range(TRIPLES):
+            for kind in chance.sample(range(3), 3):
                 began = time.thread_time()
-                probe.ask(two, parts)
-                seconds.append(time.thread_time() - began)
-        theirs, nothing = (sorted(seconds)[len(seconds) // 10] for seconds in (foreign, absent))
-        difference = theirs - nothing
-        if abs(difference) <= BOUND * nothing:
+                probe.ask(two, kinds[kind])
+                taken[kind].append(time.thread_time() - began)
+        theirs, nothing, neither = (sorted(seconds)[len(seconds) // 10] for seconds in taken)
+        noise = max(BOUND * nothing, 2 * abs(nothing - neither))
+        nearest = min(theirs - nothing, theirs - neither, key=abs)
+        if abs(nearest) <= noise or (theirs - nothing) * (theirs - neither) <= 0:
             return None
-    return f"{difference * 1e6:+.0f} microseconds of {nothing * 1e6:.0f}, over {len(foreign)} pairs"
+    return f"{nearest * 1e6:+.0f} microseconds of {nothing * 1e6:.0f}, over {len(taken[0])} answers"
 
 
 @pytest.mark.slow
@@ -382,7 +384,7 @@ def one_more_query(two: Two) -> None:
 
 def one_more_file(two: Two) -> None:
     root = two.world.archive.copies.roots[0]
-    root.read_inventory(f"urn:trusted-archive:{two.there['poid']}")
+    root.read_file(f"urn:trusted-archive:{two.there['poid']}", 1, "description.json", 1 << 20)
 
 
 @pytest.mark.slow
@@ -401,7 +403,8 @@ def test_the_probes_hear_a_leak(two: Two, leak: Callable[[Two], None], monkeypat
     assert works_differently(two, probe) is None
     monkeypatch.setattr(archive, "_row", leaking)
     assert works_differently(two, probe) is not None
-    assert takes_another_time(two, probe) is not None
+    # Where the machine is so busy that two alike differ by more than a query, a leak cannot be heard at once.
+    assert any(takes_another_time(two, probe) for _ in range(5))
 
 
 def test_a_route_without_a_decision_has_no_name_in_the_table() -> None:
