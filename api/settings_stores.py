@@ -104,6 +104,9 @@ class CopiesSettings:
     """In how many stores; 2 or more, or 0 for as many as are required."""
     sites: int = 1
     """At how many sites."""
+    patience: float = 3.0
+    """(seconds) How much longer a store that is not required may take than those that are enough, 0.1 to 600, besides a
+    second for each 2 MB: then the deposit is acknowledged without it, and it gets later what it missed."""
 
 
 def read_store(table: Table) -> StoreSettings:
@@ -179,8 +182,12 @@ def _lock(table: Table, name: str, scheme: str) -> LockSettings | None:
 
 
 def read_copies(table: Table) -> CopiesSettings:
-    settings = CopiesSettings(table.take("stores", int, 0), table.take("sites", int, 1))
+    settings = CopiesSettings(
+        table.take("stores", int, 0), table.take("sites", int, 1), table.take("patience", float, 3.0)
+    )
     table.done()
+    if not 0.1 <= settings.patience <= 600:
+        raise SettingsError(f"{SETTINGS_FILE} [copies]: patience is 0.1 to 600 seconds")
     return settings
 
 

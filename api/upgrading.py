@@ -27,7 +27,7 @@ from archive_core.catalogue.session import open_engine
 from archive_core.catalogue.tables import store_states
 from archive_core.errors import CatalogueDamagedError
 from archive_core.replication import Copies
-from archive_core.stores import DRAINING, FILLING, MEMBER
+from archive_core.stores import TAKING_PART
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _taking_part(settings: ArchiveSettings) -> Copies:
         engine.dispose()
     states = {row.store: row.state for row in rows}
     copies = build_copies(settings, create=False)
-    those = [root for root in copies.roots if states.get(root.store.name) in (MEMBER, FILLING, DRAINING)]
+    those = [root for root in copies.roots if states.get(root.store.name) in TAKING_PART]
     if those:
         rule = copies.given_rule.among([root.store.name for root in those])
         copies.take_part(those, those, rule, copies.profile_rules)

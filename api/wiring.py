@@ -171,7 +171,13 @@ def build_copies(settings: ArchiveSettings, *, create: bool, busy: bool = False)
     if create:
         for root in roots:
             root.initialise()
-    return Copies(roots, settings.staging, rule=build_rule(settings), profile_rules=build_profile_rules(settings))
+    return Copies(
+        roots,
+        settings.staging,
+        rule=build_rule(settings),
+        profile_rules=build_profile_rules(settings),
+        patience=settings.copies.patience,
+    )
 
 
 def build_rule(settings: ArchiveSettings) -> CopyRule:

@@ -9,15 +9,18 @@ Rules kept here
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import CopyDebt
+from archive_core.copying import Copiers, copiers_into
 from archive_core.errors import ArchiveError, ConflictError, DamageError, UnavailableError
 from archive_core.findings import utc_text
 from archive_core.holding import Holder
@@ -34,6 +37,8 @@ Progress = Callable[[str, int, int | None], None]
 
 TOGETHER = 200
 """Objects that share the durable steps of a store when they are copied."""
+PAGE = 500
+"""Debts that a process which copies is given at once."""
 TOGETHER_BYTES = 15 * 1024 * 1024
 """Bytes of such objects; while they are written, as many are read for the next time."""
 
@@ -54,10 +59,11 @@ class Payment:
 @dataclass(slots=True)
 class _Load:
     """Objects that were read to be written to a store together; `left` are those that could not be, with the reason,
-    `problem` says that the store is away."""
+    `gone` the POIDs of what was destroyed; `problem` says that the store is away."""
 
     debts: Sequence[CopyDebt]
     folder: TemporaryDirectory[str]
+    gone: AbstractSet[str]
     fresh: list[ArchivalPackage] = field(default_factory=list)
     size: int = 0
     left: dict[str, str] = field(default_factory=dict)
@@ -84,6 +90,12 @@ class Debts:
         """Which stores lack which of these objects."""
         return self._catalogue.owing_copies(object_ids)
 
+    def landed(self, store: str, object_ids: Sequence[str]) -> None:
+        """A store may hold these objects anew: whichever of them was destroyed meanwhile, it owes the deletion of."""
+        poids = [poid for poid in map(poid_of, object_ids) if poid is not None]
+        for poid in sorted(self._catalogue.destroyed_objects(poids)):
+            self._catalogue.owe_deletion(poid, store, self._clock.now())
+
     def warnings(self) -> list[str]:
         """What people are to know of stores that lack copies."""
         return [
@@ -106,41 +118,72 @@ class Debts:
             root = next((root for root in self._copies.roots if root.store.name == owed.store), None)
             if root is None or (store is not None and store != owed.store):
                 continue
+            if self._copies.late.under_way(owed.store):
+                payments.append(Payment(owed.store, 0, owed.objects, "the store has yet to answer what it was given"))
+                continue
             with self._holder.hold(f"copies {owed.store}"):
                 payments.append(self._pay_store(root, owed.objects, progress))
         return payments
 
     def _pay_store(self, root: StorageRoot, total: int, progress: Progress) -> Payment:
-        """What is to be copied is read while what was read before is being written."""
+        """While some objects are being written others are read, in processes beside this one where that is worth it."""
         name, after, done, failed = root.store.name, "", 0, 0
         error: str | None = None
-        with ThreadPoolExecutor(1, thread_name_prefix="copying") as writer:
-            ahead: tuple[Sequence[CopyDebt], Future[dict[str, str]]] | None = None
+        away: str | None = None
+        copiers = copiers_into(root, self._copies.roots, total)
+        page, at_once = (TOGETHER, 1) if copiers is None else (PAGE, copiers.count + 1)
+        under_way: deque[tuple[Sequence[CopyDebt], Future[dict[str, str]]]] = deque()
+        with closing(copiers) if copiers else nullcontext(), self._threads(copiers) as threads:
             while True:
-                following = None
-                if debts := self._catalogue.copy_debts(name, after, TOGETHER):
+                debts = [] if away else self._catalogue.copy_debts(name, after, page)
+                if debts:
                     after = debts[-1].storage_object
                     self._holder.renew()
-                    following = debts, writer.submit(self._written, root, self._loaded(root, debts))
-                if ahead is not None:
-                    try:
-                        left = ahead[1].result()
-                    except UnavailableError as found:
-                        if self._is_away(root):
-                            self._copies.away.failed(name)
-                            return Payment(name, done, total - done, str(found))
-                        left = dict.fromkeys((debt.storage_object for debt in ahead[0]), str(found))
-                    for storage_object, reason in left.items():
-                        self._catalogue.failed_copy(name, storage_object, reason)
-                        error = reason
-                    done += len(ahead[0]) - len(left)
-                    failed += len(left)
-                    progress(f"copying to {name}", done + failed, max(total, done + failed))
-                ahead = following
-                if ahead is None:
+                    under_way.append((debts, self._begin(root, debts, threads, copiers)))
+                if debts and len(under_way) <= at_once:
+                    continue
+                if not under_way:
                     break
+                asked, answer = under_way.popleft()
+                try:
+                    left = answer.result()
+                except UnavailableError as found:
+                    if self._is_away(root):
+                        away = str(found)
+                        continue
+                    left = dict.fromkeys((debt.storage_object for debt in asked), str(found))
+                for storage_object, reason in left.items():
+                    self._catalogue.failed_copy(name, storage_object, reason)
+                    error = reason
+                done += len(asked) - len(left)
+                failed += len(left)
+                progress(f"copying to {name}", done + failed, max(total, done + failed))
+        if away is not None:
+            self._copies.away.failed(name)
+            return Payment(name, done, total - done, away)
         self._copies.away.answered(name)
         return Payment(name, done, failed, error)
+
+    def _threads(self, copiers: Copiers | None) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(copiers.count if copiers else 1, thread_name_prefix="copying")
+
+    def _begin(
+        self, root: StorageRoot, debts: Sequence[CopyDebt], threads: ThreadPoolExecutor, copiers: Copiers | None
+    ) -> Future[dict[str, str]]:
+        """Begin to pay some debts; gives what could not be copied, with the reason."""
+        if copiers is not None:
+            return threads.submit(self._copied, root, debts, copiers)
+        return threads.submit(self._written, root, self._loaded(root, debts))
+
+    def _copied(self, root: StorageRoot, debts: Sequence[CopyDebt], copiers: Copiers) -> dict[str, str]:
+        """Let a copier copy what it can, and the rest go the careful way. Raises `UnavailableError`."""
+        gone = self._gone(debts)
+        objects = [debt.storage_object for debt in debts if poid_of(debt.storage_object) not in gone]
+        copied = copiers.copy(objects)
+        self._paid(root, [debt for debt in debts if debt.storage_object in copied], gone)
+        if rest := [debt for debt in debts if debt.storage_object not in copied]:
+            return self._written(root, self._loaded(root, rest))
+        return {}
 
     def _is_away(self, root: StorageRoot) -> bool:
         try:
@@ -152,8 +195,8 @@ class Debts:
     def _loaded(self, root: StorageRoot, debts: Sequence[CopyDebt]) -> _Load:
         """Read and verify what a store lacks; what cannot be read, and objects with several versions, are settled at
         once."""
-        load = _Load(debts, TemporaryDirectory(dir=self._copies.scratch))
-        gone = self._catalogue.destroyed_objects(filter(None, (poid_of(debt.storage_object) for debt in debts)))
+        gone = self._gone(debts)
+        load = _Load(debts, TemporaryDirectory(dir=self._copies.scratch), gone)
         try:
             for number, debt in enumerate(debts):
                 if poid_of(debt.storage_object) in gone:
@@ -181,10 +224,20 @@ class Debts:
             if load.problem is not None:
                 raise load.problem
             left = load.left | self._write(root, load.fresh)
-        paid = [debt for debt in load.debts if debt.storage_object not in left]
-        self._copies.after_write({root.store.name: [debt.storage_object for debt in paid]})
-        self._catalogue.paid_copies(root.store.name, paid)
+        self._paid(root, [debt for debt in load.debts if debt.storage_object not in left], load.gone)
         return left
+
+    def _gone(self, debts: Sequence[CopyDebt]) -> AbstractSet[str]:
+        """The objects among these that were destroyed."""
+        return self._catalogue.destroyed_objects(filter(None, (poid_of(debt.storage_object) for debt in debts)))
+
+    def _paid(self, root: StorageRoot, debts: Sequence[CopyDebt], gone: AbstractSet[str]) -> None:
+        """The store holds these, or they are owed by nobody any more."""
+        objects = [debt.storage_object for debt in debts]
+        # What was destroyed, and purged, between the look at that and the write.
+        self.landed(root.store.name, [one for one in objects if poid_of(one) not in gone])
+        self._copies.after_write({root.store.name: objects})
+        self._catalogue.paid_copies(root.store.name, debts)
 
     def _bring(self, root: StorageRoot, object_id: str, folder: Path) -> ArchivalPackage | None:
         """A package that is to be written to the store together with others; None when nothing is (any more)."""

@@ -346,6 +346,29 @@ class IsFar(Protocol):
         ...
 
 
+ObjectToCopy = tuple[str, str, str]
+"""An object's path in the store that it is read from, its path in the one that it is written to, and its id."""
+
+
+class ObjectCopier(Protocol):
+    def copy(self, wanted: Sequence[ObjectToCopy]) -> Sequence[str | None]:
+        """What `ocfl.plain_copy.copy_plain` does and gives. Raises `UnavailableError`; then some may be copied."""
+        ...
+
+    def close(self) -> None:
+        """Let go of whatever helps to copy; what was asked is finished first."""
+        ...
+
+
+@runtime_checkable
+class LendsCopiers(Protocol):
+    """What a store may offer besides: to be copied from on another core."""
+
+    def lend_copier(self, target: ObjectStore) -> ObjectCopier | None:
+        """A copier into another store for whoever asks, who closes it; None where there is none for that store."""
+        ...
+
+
 # -- trusted time and seals -------------------------------------------------------------------
 
 

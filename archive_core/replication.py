@@ -7,7 +7,8 @@ Rules kept here
  * A store that owes an object gets no later version of it: whoever pays the debt brings them in order. A
    dispensable store that failed is left alone for a while, so that nobody waits for it at each deposit.
  * Stores are written side by side; the first failure is reported after all have finished, so that no
-   thread is left writing behind the caller's back.
+   thread is left writing behind the caller's back. Only a dispensable store that is still writing some seconds after
+   enough others have finished is waited for no longer (`late`): what it was given is owed, whatever becomes of it.
  * A reader tries the stores in order. Damage in one copy is told to `on_damage` and the next copy is
    read; only when none is left does the damage reach the caller.
 """
@@ -17,10 +18,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from archive_core.away import Away
 from archive_core.copy_rule import CopyRule
@@ -35,16 +36,17 @@ from archive_core.errors import (
     UnknownObjectError,
 )
 from archive_core.identifiers import URN_PREFIX, is_poid
+from archive_core.late import PATIENCE, LateWrites
 from archive_core.ocfl.inventory import Inventory
 from archive_core.ocfl.layout import HashAndIdLayout
 from archive_core.ocfl.package import ArchivalPackage
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import LimitsKeys
+from archive_core.replicating import AWAY, Owing, Replication
 from archive_core.stored_packages import package_of, version_inventory
 
 T = TypeVar("T")
 
-_AWAY = "the store was away"
 UNDER_WAY = 2
 """Groups of packages that every store takes at the same time: while one waits for the device, the next is written."""
 
@@ -67,18 +69,6 @@ def ignore_damage(store: str, what: str, error: ArchiveError) -> None:
     """For readers that only compare copies and report the damage themselves."""
 
 
-class Owing(Protocol):
-    """Who keeps in mind what stores lack."""
-
-    def note(self, store: str, object_ids: Sequence[str], error: str) -> None:
-        """Note it durably; raises `ArchiveError` when that cannot be done."""
-        ...
-
-    def of(self, object_ids: Sequence[str]) -> AbstractSet[tuple[str, str]]:
-        """Which stores lack which of these objects: pairs of store and object."""
-        ...
-
-
 class Copies:
     """All stores of the archive, as one place to write to and to read from."""
 
@@ -89,10 +79,11 @@ class Copies:
         *,
         rule: CopyRule | None = None,
         profile_rules: Mapping[str, CopyRule] | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         """`scratch` is a directory for files on their way from one store to another. Without a rule every store is
         required; with one, somebody must keep the debts in mind (`owing`). `profile_rules` are those of profiles that
-        have one of their own, by their ids."""
+        have one of their own, by their ids; `patience` is for how many seconds a dispensable store is waited for."""
         if not roots:
             raise ValueError("an archive needs at least one store")
         self.roots = self.written = self.known = tuple(roots)
@@ -107,8 +98,12 @@ class Copies:
         self.after_write: Callable[[Mapping[str, Sequence[str]]], None] = _nothing_of
         """Told which stores hold which objects anew, before anybody else is; raises when that cannot be kept."""
         self.away = Away()
+        self.late = LateWrites()
+        self.patience = patience
         self._scratch = scratch
-        self._pool = ThreadPoolExecutor(UNDER_WAY * len(self.roots), thread_name_prefix="store")
+        # Each store has its own, so that one that hangs keeps no thread from another.
+        self._pools = {name: ThreadPoolExecutor(UNDER_WAY, thread_name_prefix=f"store-{name}") for name in self.names}
+        self._asking = {name: ThreadPoolExecutor(1, thread_name_prefix=f"asking-{name}") for name in self.names}
 
     def take_part(
         self,
@@ -168,7 +163,7 @@ class Copies:
             name = root.store.name
             mine = [package for package in packages if (name, package.object_id) not in owed]
             replication.skip(name, [package for package in packages if (name, package.object_id) in owed])
-            if self.away.waits(name):
+            if self.left_alone(name):
                 replication.skip(name, [one for one in mine if rules[one.object_id].tolerates(name)])
                 mine = [one for one in mine if not rules[one.object_id].tolerates(name)]
             if not mine:
@@ -177,16 +172,21 @@ class Copies:
                 root.write_versions(mine)
                 replication.add(name, mine, None)
             else:
-                replication.add(name, mine, self._pool.submit(root.write_versions, mine))
+                replication.add(name, mine, self._pools[name].submit(root.write_versions, mine))
         return replication
+
+    def left_alone(self, store: str) -> bool:
+        """Whether nothing that may do without a store is given to it now."""
+        return self.away.waits(store) or self.late.under_way(store)
 
     def _require_short_keys(self, packages: Sequence[ArchivalPackage]) -> None:
         """Raises `NameNotAcceptedError`, before anything is written, when a store cannot take one of the names."""
         for root in self.written:
             if not isinstance(root.store, LimitsKeys):
                 continue
+            layout = self._layout_of(root)
             for package in packages:
-                start = len(_path_in(root, package.object_id).encode()) + 1
+                start = len(layout.object_path(package.object_id).encode()) + 1
                 for path in package.new_content:
                     if start + len(path.encode()) > root.store.longest_key:
                         raise NameNotAcceptedError(
@@ -194,6 +194,16 @@ class Copies:
                             store=root.store.name,
                             path=path[-200:],
                         )
+
+    def _layout_of(self, root: StorageRoot) -> HashAndIdLayout:
+        """Where objects lie in a store. One that is away or may be slow, and was never asked, is not waited for: what a
+        new store has is good enough to judge the length of names by."""
+        if root.known_layout is None and self.rule.tolerates(root.store.name):
+            return HashAndIdLayout()
+        try:
+            return root.layout
+        except UnavailableError:
+            return HashAndIdLayout()
 
     def owed(self, object_ids: Sequence[str]) -> AbstractSet[tuple[str, str]]:
         """Which stores lack which of these objects; where every store is required none does."""
@@ -215,21 +225,38 @@ class Copies:
         for root in self.written:
             name = root.store.name
             if (name, object_id) in owed:
-                self.owe(name, [object_id], _AWAY)  # again: who pays it now may not have seen what the others hold
+                self.owe(name, [object_id], AWAY)  # again: who pays it now may not have seen what the others hold
                 continue
-            if self.rule.tolerates(name) and (self.away.waits(name) or not self._answers(root)):
-                self.owe(name, [object_id], _AWAY)
+            if self.rule.tolerates(name) and (self.left_alone(name) or not self._answers(root)):
+                self.owe(name, [object_id], AWAY)
                 continue
             found.append(root)
         return tuple(found)
 
     def _answers(self, root: StorageRoot) -> bool:
+        if self.trouble(root) is None:
+            return True
+        self.away.failed(root.store.name)
+        return False
+
+    def trouble(self, root: StorageRoot) -> str | None:
+        """Why a store does not answer now, None when it does. One that deposits can do without gets a few seconds."""
+        name = root.store.name
         try:
-            root.require_declaration()
-        except UnavailableError:
-            self.away.failed(root.store.name)
-            return False
-        return True
+            if not self.rule.tolerates(name):
+                root.require_declaration()
+                return None
+            if self.late.under_way(name):
+                return "it has yet to answer what it was asked before"
+            asked = self._asking[name].submit(root.require_declaration)
+            try:
+                asked.result(self.patience)
+            except TimeoutError:
+                self.late.leave(name, [], asked, _nothing_landed)
+                return f"it did not answer within {self.patience:g} seconds"
+        except ArchiveError as error:
+            return str(error)
+        return None
 
     def owe(self, store: str, object_ids: Sequence[str], error: str) -> None:
         """Note what a store lacks. Raises `ArchiveError` when that cannot be done."""
@@ -313,9 +340,12 @@ class Copies:
         if head is None:
             raise UnknownObjectError(f"{object_id} is not in the store {source.store.name}")
         written = []
+        behind = {name for name, _ in self.owed([object_id])}
         for root in self.present(object_id):
             if self.bring(root, object_id, source, head.head_number):
                 written.append(root.store.name)
+        for name in behind if written else ():
+            self.owe(name, [object_id], AWAY)  # again, as above
         return sorted(set(written))
 
     def bring(self, root: StorageRoot, object_id: str, source: StorageRoot, head: int) -> bool:
@@ -332,95 +362,23 @@ class Copies:
         return known < head
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True)
+        """Waits also for writes that nobody waited for: their stores must not be closed below them."""
+        for pool in (*self._pools.values(), *self._asking.values()):
+            pool.shutdown(wait=True)
         for root in self.known:
             root.store.close()
-
-
-def _path_in(root: StorageRoot, object_id: str) -> str:
-    """Where an object lies in a store; in one that is away, and was never asked, where a new store has it."""
-    try:
-        return root.object_path(object_id)
-    except UnavailableError:
-        return HashAndIdLayout().object_path(object_id)
 
 
 def _nothing() -> None:
     """Nothing is to be done."""
 
 
+def _nothing_landed(_store: str, _objects: Sequence[str]) -> None:
+    """Nothing was written."""
+
+
 def _nothing_of(written: Mapping[str, Sequence[str]]) -> None:
     """Nothing is to be done."""
-
-
-class Replication:
-    """Packages on their way to every store."""
-
-    def __init__(self, copies: Copies, rules: Mapping[str, CopyRule]) -> None:
-        """`rules` say for each object, in their order, how many copies make it kept."""
-        self._copies = copies
-        self._rules = rules
-        self._objects = list(rules)
-        self._parts: list[tuple[str, list[str], Future[list[Inventory]] | None]] = []
-        self._skipped: list[tuple[str, list[str]]] = []
-
-    def add(self, store: str, packages: Sequence[ArchivalPackage], written: Future[list[Inventory]] | None) -> None:
-        """A store that takes these packages; `written` is None when it has taken them."""
-        self._parts.append((store, [package.object_id for package in packages], written))
-
-    def skip(self, store: str, packages: Sequence[ArchivalPackage]) -> None:
-        """A store that gets none of these packages now and will owe them; what it owes already is noted again, when the
-        others hold what is new: who pays the debt just now may have begun before that."""
-        self._skipped.append((store, [package.object_id for package in packages]))
-
-    def finish(self) -> list[tuple[str, ...]]:
-        """For each package the names of the stores that hold it, once those are enough and what the others lack is
-        noted. Raises as `Copies.replicate`; then some of the packages may be on some of the stores."""
-        self.wait()
-        held: dict[str, list[str]] = {object_id: [] for object_id in self._objects}
-        failed: list[tuple[str, list[str], BaseException]] = []
-        for store, objects, written in self._parts:
-            error = written.exception() if written else None
-            if error is None:
-                for object_id in objects:
-                    held[object_id].append(store)
-            else:
-                failed.append((store, objects, error))
-        for store, objects, error in failed:
-            if any(self._rules[one].tolerates(store) for one in objects) and isinstance(error, UnavailableError):
-                self._copies.away.failed(store)
-        self._judge(held, failed)
-        for store, objects, error in failed:
-            self._copies.owe(store, objects, str(error))
-        for store, objects in self._skipped:
-            if objects:
-                self._copies.owe(store, objects, _AWAY)
-        without = {store for store, _, _ in failed}
-        anew = {store: objects for store, objects, _ in self._parts if store not in without}
-        for store in anew:
-            self._copies.away.answered(store)
-        self._copies.after_write(anew)
-        return [tuple(held[object_id]) for object_id in self._objects]
-
-    def _judge(self, held: Mapping[str, Sequence[str]], failed: Sequence[tuple[str, list[str], BaseException]]) -> None:
-        """Raises unless what is held is enough, and the rest can be paid later."""
-        errors = [
-            error
-            for store, objects, error in failed
-            if not all(self._rules[one].tolerates(store) for one in objects)
-            or not isinstance(error, UnavailableError | DamageError)
-        ]
-        short = next((lack for one, names in held.items() if (lack := self._rules[one].shortfall(names))), "")
-        if short and not errors:
-            errors = [error for _, _, error in failed]
-        for error in sorted(errors, key=lambda error: isinstance(error, UnavailableError)):
-            raise error
-        if short:
-            raise StoreUnavailableError(f"too few stores can be written: {short} must hold this")
-
-    def wait(self) -> None:
-        """No store is writing any more, whatever has become of it."""
-        wait([written for _, _, written in self._parts if written is not None])
 
 
 def worst_of(problems: Sequence[ArchiveError], what: str) -> ArchiveError:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.counting import Counting
-from archive_core.errors import ArchiveError, UnavailableError
+from archive_core.errors import UnavailableError
 from archive_core.findings import utc_text
 from archive_core.lifecycle import Actor
 from archive_core.ocfl.storage_root import StorageRoot
@@ -51,7 +51,7 @@ class Standing:
         counts = self.catalogue.count_states(actor.originator)
         last, segment = self.catalogue.last_batch(), self.catalogue.last_segment()
         unfinished = self.catalogue.unfinished_batches()
-        stores = [_store_status(root) for root in self.copies.roots]
+        stores = [self._store_status(root) for root in self.copies.roots]
         warnings = []
         if self.test_trust:
             warnings.append("test trust: time-stamps and seals of this archive prove nothing to anybody else")
@@ -90,20 +90,15 @@ class Standing:
         """The catalogue answers, and as many stores as deposits need; raises `UnavailableError` naming those that do
         not. A store that deposits can do without makes nobody unready: it is owed what it misses."""
         self.catalogue.last_batch()
-        stores = [_store_status(root) for root in self.copies.roots]
+        stores = [self._store_status(root) for root in self.copies.roots]
         away = [f"{store['name']}: {store['error']}" for store in stores if store["error"]]
         if away and self.copies.rule.shortfall([str(store["name"]) for store in stores if store["ok"]]):
             raise UnavailableError(f"not ready: {'; '.join(away)}")
         return {"status": "ready", "stores": [store["name"] for store in stores if store["ok"]]}
 
-
-def _store_status(root: StorageRoot) -> dict[str, object]:
-    error = None
-    try:
-        root.require_declaration()
-    except ArchiveError as problem:
-        error = str(problem)
-    return {"name": root.store.name, "ok": error is None, "error": error}
+    def _store_status(self, root: StorageRoot) -> dict[str, object]:
+        error = self.copies.trouble(root)
+        return {"name": root.store.name, "ok": error is None, "error": error}
 
 
 def _authority_status(names: Iterable[str], outages: Sequence[Outage], counting: Counting) -> list[dict[str, object]]:

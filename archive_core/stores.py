@@ -27,14 +27,13 @@ from archive_core.errors import (
     NotFoundError,
     SettingsError,
     StoreUnavailableError,
-    UnavailableError,
     UsageError,
 )
 from archive_core.findings import utc_text
 from archive_core.identifiers import poid_of
 from archive_core.lifecycle import Actor
 from archive_core.ocfl.storage_root import StorageRoot
-from archive_core.ports import Clock, Remakes
+from archive_core.ports import Clock, IsFar, Remakes
 from archive_core.replication import Copies
 from archive_core.sequencer import Sequencer
 from archive_core.side_by_side import side_by_side
@@ -42,6 +41,8 @@ from archive_core.trail.events import EventType, Outcome
 from archive_core.worm import Locks
 
 MEMBER, FILLING, DRAINING, RETIRED, NEW = "member", "filling", "draining", "retired", "new"
+TAKING_PART = (MEMBER, FILLING, DRAINING)
+"""States of the stores that are read; in this order: from a member before the others."""
 _SCHEDULE = Actor("scheduler", "operator")
 REFRESH = 2.0
 """Seconds after which a process looks again which stores take part."""
@@ -145,7 +146,7 @@ class Stores:
             return rule if whole else rule.among(members)
 
         self._copies.take_part(
-            those(MEMBER, FILLING, DRAINING),
+            those(*TAKING_PART),
             written,
             adapted(self._rule),
             {profile: adapted(rule) for profile, rule in self._profile_rules.items()},
@@ -164,10 +165,7 @@ class Stores:
     def _view(self, name: str, state: str, root: StorageRoot | None, owed: OwedCopies | None) -> StoreView:
         error: str | None = None if root else "not in the settings"
         if root is not None and state not in (RETIRED, NEW):
-            try:
-                root.require_declaration()
-            except UnavailableError as found:
-                error = str(found)
+            error = self._copies.trouble(root)
         return StoreView(
             name,
             state,
@@ -213,7 +211,7 @@ class Stores:
         """Write nothing more to a store, and copy what only it holds to all others; may be repeated."""
         root = self._named(name)
         state = self._state(root, self._catalogue.store_states())
-        if state not in (MEMBER, FILLING, DRAINING):
+        if state not in TAKING_PART:
             raise ConflictError(f"the store {name} is {state}", store=name)
         others = [one for one in self._copies.written if one is not root]
         if not others:
@@ -281,12 +279,16 @@ class Stores:
         gone = self._catalogue.destroyed_objects()
         listed = merge(*(_listed(number, root) for number, root in enumerate(roots)), key=itemgetter(0))
         for _, group in groupby(listed, key=itemgetter(0)):
-            holders = {number: (object_id, digest) for _, number, object_id, digest in group}
+            holders = {number: (object_id, said) for _, number, object_id, said in group}
             result.compared += 1
             object_id = next(iter(holders.values()))[0]
-            digests = {digest for _, digest in holders.values()}
-            if (len(holders) < len(roots) or len(digests) > 1) and poid_of(object_id) not in gone:
-                if len(digests) > 1:
+            heads = {b""}
+            if len(holders) > 1:  # a new store costs no more than names
+                heads = {
+                    _stated(roots[number], object_id) if said is None else said for number, (_, said) in holders.items()
+                }
+            if (len(holders) < len(roots) or len(heads) > 1) and poid_of(object_id) not in gone:
+                if len(heads) > 1:
                     self._compare_object(object_id, roots, result)
                 else:  # whoever holds it holds the same
                     for number in set(range(len(roots))) - set(holders):
@@ -308,13 +310,19 @@ class Stores:
                 result.missing[name].append(object_id)
 
 
-def _listed(number: int, root: StorageRoot) -> Iterator[tuple[tuple[str, ...], int, str, bytes]]:
-    """Every object of a store with what its sidecar says, in order of the parts of its path."""
+def _listed(number: int, root: StorageRoot) -> Iterator[tuple[tuple[str, ...], int, str, bytes | None]]:
+    """Every object of a store, in order of the parts of its path; of a store that is far with what the sidecar of its
+    head says, many being asked at the same time."""
     root.require_declaration()
+    far = isinstance(root.store, IsFar)
 
-    def look(object_id: str) -> tuple[tuple[str, ...], int, str, bytes]:
+    def look(object_id: str) -> tuple[tuple[str, ...], int, str, bytes | None]:
         path = root.object_path(object_id)
-        said = root.read_optional(f"{path}/inventory.json.sha512", 1024) or b""
-        return tuple(path.split("/")), number, object_id, said
+        return tuple(path.split("/")), number, object_id, _stated(root, object_id) if far else None
 
     yield from side_by_side(root.store, look, root.object_ids())
+
+
+def _stated(root: StorageRoot, object_id: str) -> bytes:
+    """What the sidecar of an object's head says."""
+    return root.read_optional(f"{root.object_path(object_id)}/inventory.json.sha512", 1024) or b""

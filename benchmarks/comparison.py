@@ -3,7 +3,8 @@
     python -m benchmarks.comparison [--documents 2000] [--few 200] [--trials 2] [--seed 1] [--at DIR] [--out FILE]
 
 Rules kept here
- * Two copies each, in two directories; every program by its own commands, as its manual says, none tuned.
+ * Two copies each, in two directories, or in one and in a bucket that locks what it keeps; every program by its own
+   commands, as its manual says, none tuned.
  * A fault hits one copy and nothing else. It counts as found when the program's own full check fails, and as repaired
    when all documents, read from that copy alone, are the originals to the byte and the check is good again.
  * The repair is what the program offers; where that is several commands by hand, they are all carried out and counted.
@@ -18,17 +19,16 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
 from benchmarks import machine
-from benchmarks.comparison_rivals import PROGRAMS, Rival
+from benchmarks.comparison_buckets import with_buckets
+from benchmarks.comparison_rivals import PROGRAMS, Fault, Rival
 from benchmarks.figures import BenchmarkError
 from benchmarks.workspace import ROOT
-
-Fault = Callable[[random.Random, list[Path]], str]
-"""Does harm to one of these files; says what was done."""
 
 
 def _some(chance: random.Random, files: Sequence[Path]) -> Path:
@@ -105,13 +105,16 @@ class Tally:
     repaired: dict[str, int] = field(default_factory=dict)
     tried: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    still_there: bool = False
+    """Whether what an insider replaced can still be had."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     place = Path(tempfile.mkdtemp(prefix="comparison-", dir=options.at))
     try:
-        sections = _compared(options, place)
+        with nullcontext(()) if options.without_buckets else with_buckets() as buckets:
+            sections = _compared(options, place, [*PROGRAMS, *buckets])
     except BenchmarkError as error:
         print(f"comparison: {error}", file=sys.stderr)
         return 1
@@ -122,14 +125,14 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _compared(options: argparse.Namespace, place: Path) -> str:
+def _compared(options: argparse.Namespace, place: Path, kinds: Sequence[Callable[[], Rival]]) -> str:
     from benchmarks.comparison_text import page
 
     chance = random.Random(options.seed)
     many, few = (_documents(place / name, count) for name, count in (("many", options.documents), ("few", options.few)))
     tallies: dict[str, Tally] = {}
     rivals: dict[str, Rival] = {}
-    for kind in PROGRAMS:
+    for kind in kinds:
         rival = kind()
         rivals[rival.name] = rival
         tally = tallies[rival.name] = Tally()
@@ -166,8 +169,7 @@ def _speed(rival: Rival, place: Path, documents: Path, tally: Tally) -> None:
     if not rival.check(place):
         raise BenchmarkError(f"{rival.name} finds fault with what it has just stored")
     tally.seconds["check"] = perf_counter() - began
-    kept = sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and rival.counts(path, place))
-    tally.seconds["overhead"] = kept / (2 * size)
+    tally.seconds["overhead"] = rival.kept_bytes(place) / (2 * size)
     shutil.rmtree(place)
 
 
@@ -175,8 +177,8 @@ def _one(
     rival: Rival, pristine: Path, documents: Path, fault: Fault, chance: random.Random, name: str, tally: Tally
 ) -> None:
     """One fault in the first copy."""
-    place = _fresh(pristine)
-    what = fault(chance, rival.files(place, 1))
+    place = rival.fresh(pristine, documents)
+    what = rival.harm(place, 1, fault, chance)
     found = not rival.check(place)
     began = perf_counter()
     rival.repair(place, documents)
@@ -192,9 +194,9 @@ def _one(
 def _both(rival: Rival, pristine: Path, documents: Path, chance: random.Random, tally: Tally) -> None:
     """A bit in each copy, in different places: nothing is lost yet."""
     name = "a bit flipped in each copy, in different places"
-    place = _fresh(pristine)
-    flip(chance, rival.files(place, 1))
-    flip(chance, rival.files(place, 2))
+    place = rival.fresh(pristine, documents)
+    rival.harm(place, 1, flip, chance)
+    rival.harm(place, 2, flip, chance)
     tally.tried[name] = 1
     tally.found[name] = int(not rival.check(place))
     rival.repair(place, documents)
@@ -205,7 +207,7 @@ def _both(rival: Rival, pristine: Path, documents: Path, chance: random.Random, 
 def _insider(rival: Rival, pristine: Path, documents: Path, tally: Tally) -> None:
     """Somebody with all rights and passwords puts another document in the place of one, in both copies, dated back."""
     name = "an insider replaces a document in both copies"
-    place = _fresh(pristine)
+    place = rival.fresh(pristine, documents)
     changed = place.parent / "changed"
     shutil.copytree(documents, changed)
     victim = sorted(changed.iterdir())[0]
@@ -213,20 +215,10 @@ def _insider(rival: Rival, pristine: Path, documents: Path, tally: Tally) -> Non
     rival.forge(place, changed, victim.name)
     tally.tried[name] = 1
     tally.found[name] = int(not rival.check(place))
-    _say(f"    {name}: {'found' if tally.found[name] else 'NOT FOUND'}")
+    tally.still_there = rival.still_has(place, (documents / victim.name).read_bytes())
+    _say(f"    {name}: {'found' if tally.found[name] else 'NOT FOUND'}, {'kept' if tally.still_there else 'gone'}")
     shutil.rmtree(place)
     shutil.rmtree(changed)
-
-
-def _fresh(pristine: Path) -> Path:
-    """What was stored, under the path under which it was stored; the original is kept aside."""
-    aside = pristine.with_name(pristine.name + "-kept")
-    if not aside.exists():
-        shutil.copytree(pristine, aside, symlinks=True)
-    if pristine.exists():
-        shutil.rmtree(pristine)
-    shutil.copytree(aside, pristine, symlinks=True)
-    return pristine
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -235,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--few", type=int, default=200, help="documents for the faults")
     parser.add_argument("--trials", type=int, default=2, help="of each fault")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--without-buckets", action="store_true", help="nothing that takes a real S3 server")
     parser.add_argument("--at", type=Path, metavar="DIR", help="where to work")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "comparison.md", metavar="FILE")
     return parser

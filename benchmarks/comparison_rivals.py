@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
 from benchmarks.figures import BenchmarkError
 from benchmarks.workspace import archive_command
+
+Fault = Callable[[random.Random, list[Path]], str]
+"""Does harm to one of these files; says what was done."""
 
 LONG_AGO = "2026-01-02 03:04:05"
 PATIENCE = 25.0
@@ -61,6 +65,7 @@ class Rival(ABC):
     version: str
     repairs: str
     """What a repair takes, for people."""
+    patience = PATIENCE
 
     @abstractmethod
     def store(self, place: Path, documents: Path) -> None:
@@ -81,6 +86,28 @@ class Rival(ABC):
     @abstractmethod
     def forge(self, place: Path, changed: Path, name: str) -> None:
         """As somebody with all rights: both copies hold the changed documents, as if they had been stored long ago."""
+
+    def fresh(self, pristine: Path, documents: Path) -> Path:
+        """What was stored, under the path under which it was stored; the original is kept aside."""
+        aside = pristine.with_name(pristine.name + "-kept")
+        if not aside.exists():
+            shutil.copytree(pristine, aside, symlinks=True)
+        if pristine.exists():
+            shutil.rmtree(pristine)
+        shutil.copytree(aside, pristine, symlinks=True)
+        return pristine
+
+    def harm(self, place: Path, copy: int, fault: Fault, chance: random.Random) -> str:
+        """Let a fault hit one copy; says what was done."""
+        return fault(chance, self.files(place, copy))
+
+    def kept_bytes(self, place: Path) -> int:
+        """The bytes of both copies."""
+        return sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and self.counts(path, place))
+
+    def still_has(self, place: Path, data: bytes) -> bool:
+        """Whether a document that somebody with all rights replaced can still be had from either copy."""
+        return False
 
     def files(self, place: Path, copy: int) -> list[Path]:
         """The files of one copy in which documents and their descriptions lie."""
@@ -110,10 +137,14 @@ class Ours(Rival):
         self.version = __version__
 
     def _run(self, place: Path, *words: str | Path, cwd: Path | None = None) -> tuple[bool, str]:
-        return call(archive_command(place / "home", "--json", *words), cwd=cwd or place)
+        return call(archive_command(place / "home", "--json", *words), cwd=cwd or place, patience=self.patience)
 
     def store(self, place: Path, documents: Path) -> None:
         place.mkdir()
+        self.deposit(place, documents)
+
+    def deposit(self, place: Path, documents: Path) -> None:
+        """Into the home that is at the place, made if it is not."""
         must(archive_command(place / "home", "init"), cwd=place)
         names = sorted(path.name for path in documents.iterdir())
         must(archive_command(place / "home", "deposit", *names), cwd=documents)

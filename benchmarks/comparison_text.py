@@ -41,7 +41,11 @@ _TAIL = """\
 | deduplication | no | yes | no |
 | object lock | set, extended, attacked daily to see whether it holds | the bucket's, if somebody sets it | the bucket's, if somebody sets it |
 
-Object lock of a bucket protects the bytes under any of them from being deleted; it was not part of these runs.
+In the columns with a bucket one copy lies in a directory and one in a bucket of a real Ceph 16 with object lock in
+compliance mode, and the faults hit the bucket's copy, as somebody does who may write: the damaged bytes are put over the
+good ones, or those are deleted. The lock keeps what was there as an older version; it keeps nobody from putting
+another one over it. So a reader meets the damage all the same, and only somebody who knows that there is something to look for
+finds the old version. Faults below the server are Ceph's to find.
 """
 
 
@@ -65,6 +69,8 @@ def page(
             shown = f"{tally.found[fault]} / {'–' if mended is None else mended} of {tally.tried[fault]}"
             cells.append(shown)
         lines.append(_row([fault, *cells]))
+    kept = ["yes" if tallies[name].still_there else "no" for name in names]
+    lines.append(_row(["what the insider replaced can still be had", *kept]))
     lines += ["", _NOTES, ""]
     lines += [f"- **{name}** repairs with {rivals[name].repairs}." for name in names]
     lines += ["", "## Speed and cost", "", _row(["", *names]), _row(["---", *("---:" for _ in names)])]

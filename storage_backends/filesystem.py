@@ -27,7 +27,8 @@ from archive_core.errors import (
     SettingsError,
     UnknownObjectError,
 )
-from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject, PutBack, StoredEntry
+from archive_core.ports import KnownBytes, NewFile, NewHead, NewObject, ObjectStore, PutBack, StoredEntry
+from storage_backends.copier import Copier
 from storage_backends.durable import DurableFiles
 from storage_backends.group import Staged, StagedTree, WriteGroup
 from storage_backends.keys import check_key, check_new_key, check_new_keys, check_new_objects, check_prefix
@@ -380,6 +381,17 @@ class FilesystemStore:
 
     def lend_reader(self) -> Reader:
         return Reader(self._name, self.root, self._staging.area)
+
+    def lend_copier(self, target: ObjectStore) -> Copier | None:
+        """A process that copies into another directory, where both are written in the everyday way."""
+        if not isinstance(target, FilesystemStore) or not (self._is_everyday() and target._is_everyday()):
+            return None
+        ours, theirs = ((one._name, one.root, one._staging.area) for one in (self, target))
+        return Copier(ours, theirs)
+
+    def _is_everyday(self) -> bool:
+        """Whether a store that is made of the same places keeps the same promises."""
+        return type(self._files) is DurableFiles and not self._cold_read_back
 
     def children(self, prefix: str = "") -> Sequence[str]:
         check_prefix(prefix)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import DeletionDebt
-from archive_core.errors import ArchiveError, SettingsError
+from archive_core.errors import ArchiveError, SettingsError, StoreUnavailableError
 from archive_core.holding import Holder
 from archive_core.identifiers import storage_object_for, tombstone_object
 from archive_core.journal import event_row
@@ -51,6 +51,8 @@ class Paying:
         root = self._root(debt.store)
         if not root.has_object(tombstone_object(debt.poid)):
             settle(self._copies, tombstone_object(debt.poid))
+            if not root.has_object(tombstone_object(debt.poid)):
+                raise StoreUnavailableError("the store does not take the tombstone now", store=debt.store)
         path = root.object_path(storage_object_for(debt.poid))
         root.store.purge_object(path)
         event, detail = new_event(

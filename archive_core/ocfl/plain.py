@@ -48,11 +48,14 @@ def read_plain(
     *,
     algorithms: Collection[str] = (),
     given_up: Callable[[], bool] | None = None,
+    kept: dict[str, bytes] | None = None,
 ) -> PlainObject | None:
     """The object at a path, if it is plain and has this id; None when it is not, whatever the reason.
 
     Digests are sha512 and `algorithms`. `given_up` is asked now and then within a large file; once it is true nobody
-    wants to know any more. Raises `UnavailableError`."""
+    wants to know any more. `kept` gets the bytes of every file by its path in the object, for whoever writes it
+    elsewhere; an object with a file too large for that is then passed over like one that is not plain. Raises
+    `UnavailableError`."""
     own: dict[str, bytes] = {}
     files: dict[str, dict[str, str]] = {}
     size, others = 0, [name for name in algorithms if name != "sha512"]
@@ -62,6 +65,10 @@ def read_plain(
             name = entry.key[start:]
             if entry.kind is not EntryKind.FILE:
                 return None
+            if kept is not None:
+                if data is None:
+                    return None
+                kept[name] = data
             if name.startswith(_CONTENT):
                 path = name[len(_CONTENT) :]
                 if data is None:

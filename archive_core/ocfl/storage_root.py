@@ -98,6 +98,11 @@ class StorageRoot:
             self._found = self._read_layout()
         return self._found
 
+    @property
+    def known_layout(self) -> HashAndIdLayout | None:
+        """The layout, if it was asked for before."""
+        return self._found
+
     def require_declaration(self) -> None:
         if self.store.stat(ROOT_DECLARATION) is None:
             raise StoreUnavailableError(
@@ -266,6 +271,10 @@ class StorageRoot:
     def object_paths(self, prefix: str = "", passed: Callable[[str], bool] = none_passed) -> Iterator[str]:
         """The object roots below a directory of the root, finished or not, in order of their paths, but for
         those that are `passed`: they are not even looked at."""
+        return (path for path, _ in self._object_roots(prefix, passed))
+
+    def _object_roots(self, prefix: str, passed: Callable[[str], bool]) -> Iterator[tuple[str, Sequence[str]]]:
+        """Object roots with the names of what lies directly in them."""
         waiting = [prefix]
         while waiting:
             directory = waiting.pop()
@@ -274,7 +283,7 @@ class StorageRoot:
             names = self.store.children(directory)
             below = [name.removesuffix("/") for name in names if name.endswith("/")]
             if directory and is_object_root(names):
-                yield directory
+                yield directory, names
             elif directory.count("/") < MAX_DEPTH:
                 skipped = {"extensions"} if not directory else set()
                 waiting += [
@@ -287,8 +296,8 @@ class StorageRoot:
         The id is what the path spells out; only for an id too long for that its inventory is read.
         An object with a damaged inventory is named like any other, one whose path is `passed` is not.
         """
-        for path in self.object_paths(passed=passed):
-            if self.store.stat(f"{path}/{INVENTORY}") is None:
+        for path, names in self._object_roots("", passed):
+            if INVENTORY not in names:
                 continue
             object_id = self.layout.object_id(path)
             if object_id is None:

@@ -374,7 +374,7 @@ def break_files(archive: Archive, plan: FaultPlan, *, one_at_a_time: bool = True
         root.store._files = files  # type: ignore[attr-defined]
         disks.append(files)
     if one_at_a_time:
-        archive.copies._pool = ThreadPoolExecutor(1)
+        archive.copies._pools = dict.fromkeys(archive.copies._pools, ThreadPoolExecutor(1))
     watch(archive.catalogue.engine, plan)
     return disks
 
