@@ -190,9 +190,11 @@ class Stores:
                 root.store.remake()
             root.initialise()
             self._change(name, FILLING, actor)
-            time.sleep(REFRESH)  # every process writes to it now
+        known = time.monotonic() + (REFRESH if state == NEW else 0.0)
+        """From then on every process writes to it; what is there before is copied meanwhile."""
         paid = 0
         while True:
+            last = time.monotonic() >= known
             found = self.compare(progress)
             lacking = found.missing.get(name, [])
             for start in range(0, len(lacking), 1000):
@@ -201,8 +203,10 @@ class Stores:
             paid += sum(payment.paid for payment in payments)
             if error := next((payment.error for payment in payments if payment.owed), None):
                 return Payment(name, paid, sum(payment.owed for payment in payments), error)
-            if not lacking:
+            if not lacking and last:
                 break
+            if not last:
+                time.sleep(max(0.0, known - time.monotonic()))
         if state in (NEW, FILLING):
             self._change(name, MEMBER, actor)
         return Payment(name, paid, 0, None)

@@ -237,6 +237,42 @@ def test_a_process_that_begins_while_a_dispensable_bucket_is_away_works_all_the_
     world.archive.close()
 
 
+def test_a_dispensable_bucket_that_hangs_keeps_no_deposit_waiting(
+    tmp_path: Path, s3_server: S3Server, proxy: Proxy
+) -> None:
+    """Each answer takes seconds: deposits are acknowledged without it, also by a process that never asked it; what
+    it was given lands some time, and in the end it lacks nothing and holds nothing twice."""
+    place = s3_server.new_bucket("hangs")
+    patience = "[copies]\npatience = 0.5\n"
+    home_with_bucket(tmp_path, place, more="required = false", copies=patience, endpoint=proxy.endpoint)
+    world = World(tmp_path)
+    first = world.deposit({"a.txt": b"1"})
+    slow = Fault("slow", seconds=4.0)
+    proxy.faults.append(slow)
+    told = []
+    for restarted in (False, True):
+        if restarted:
+            slow.times = 0
+            world.restart()
+            slow.times = 1_000_000
+        began = time.monotonic()
+        told.append(world.deposit({"b.txt": b"%d" % restarted}))
+        assert time.monotonic() - began < 4.0
+        assert world.archive.copies.late.under_way("two")
+        assert world.archive.ready() == {"status": "ready", "stores": ["one"]}
+    assert (first.stores, {one.stores for one in told}) == (("one", "two"), {("one",)})
+    proxy.faults.clear()
+    until = time.monotonic() + 60
+    while world.archive.copies.late.under_way("two"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    world.archive.copies.away.answered("two")
+    assert [payment.owed for payment in world.archive.debts.pay(silent)] == [0]
+    assert world.archive.stores.compare(silent).same
+    assert world.audit().findings == []
+    world.archive.close()
+
+
 def test_a_name_that_the_bucket_cannot_take_is_refused_before_anything_is_written(
     tmp_path: Path, s3_server: S3Server
 ) -> None:
