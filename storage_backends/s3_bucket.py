@@ -37,6 +37,14 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an upload as the server took it; `sha256` (base64) is there where the server checked it."""
+
+    etag: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The body of an object, still to be read, from byte `start` on."""
 
@@ -157,25 +165,25 @@ class Bucket:
 
     def begin(self, key: str, **more: Any) -> str:
         """Begin an upload in parts; returns its id. Nothing shows under the key before `complete`."""
+        more |= {"ChecksumAlgorithm": "SHA256"} if self.checks_sha256 else {}
         with self._asking("put", key) as client:
             return str(client.create_multipart_upload(Bucket=self.place.bucket, Key=key, **more)["UploadId"])
 
-    def put_part(self, key: str, upload: str, number: int, data: bytes) -> str:
-        """Send one part; returns its entity tag."""
+    def put_part(self, key: str, upload: str, number: int, data: bytes) -> Part:
+        """Send one part, with the checksums that the server compares."""
+        sums = self._sums(data)
         with self._asking("put", key) as client:
             told = client.upload_part(
-                Bucket=self.place.bucket,
-                Key=key,
-                UploadId=upload,
-                PartNumber=number,
-                Body=data,
-                ContentMD5=_base64(hashlib.md5(data, usedforsecurity=False).digest()),
+                Bucket=self.place.bucket, Key=key, UploadId=upload, PartNumber=number, Body=data, **sums
             )
-        return str(told["ETag"])
+        return Part(str(told["ETag"]), sums.get("ChecksumSHA256", ""))
 
-    def complete(self, key: str, upload: str, etags: Sequence[str], *, absent: bool = False, etag: str = "") -> Kept:
+    def complete(self, key: str, upload: str, sent: Sequence[Part], *, absent: bool = False, etag: str = "") -> Kept:
         """Make the parts one object; `absent` and `etag` as with `put`."""
-        parts = [{"PartNumber": number, "ETag": one} for number, one in enumerate(etags, 1)]
+        parts = [
+            {"PartNumber": number, "ETag": one.etag} | ({"ChecksumSHA256": one.sha256} if one.sha256 else {})
+            for number, one in enumerate(sent, 1)
+        ]
         more = {"IfNoneMatch": "*"} if absent else {"IfMatch": etag} if etag else {}
         with self._asking("put", key) as client:
             told = client.complete_multipart_upload(

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from archive_core.digests import Digest, digest_stream, new_hasher
 from archive_core.errors import FixityError, StoreUnavailableError
 from archive_core.ports import KnownBytes, NewFile
-from storage_backends.s3_bucket import Bucket, Kept
+from storage_backends.s3_bucket import Bucket, Kept, Part
 
 PART = 8 * 1024 * 1024
 """What has more bytes than this goes up in parts of at least this size."""
@@ -35,7 +35,7 @@ class Upload:
     file: NewFile
     data: bytes | None = None
     id: str = ""
-    etags: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     def bytes(self) -> bytes:
         """The file's bytes, compared with what they must be."""
@@ -79,7 +79,7 @@ def completed(bucket: Bucket, key: str, upload: Upload, *, absent: bool, etag: s
     object (as far as the server honours that)."""
     if not upload.id:
         return bucket.put(key, upload.bytes(), absent=absent, etag=etag)
-    kept = bucket.complete(key, upload.id, upload.etags, absent=absent, etag=etag)
+    kept = bucket.complete(key, upload.id, upload.parts, absent=absent, etag=etag)
     upload.id = ""
     return kept
 
@@ -122,7 +122,7 @@ def _send(bucket: Bucket, key: str, upload: Upload) -> None:
                 if size > file.size:
                     break
                 hasher.update(data)
-                upload.etags.append(bucket.put_part(key, upload.id, len(upload.etags) + 1, data))
+                upload.parts.append(bucket.put_part(key, upload.id, len(upload.parts) + 1, data))
     except OSError as error:
         raise _unreadable(bucket, file, error) from error
     if size != file.size or bytes(hasher.digest()) != file.expected.value:
