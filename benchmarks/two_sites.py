@@ -49,7 +49,7 @@ def measure(space: Workspace) -> LineResult:
             f"{count} documents of {size} bytes, deposited and evidenced; {megabytes:.0f} MB in each store; page cache "
             "warm; each round fills a new empty store",
             "ours is the whole command: stores compared, files verified when they are read, made durable in groups and "
-            "read back, compared again; two seconds of it are waiting until other processes write to the new store too",
+            "read back, compared again; two seconds at least, after which other processes write to the new store too",
             "the rivals' copies are made durable once, at the end (`sync -f`); rclone compares digests of both",
         ),
     )
