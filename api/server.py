@@ -14,35 +14,31 @@ from __future__ import annotations
 import json
 import logging
 import os
-import selectors
-import signal
 import socket
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from api.app import create_app
 from api.client_certificates import ClientCertificates
 from api.collector import leave_alone_what_is_there
 from api.home import one_of_several, only_user
 from api.logs import log, start_logging
-from api.multipart import BLOCK
-from api.patience import PATIENCE, PatientSocket
+from api.patience import PATIENCE
 from api.routing import EXTENSION, SCHEDULER_EXTENSION
 from api.scheduler import Scheduler, jobs_of
 from api.settings import ArchiveSettings
 from api.uploads import clear_staging
 from api.wiring import catalogue_file
+from api.worker import KEEPALIVE, PatientWorker, room
 from archive_core.errors import SettingsError, UnavailableError
 from archive_core.holding import Holder
 from archive_core.lifecycle import Actor
@@ -52,6 +48,9 @@ if TYPE_CHECKING:
 
 GRACE = 30
 """Seconds that running requests and jobs are given at a stop."""
+
+BACKLOG = 2048
+"""Connections that the system keeps for us while we are busy; it may keep fewer (net.core.somaxconn)."""
 
 FIRST_KEY_FILE = "first-key"
 FIRST_KEY_PATIENCE = 30.0
@@ -76,11 +75,12 @@ def serve(
     (`api.working`). Raises `SettingsError`, `LeaseHeldError` or `UnavailableError` when it cannot start, and the
     errors of `build`."""
     start_logging()
+    connections = room(settings.server.connections, settings.server.threads)
     with home_in_use(settings):
         key_file = _prepare(settings, build)
         listener = _listen(host, port)
         _announce(listener, settings, key_file, json_lines=json_lines)
-        _Server(settings, build, listener, patience, works).run()
+        _Server(settings, build, listener, patience, works, connections).run()
 
 
 def home_in_use(settings: ArchiveSettings) -> AbstractContextManager[None]:
@@ -123,7 +123,7 @@ def _prepare(settings: ArchiveSettings, build: Build) -> Path | None:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
         )
     except OSError as error:
         raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror}") from error
@@ -148,9 +148,16 @@ class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with our settings instead of its command line."""
 
     def __init__(
-        self, settings: ArchiveSettings, build: Build, listener: socket.socket, patience: float, works: bool
+        self,
+        settings: ArchiveSettings,
+        build: Build,
+        listener: socket.socket,
+        patience: float,
+        works: bool,
+        connections: int,
     ) -> None:
         self.patience = patience
+        self._connections = connections
         self._works = works
         self._settings = settings
         self._build = build
@@ -164,10 +171,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "workers": 1,
             "worker_class": PatientWorker,
             "threads": self._settings.server.threads,
-            "worker_connections": max(1000, 4 * self._settings.server.threads),
+            "worker_connections": self._connections,
             "timeout": 120,
             "graceful_timeout": GRACE,
-            "keepalive": 30,
+            "keepalive": KEEPALIVE,
             "limit_request_line": 8190,
             "limit_request_fields": 64,
             "loglevel": "warning",
@@ -196,7 +203,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         _GracefulArbiter(self).run()
 
 
-def _stop_worker(_arbiter: Arbiter, worker: ThreadWorker) -> None:
+def _stop_worker(_arbiter: Arbiter, worker: PatientWorker) -> None:
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions[SCHEDULER_EXTENSION].stop()
@@ -212,57 +219,6 @@ class _GracefulArbiter(Arbiter):  # type: ignore[misc]
 
     def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
         super().halt(reason, UnavailableError.exit_code if exit_status else 0)
-
-
-class PatientWorker(ThreadWorker):  # type: ignore[misc]
-    """Threads that a slow client cannot hold, and problem documents where gunicorn has HTML."""
-
-    def enqueue_req(self, conn: TConn) -> None:
-        """A request for the threads; a new connection waits with the idle ones until it says something."""
-        if not isinstance(conn.sock, PatientSocket):
-            conn.sock = PatientSocket.taking_over(conn.sock, self.app.patience)
-            conn.sock.setblocking(False)
-            conn.set_timeout()
-            self.pending_conns.append(conn)
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
-            return
-        conn.sock.begin_request()
-        super().enqueue_req(conn)
-
-    def handle_request(self, req: Any, conn: TConn) -> Any:
-        """As gunicorn does, but a body is read in blocks of the size in which it is taken in, not of 8 KiB."""
-        conn.parser.unreader.mxchunk = BLOCK
-        return super().handle_request(req, conn)
-
-    def _cap_keepalive(self, deadline: float) -> None:
-        """At a stop, connections on which nothing was said yet are given up like kept-alive ones; who comes now
-        is refused at once, and does not wait for an answer that nobody will give."""
-        for listener in self.sockets:
-            listener.close()
-        super()._cap_keepalive(deadline)
-        for conn in self.pending_conns:
-            conn.timeout = min(conn.timeout, deadline)
-
-    def init_signals(self) -> None:
-        super().init_signals()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C comes here too; the arbiter decides
-
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """What is not HTTP is told so, in the form of every other error."""
-        expected = type(exc).__module__ == "gunicorn.http.errors"
-        log("request not readable", logging.WARNING, error=None if expected else exc, kind=type(exc).__name__)
-        code, status, reason = ("usage", 400, "Bad Request") if expected else ("internal", 500, "Internal Server Error")
-        body = json.dumps(
-            {"type": f"urn:trusted-archive:problem:{code}", "title": reason, "status": status, "detail": reason}
-        ).encode()
-        head = (
-            f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
-            f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        try:
-            client.sendall(head.encode("ascii") + body)
-        except OSError as error:
-            log("answer not sent", logging.DEBUG, kind=type(error).__name__)
 
 
 class QuietLogger(Logger):  # type: ignore[misc]

@@ -52,6 +52,9 @@ class ServerSettings:
 
     threads: int = 16
     """How many requests are answered side by side."""
+    connections: int = 4096
+    """How many connections may be open, most of them idle. When there are as many, one that only waits is closed for
+    another that comes. Fewer where the system allows this process fewer open files."""
     interval: float = 2.0
     """(seconds) How long the scheduler rests between its rounds, of a server and of a worker alike."""
     max_upload_bytes: int = 64 * 1024**3
@@ -244,10 +247,13 @@ def _server(table: Table) -> ServerSettings:
     defaults = ServerSettings()
     settings = ServerSettings(
         threads=table.take("threads", int, defaults.threads),
+        connections=table.take("connections", int, defaults.connections),
         interval=table.take("interval", float, defaults.interval),
         max_upload_bytes=table.take("max_upload_bytes", int, defaults.max_upload_bytes),
     )
     table.done()
+    if not 0 < settings.threads < settings.connections:
+        raise SettingsError(f"{SETTINGS_FILE} [server]: threads are at least one, and connections more than threads")
     return settings
 
 
