@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -64,6 +65,8 @@ class Job:
     name: str
     act: Callable[[], str | None]
     interval: float
+    at_once: bool = False
+    """Whether it runs at the start, and not only after its interval."""
     now: Callable[[], float] = time.monotonic
     health: JobHealth = field(default_factory=JobHealth)
     _not_before: float = 0.0
@@ -222,6 +225,26 @@ def fetch_lists(archive: Archive) -> str | None:
     return None
 
 
+LEFTOVERS_INTERVAL = 60.0
+"""Seconds between two looks at what interrupted writes left beside the stores, at least."""
+
+
+def clear_leftovers(archive: Archive) -> str | None:
+    """Remove what belongs to writers that are gone, so that they do not fill the disk until the next audit; an error
+    of the first store that could not be asked."""
+    error = None
+    for root in archive.copies.roots:
+        try:
+            gone = root.store.clear_leftovers()
+        except ArchiveError as failure:
+            log("leftovers stay", logging.WARNING, store=root.store.name, code=failure.code, reason=str(failure))
+            error = error or failure.code
+            continue
+        if gone:
+            log("leftovers cleared", store=root.store.name, entries=len(gone))
+    return error
+
+
 FIXITY_INTERVAL = 10.0
 """Seconds between two looks at which store is to be read again, at least."""
 
@@ -264,6 +287,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
         Job("run jobs", lambda: _discard(archive.run_jobs()), interval),
         Job("keep locks", lambda: keep_locks(archive), max(interval, LOCKS_INTERVAL)),
         Job("pay copies", lambda: pay_copies(archive), max(interval, COPIES_INTERVAL)),
+        Job("clear leftovers", lambda: clear_leftovers(archive), max(interval, LEFTOVERS_INTERVAL), at_once=True),
     )
 
 
@@ -279,7 +303,8 @@ class Scheduler:
             timezone="UTC",
         )
         for job in jobs:
-            self._scheduler.add_job(job, IntervalTrigger(seconds=job.interval), name=job.name)
+            first = {"next_run_time": datetime.now(UTC)} if job.at_once else {}
+            self._scheduler.add_job(job, IntervalTrigger(seconds=job.interval), name=job.name, **first)
 
     def start(self) -> None:
         self._scheduler.start()

@@ -229,6 +229,7 @@ def test_the_status_tells_how_the_scheduler_fares(server: Server) -> None:
         "examine later",
         "trusted lists",
         "keep locks",
+        "clear leftovers",
         "pay copies",
     }
     eventually(lambda: all(jobs_told(server)[name]["runs"] for name in often), "every job has run")
