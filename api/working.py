@@ -20,9 +20,9 @@ from api.settings import ArchiveSettings
 from archive_core.errors import UsageError
 
 
-def work(settings: ArchiveSettings, build: Build, *, only: Sequence[str] = ()) -> None:
-    """Do the jobs, or only those of these names, until a signal. Raises `UsageError`, `SettingsError`,
-    `LeaseHeldError` or `UnavailableError` when it cannot start, and the errors of `build`."""
+def work(settings: ArchiveSettings, build: Build, *, only: Sequence[str] = (), but: Sequence[str] = ()) -> None:
+    """Do the jobs, or `only` those of these names, or all `but` those, until a signal. Raises `UsageError`,
+    `SettingsError`, `LeaseHeldError` or `UnavailableError` when it cannot start, and the errors of `build`."""
     start_logging()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -32,7 +32,7 @@ def work(settings: ArchiveSettings, build: Build, *, only: Sequence[str] = ()) -
         try:
             archive.ready()
             archive.notifying.begin()
-            jobs = _chosen(jobs_of(archive, settings.server.interval), only)
+            jobs = _chosen(jobs_of(archive, settings.server.interval), only, but)
             scheduler = Scheduler(jobs)
             scheduler.start()
             log("working", jobs=[job.name for job in jobs])
@@ -43,8 +43,11 @@ def work(settings: ArchiveSettings, build: Build, *, only: Sequence[str] = ()) -
     log("worker stopped")
 
 
-def _chosen(jobs: Sequence[Job], only: Sequence[str]) -> tuple[Job, ...]:
+def _chosen(jobs: Sequence[Job], only: Sequence[str], but: Sequence[str]) -> tuple[Job, ...]:
     known = [job.name for job in jobs]
-    if strangers := sorted(set(only) - set(known)):
+    if strangers := sorted({*only, *but} - set(known)):
         raise UsageError(f"there is no job {strangers[0]!a}; there are: {', '.join(known)}")
-    return tuple(job for job in jobs if not only or job.name in only)
+    chosen = tuple(job for job in jobs if (not only or job.name in only) and job.name not in but)
+    if not chosen:
+        raise UsageError(f"no job is left to do; there are: {', '.join(known)}")
+    return chosen

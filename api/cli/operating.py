@@ -61,7 +61,7 @@ def work(arguments: argparse.Namespace, console: Console) -> int:
     """Do scheduled jobs until a signal."""
     from api import working
 
-    working.work(settings_of(arguments), partial(build_archive, busy=False), only=arguments.only)
+    working.work(settings_of(arguments), partial(build_archive, busy=False), only=arguments.only, but=arguments.but)
     return GOOD
 
 

@@ -230,6 +230,14 @@ def _work(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", action="append", default=[], metavar="JOB", help=text("this job alone; may be repeated")
     )
+    parser.add_argument(
+        "--except",
+        dest="but",
+        action="append",
+        default=[],
+        metavar="JOB",
+        help=text("every job but this one; may be repeated"),
+    )
 
 
 def _retrieve(parser: argparse.ArgumentParser) -> None:

@@ -84,6 +84,7 @@ _HELP = {
         "nespouštět plánované úlohy: dělá je `trusted-archive work`"
     ),
     "this job alone; may be repeated": "jen tuto úlohu; lze opakovat",
+    "every job but this one; may be repeated": "všechny úlohy kromě této; lze opakovat",
     "Take files in: each PATH becomes one preservation object": (
         "Přijmout soubory: z každé cesty PATH je jeden uchovávaný objekt"
     ),

@@ -85,13 +85,16 @@ def eventually(condition: Callable[[], bool], what: str, seconds: float = 60) ->
         time.sleep(0.1)
 
 
-def test_two_servers_and_workers_share_an_archive_and_any_may_be_killed(postgresql_url: str, tmp_path: Path) -> None:
-    """Deposits through two servers at once, the same keys at both; a server and a worker are killed and others go on;
-    nothing is lost, nothing is there twice."""
+def test_two_servers_a_scheduler_and_a_worker_share_an_archive_and_any_may_be_killed(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    """Deposits through two servers at once, the same keys at both; each of the four is killed and the others go on;
+    nothing is lost, nothing is there twice. (Ten minutes of it: tests/soak/four.py.)"""
     home = new_home(tmp_path, postgresql_url)
     log = tmp_path / "commands.log"
     servers = [server(home, name, tmp_path, "--no-work") for name in ("a", "b")]
-    scheduler, helper = worker(home, "scheduler", tmp_path), worker(home, "helper", tmp_path, "run jobs")
+    scheduler = Standing(home, "scheduler", ["work", "--except", "run jobs"], tmp_path)
+    helper = worker(home, "worker", tmp_path, "run jobs")
     with all_ended(*servers, scheduler, helper):
         for one in (*servers, scheduler, helper):
             one.launch()
@@ -113,8 +116,12 @@ def test_two_servers_and_workers_share_an_archive_and_any_may_be_killed(postgres
             time.sleep(0.3)
             assert servers[0].kill()
             assert scheduler.kill()
+            assert helper.kill()
             servers[0].start()
             scheduler.launch()
+            helper.launch()
+            assert servers[1].kill()
+            servers[1].start()
             poids = [one.result().json["poid"] for one in told]
         assert poids[::2] == poids[1::2]
         assert len(set(poids)) == 20

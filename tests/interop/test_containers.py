@@ -75,7 +75,7 @@ def _elsewhere(compose: dict[str, Any], settings: ArchiveSettings) -> list[str]:
     told = database.get("environment", {})
     if not match or (told.get("POSTGRES_USER"), told.get("POSTGRES_DB")) != (match[1], match[3]):
         found.append(f"catalogue: {settings.catalogue.url}")
-    mounted = [one.split(":")[1] for one in compose["services"]["api"]["volumes"]]
+    mounted = [one.split(":")[1] for one in compose["services"]["api-1"]["volumes"]]
     for store in settings.stores:
         if store.bucket is not None:
             where = re.fullmatch(r"http://([\w-]+):([0-9]+)", store.bucket.endpoint)
@@ -95,17 +95,17 @@ def _values(service: dict[str, Any]) -> list[Any]:
 
 
 def test_the_compose_file_is_whole() -> None:
-    """A database, an S3 server, one server and two workers, and one that makes the tables before."""
+    """A database, an S3 server, two servers and two workers, and one that makes the tables before."""
     assert faults(COMPOSE, SETTINGS) == []
     commands = [service["command"][0] for service in COMPOSE["services"].values() if service["image"] == OURS]
-    assert sorted(commands) == ["init", "serve", "work", "work"]
-    assert len(COMPOSE["services"]) == 6
+    assert sorted(commands) == ["init", "serve", "serve", "work", "work"]
+    assert len(COMPOSE["services"]) == 7
 
 
 PLANTED = {
     "a command that is none": (("services", "worker-1", "command"), ["labour"], "worker-1: command"),
-    "an option that is none": (("services", "api", "command"), ["serve", "--fast"], "api: command"),
-    "a secret that nobody gives": (("services", "api", "secrets"), [], "api: no secret"),
+    "an option that is none": (("services", "api-1", "command"), ["serve", "--fast"], "api-1: command"),
+    "a secret that nobody gives": (("services", "api-1", "secrets"), [], "api-1: no secret"),
     "a secret that is not there": (("secrets",), {}, "secret database.password"),
     "a volume that is not there": (("volumes",), {"home": None}, "volume store-one"),
     "a file that is not there": (("services", "s3", "volumes"), ["./nothing:/data"], "volume ./nothing"),
@@ -114,8 +114,8 @@ PLANTED = {
     "a bucket that nobody makes": (("services", "s3", "volumes"), ["s3:/data"], "no bucket"),
     "an image of any version": (("services", "s3", "image"), "docker.io/versity/versitygw:latest", "any version"),
     "a password in the open": (("services", "database", "environment", "POSTGRES_PASSWORD"), "x", "a password stands"),
-    "a service after nothing": (("services", "api", "depends_on"), {"gone": {}}, "after gone"),
-    "no Containerfile": (("services", "api", "build", "dockerfile"), "Dockerfile", "no Dockerfile"),
+    "a service after nothing": (("services", "api-1", "depends_on"), {"gone": {}}, "after gone"),
+    "no Containerfile": (("services", "api-1", "build", "dockerfile"), "Dockerfile", "no Dockerfile"),
 }
 
 
