@@ -1,4 +1,4 @@
-"""python -m benchmarks [a to l, n, p, q] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
+"""python -m benchmarks [a to l, n, p to r] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks import (
     big_batch,
+    downloads,
     fixity,
     fixity_memory,
     fixity_run,
@@ -52,6 +53,7 @@ LINES = {
         trust_services,
         two_sites,
         s3_load,
+        downloads,
     )
 }
 ONLY_ASKED = (very_many.LETTER,)
@@ -134,7 +136,7 @@ def _rounds(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, allow_abbrev=False)
     parser.add_argument(
-        "letters", nargs="*", choices=[[], *LINES], metavar="LINE", help="a to q; all but j when none is named"
+        "letters", nargs="*", choices=[[], *LINES], metavar="LINE", help="a to r; all but j when none is named"
     )
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it runs, measures nothing")
     parser.add_argument("--rounds", type=_rounds, default=3, help="how often everything runs (default 3)")

@@ -7,6 +7,7 @@ python -m benchmarks.bare copy-synced SOURCE TARGET            the same, synced
 python -m benchmarks.bare tree COUNT                           a plain hash tree over random leaves
 python -m benchmarks.bare digest ALGORITHM SOURCE              one digest of every file below (sha512, sha3_512)
 python -m benchmarks.bare digests SOURCE                       SHA-512 and SHA3-512 of every file, by two processes
+python -m benchmarks.bare pieces SOURCE TIMES                  each piece of one file read and hashed, by two threads
 
 Small files lie 1,000 to a directory, in their order: the cheapest shape. `grouped` makes both targets
 durable 200 files at a time, side by side; `fsync` each file and its directory at once.
@@ -109,6 +110,19 @@ def digests(source: str) -> None:
             pass
 
 
+def pieces(source: str, times: str) -> None:
+    """The file as many times as that; the digests of its pieces are looked at by nobody."""
+    with ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(_hashed_pieces, [source] * int(times)):
+            pass
+
+
+def _hashed_pieces(source: str) -> None:
+    with open(source, "rb", buffering=0) as stream:
+        while piece := stream.read(PIECE):
+            hashlib.sha512(piece).digest()
+
+
 def _below(source: str) -> Iterator[str]:
     for folder, folders, names in os.walk(source):
         folders.sort()
@@ -155,6 +169,7 @@ LOOPS: dict[str, Callable[..., None]] = {
     "tree": tree,
     "digest": digest,
     "digests": digests,
+    "pieces": pieces,
 }
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ class Scale:
     rehashed_large: tuple[int, int] = (4, 256 * 2**20)
     very_many: tuple[int, int] = (100_000, 1_000)
     drill_documents: int = 100_000
+    download_large: int = 100_000_000
+    download_clients: tuple[int, ...] = (1, 16, 64)
 
     @classmethod
     def quick(cls) -> Scale:
@@ -72,6 +74,8 @@ class Scale:
             rehashed_large=(2, 6 * 2**20),
             very_many=(9, 1_000),
             drill_documents=12,
+            download_large=5 * 2**20,
+            download_clients=(1, 3),
         )
 
 
@@ -146,9 +150,11 @@ class Workspace:
     def wants(self, rival: str) -> bool:
         return rival not in self.without
 
-    def require(self, program: str) -> str:
-        """The path of a program; raises `BenchmarkError` saying how to get it or leave it out."""
+    def require(self, program: str, *, package: str = "") -> str:
+        """The path of a program; raises `BenchmarkError` saying how to get it, or how to leave a rival out."""
         found = shutil.which(program)
+        if found is None and package:
+            raise BenchmarkError(f"{program} is not installed: apt-get install {package}")
         if found is None:
             raise BenchmarkError(
                 f"{program} is not installed: apt-get install {program}, or leave it out with --without {program}"

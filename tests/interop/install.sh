@@ -10,6 +10,7 @@
 #   systemd        apt: systemd; systemd-analyze judges the units in deploy/systemd
 #   nginx          apt: nginx-light; stands before the server as in deploy/nginx
 #   Glewlwyd       apt: its libraries; the OpenID provider itself is unpacked, not installed, so that no service begins
+#   ApacheBench    apt: apache2-utils; asks us and nginx for the same files (benchmarks, line r)
 #   OCFL           ocfl_env.sh, in an environment of its own
 #   Ceph           ../s3/install.sh: the S3 server that the store's tests talk to
 #
@@ -35,6 +36,7 @@ command -v systemd-analyze >/dev/null || packages+=(systemd)
 for library in libulfius2.7 libhoel1.4 libiddawc1.1 librhonabwy1.1 libconfig9 libcbor0.8 liboath0; do
   dpkg-query -W -f '${Status}' "$library" 2>/dev/null | grep -q 'ok installed' || packages+=("$library")
 done
+command -v ab >/dev/null || packages+=(apache2-utils)
 for library in bcprov bcpkix bcutil; do
   [ -e "$jars/$library.jar" ] || packages+=("lib$library-java")
 done
