@@ -129,6 +129,12 @@ def http_world(place: Path) -> Iterator[HttpWorld]:
         archive.close()
 
 
+def made_home(home: Path) -> Path:
+    """A home that a server can start on."""
+    build_archive(new_home(home), create=True).close()
+    return home
+
+
 def new_home(home: Path) -> ArchiveSettings:
     """A home like that of `init`, but for a small limit on uploads."""
     home.mkdir()

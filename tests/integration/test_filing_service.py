@@ -17,7 +17,7 @@ import pytest
 from trusted_archive_client import Client, NotAcceptedError
 
 from tests.integration.http_server import Server, launch, running_server, wait_for_start
-from tests.integration.test_resumable import made_home
+from tests.integration.http_world import made_home
 from tests.vectors import REPOSITORY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]

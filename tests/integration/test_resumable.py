@@ -1,15 +1,12 @@
-"""Uploads that go on where they were broken off (tus 1.0), and deposits of what was uploaded."""
+"""Uploads that go on where they were broken off (tus 1.0), and deposits of what was uploaded. Kills on either side are
+in test_large_uploads.py."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import http.client
 import io
-import json
 import os
-import signal
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,11 +18,9 @@ from werkzeug.test import TestResponse
 from api.multipart import BodyReader
 from api.refusals import UploadBusyError
 from api.resumable import AFTER_DEPOSIT, LIFE, MOST, Checksum, Uploads
-from api.wiring import build_archive
 from archive_core.errors import ConflictError, NotFoundError, SizeLimitError, TruncatedSubmissionError
 from archive_core.lifecycle import Actor
-from tests.integration.http_server import running_server
-from tests.integration.http_world import HttpWorld, http_world, new_home
+from tests.integration.http_world import HttpWorld, http_world
 from tests.world import SteppingClock
 
 PIECE = "application/offset+octet-stream"
@@ -284,89 +279,3 @@ def test_nobody_begins_uploads_without_end(uploads: Uploads, monkeypatch: pytest
     uploads.create(length=1, metadata="", actor=Actor("k", "depositor", "obec-b"))
     with pytest.raises(SizeLimitError):
         uploads.create(length=10**9 + 1, metadata="", actor=WHO)
-
-
-# -- kills on either side -----------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_an_upload_outlives_kills_on_either_side(tmp_path: Path) -> None:
-    """64 MiB in pieces; the client breaks off again and again, the server is killed twice: the right digest, and a
-    server whose memory does not grow with the upload. (`TRUSTED_ARCHIVE_UPLOAD_MIB` makes it larger.)"""
-    mib = int(os.environ.get("TRUSTED_ARCHIVE_UPLOAD_MIB", "64"))
-    size, block = mib * 2**20, hashlib.sha512(b"block").digest() * 1024
-    expected = hashlib.sha512()
-    for _ in range(size // len(block)):
-        expected.update(block)
-    home, location, most = made_home(tmp_path / "home"), "", 0
-    kills = [size // 3, 2 * size // 3]
-    offset = 0
-    breaks = 0
-    while offset < size:
-        with running_server(home) as server:
-            connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
-            head = {"Authorization": f"Bearer {server.key}", "Tus-Resumable": "1.0.0"}
-            if not location:
-                connection.request("POST", "/v1/uploads", headers={**head, "Upload-Length": str(size)})
-                answer = connection.getresponse()
-                answer.read()
-                location = str(answer.headers["Location"])
-            while offset < size:
-                connection.request("HEAD", location, headers=head)
-                answer = connection.getresponse()
-                answer.read()
-                assert answer.status == 200
-                offset = int(answer.headers["Upload-Offset"])
-                if kills and offset >= kills[0]:
-                    kills.pop(0)
-                    os.killpg(server.process.pid, signal.SIGKILL)
-                    server.process.wait()
-                    break
-                most = max(most, resident(server.process.pid))
-                announced = min(size - offset, size // 4)
-                connection.putrequest("PATCH", location)
-                sent = {**head, "Content-Type": PIECE, "Upload-Offset": str(offset), "Content-Length": str(announced)}
-                for name, value in sent.items():
-                    connection.putheader(name, value)
-                connection.endheaders()
-                goes = announced if breaks % 3 == 2 else announced // 2
-                breaks += 1
-                start, left = offset % len(block), goes
-                while left:
-                    piece = (block + block)[start : start + min(left, len(block))]
-                    connection.send(piece)
-                    left -= len(piece)
-                if goes == announced:
-                    answer = connection.getresponse()
-                    answer.read()
-                    assert answer.status == 204
-                    offset += announced
-                else:
-                    connection.close()
-                    time.sleep(0.3)
-                    connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
-    with running_server(home) as server:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=600)
-        head = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
-        wanted = {"path": "large.bin", "upload": location.rpartition("/")[2], "sha512": expected.hexdigest()}
-        connection.request("POST", "/v1/deposits", json.dumps({"files": [wanted]}), head)
-        answer = connection.getresponse()
-        assert answer.status == 201, answer.read()
-        most = max(most, resident(server.process.pid))
-    assert kills == []
-    assert most < 400 * 2**20
-
-
-def made_home(home: Path) -> Path:
-    """A home that a server can start on."""
-    build_archive(new_home(home), create=True).close()
-    return home
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory that a process and its children hold."""
-    total = 0
-    for process in [str(pid), *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]:
-        fields = Path(f"/proc/{process}/statm").read_text().split()
-        total += int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
-    return total

@@ -14,7 +14,7 @@ import pytest
 from trusted_archive_client import Client, NewObject, ProblemError, check_receipt
 
 from tests.integration.http_server import Server, running_server
-from tests.integration.test_resumable import made_home
+from tests.integration.http_world import made_home
 from tests.vectors import REPOSITORY, missing
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(280)]
