@@ -11,7 +11,7 @@ from tests.integration.uploading import GB, Report, upload_in
 
 AT = Path(os.environ.get("UPLOAD_AT", "/var/tmp"))
 """On a disk: it is three times as large as what is uploaded."""
-BOUND = 400 * 2**20
+BOUND = 300 * 2**20
 """Bytes that the server may have resident, all its processes together, whatever the size of the upload."""
 
 
