@@ -149,9 +149,9 @@ class PatientSocket(socket.socket):
         return data
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """As `socket.sendall`, but a slow reader is given time for each piece, not for the whole."""
+        """As `socket.sendall`, but a slow reader is given time for each piece that it takes, not for the whole."""
         if self.owes_continue:
             self.owes_continue, self.body_declined = False, True
         view = memoryview(data).cast("B")
         while view:
-            view = view[self.send(view[:65536], flags) :]
+            view = view[self.send(view, flags) :]

@@ -582,10 +582,20 @@ class Archive:
     ) -> Iterator[bytes]:
         """A file or a range of it, each piece verified before it is handed out. `met` is told each store whose copy
         is found damaged on the way; the bytes then come from another."""
+        return self.found_file(poid, version, path, actor=actor)[1](start, stop, met)
+
+    def found_file(
+        self, poid: str, version: int | None, path: str, *, actor: Actor
+    ) -> tuple[FileView, Callable[[int, int | None, Callable[[str], None] | None], Iterator[bytes]]]:
+        """A file, and what streams it as `stream_file` does, of the very version that was found."""
         row = self._living(poid, version, actor)
         file = self._content.find(row, path)
-        self._disseminated(row, "file", actor)
-        return self._content.stream_file(row, file, start=start, stop=stop, met=met)
+
+        def streamed(start: int, stop: int | None, met: Callable[[str], None] | None) -> Iterator[bytes]:
+            self._disseminated(row, "file", actor)
+            return self._content.stream_file(row, file, start=start, stop=stop, met=met)
+
+        return file_view(file), streamed
 
     def retrieve(
         self,

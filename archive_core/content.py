@@ -39,10 +39,7 @@ class Content:
 
     def find(self, row: VersionRow, path: str) -> FileRow:
         """A file of a version by its logical path or, for a document, by the depositor's path."""
-        try:
-            return self._catalogue.file(row.poid, row.version, path)
-        except UnknownObjectError:
-            return self._catalogue.file(row.poid, row.version, DATA + path)
+        return self._catalogue.file(row.poid, row.version, path, DATA + path)
 
     def description(self, row: VersionRow) -> bytes:
         """The verified bytes of a version's description. Raises `ObjectDestroyedError` for one that is gone."""

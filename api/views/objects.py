@@ -60,7 +60,7 @@ def read_file(poid: str, path: str) -> Response:
     poid = poid_of(poid)
     if "\0" in path:
         raise UnknownObjectError
-    file = archive().file(poid, version, path, actor=actor())
+    file, streamed_file = archive().found_file(poid, version, path, actor=actor())
     etag = file.sha512
     if not_modified(request, etag):
         return Response(status=304, headers={"ETag": quote_etag(etag)})
@@ -68,11 +68,7 @@ def read_file(poid: str, path: str) -> Response:
     content: Iterator[bytes] = iter(())
     damaged: list[str] = []
     if request.method == "GET":
-        content = primed(
-            archive().stream_file(
-                poid, version, path, actor=actor(), start=wanted.start, stop=wanted.stop, met=damaged.append
-            )
-        )
+        content = primed(streamed_file(wanted.start, wanted.stop, damaged.append))
     response = download(
         content, file.path.rpartition("/")[2], "application/octet-stream", 206 if wanted.partial else 200
     )

@@ -128,14 +128,16 @@ class Versions(Part):
                     found.setdefault(poid, {})[path] = (stored, content)
         return found
 
-    def file(self, poid: str, version: int, path: str) -> FileRow:
-        """One file by its logical path; raises UnknownObjectError."""
-        query = select(files).where(files.c.poid == poid, files.c.version == version, files.c.path == path)
+    def file(self, poid: str, version: int, path: str, *others: str) -> FileRow:
+        """One file by its logical path, or by the first of the others that there is; raises UnknownObjectError."""
+        wanted = (path, *others)
+        query = select(files).where(files.c.poid == poid, files.c.version == version, files.c.path.in_(wanted))
         with reading(self._engine) as connection:
-            row = connection.execute(query).mappings().one_or_none()
-        if row is None:
-            raise UnknownObjectError(poid=poid, version=version, path=path)
-        return to_row(FileRow, row)
+            found = {row["path"]: row for row in connection.execute(query).mappings()}
+        for name in wanted:
+            if name in found:
+                return to_row(FileRow, found[name])
+        raise UnknownObjectError(poid=poid, version=version, path=wanted[-1])
 
     def objects(
         self, after: str | None = None, limit: int = 100, originator: str | None = None, *, living: bool = False

@@ -175,13 +175,15 @@ class TwoStores(Judge):
             super()._alone(archive, store, expected)
 
 
-def soak(seconds: float, seed: int, folder: Path, *, pause: float = 4.0) -> dict[str, Any]:
-    """Run it; the report. `pause` is the time between two kills, on average."""
+def soak(seconds: float, seed: int, folder: Path, *, pause: float = 4.0, rate: float = float("inf")) -> dict[str, Any]:
+    """Run it; the report. `pause` is the time between two kills, on average; `rate` acknowledgements a second are
+    enough, so that all of them can be judged."""
     began = datetime.now(UTC)
     with ground(folder) as where:
         ledger = Ledger(folder / "acknowledged.jsonl")
         servers, workers = four(where)
         stage = Stage(where, ledger, seed, servers, workers)  # type: ignore[arg-type]
+        stage.rate = rate
         reaper = Reaper(stage, pause)
         try:
             for one in (*servers, *workers):
@@ -279,6 +281,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.four", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--rate", type=float, default=float("inf"), help="acknowledgements a second that are enough")
     parser.add_argument("--report", type=Path, default=None, help="where the JSON report goes")
     parser.add_argument("--folder", type=Path, default=None, help="where it runs; kept when it fails")
     given = parser.parse_args(words)
@@ -287,7 +290,7 @@ def main(words: Sequence[str] | None = None) -> int:
     seed = secrets.randbelow(2**31) if given.seed is None else given.seed
     print(f"seed {seed}, {given.seconds:.0f} s", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="four-", dir=given.folder))
-    report = soak(given.seconds, seed, folder / "run")
+    report = soak(given.seconds, seed, folder / "run", rate=given.rate)
     text = json.dumps(report, indent=1, ensure_ascii=False)
     if given.report:
         given.report.write_text(text + "\n", "utf-8")

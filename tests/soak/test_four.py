@@ -23,7 +23,7 @@ def test_ten_minutes_of_kills(tmp_path: Path) -> None:
     """Acknowledged = present = verifying; each of the four was killed again and again, and did its part."""
     seed = int(os.environ.get("SOAK_SEED") or secrets.randbelow(2**31))
     print(f"SOAK_SEED={seed}")
-    report = soak(600.0, seed, tmp_path / "run")
+    report = soak(600.0, seed, tmp_path / "run", rate=5.0)
     print(json.dumps(report, indent=1, ensure_ascii=False))
     assert report["violations"] == []
     assert report["acknowledged"] == report["verified"] > 0
