@@ -23,7 +23,7 @@ def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
 
 
-LONG = {"k", "l", "n", "q"}
+LONG = {"k", "l", "n", "q", "r"}
 """Lines that take a quarter of a minute and more, and have their parts in common with others."""
 
 
