@@ -27,8 +27,14 @@ MAX_DATA = 1000
 """Data that one signature refers to."""
 BY_URI = "http://uri.etsi.org/19182/ObjectIdByURI"
 BY_URI_HASH = "http://uri.etsi.org/19182/ObjectIdByURIHash"
-HASHES = {"S256": "sha256", "S384": "sha384", "S512": "sha512", "S3-256": "sha3-256", "S3-384": "sha3-384"}
-HASHES |= {"S3-512": "sha3-512"}
+HASHES = {
+    "S256": "sha256",
+    "S384": "sha384",
+    "S512": "sha512",
+    "S3-256": "sha3-256",
+    "S3-384": "sha3-384",
+    "S3-512": "sha3-512",
+}
 """Digest algorithms by the names that JAdES has for them (table A.1)."""
 _PIECE = 3 * 256 * 1024
 """Octets that are encoded at once: a multiple of three, so that the pieces' base64url is that of the whole."""
