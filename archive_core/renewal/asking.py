@@ -32,6 +32,7 @@ from archive_core.renewal.stored import StoredRenewal
 from archive_core.renewal.tracing import record_event
 from archive_core.trail.events import Outcome
 from archive_core.waiting_tokens import WaitingTokens
+from policies.profiles import PreservationProfile
 
 
 class Asking:
@@ -78,14 +79,12 @@ class Asking:
         """Who says whether the time-stamp is a qualified one, where the profile of a line that goes on with it demands
         that (TS 119 511 OVR-A-03). Raises `SettingsError` where nobody can."""
         line = stored.document.line
+        if not any(_demands_qualified(profile, line) for profile in self._means.published.profiles):
+            return None  # nor need any head of the line be read
         objects = {*(covered.head for covered in stored.covers), *stored.document.abandons}
         behind = (head for head in self._means.catalogue.heads(line) if object_name(head.storage_object) in objects)
         profiles = [self._means.published.profile(name) for name in sorted({head.profile for head in behind})]
-        demanding = [
-            profile
-            for profile in profiles
-            if any(rule.name == line and rule.trust_class_required == "qualified" for rule in profile.lines)
-        ]
+        demanding = [profile for profile in profiles if _demands_qualified(profile, line)]
         if not demanding:
             return None
         if (lists := self._means.lists) is None:
@@ -162,6 +161,10 @@ class Asking:
                 f"the TSA {tsa} is no longer in the settings: `trusted-archive renewal run --tsa NAME` takes another"
             )
         return authority
+
+
+def _demands_qualified(profile: PreservationProfile, line: str) -> bool:
+    return any(rule.name == line and rule.trust_class_required == "qualified" for rule in profile.lines)
 
 
 def _waiting_name(stored: StoredRenewal) -> str:
