@@ -18,6 +18,15 @@ def load_certificate(der: bytes) -> x509.Certificate:
     return _lately(der)
 
 
+def is_readable(der: bytes) -> bool:
+    """Whether this is a certificate that `load_certificate` takes."""
+    try:
+        load_certificate(der)
+    except ValueError:
+        return False
+    return True
+
+
 def _read(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.Certificate.load(der, strict=True)

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from archive_core.ports import ValidationData
-from signing.certificates import load_certificate
-from signing.judgement import PARSER_ERRORS
+from signing.certificates import is_readable
 
 MAX_UNSIGNED = 200
 """Elements, and values in one."""
@@ -40,7 +39,7 @@ def material_of(unsigned: Sequence[tuple[str, Any]]) -> ValidationData:
             crls += [_octets(one) for one in _listed(value, "crlVals")]
             ocsps += [_octets(one) for one in _listed(value, "ocspVals")]
     return ValidationData(
-        tuple(der for der in certificates[:MAX_UNSIGNED] if _is_certificate(der)),
+        tuple(der for der in certificates[:MAX_UNSIGNED] if is_readable(der)),
         tuple(der for der in crls[:MAX_UNSIGNED] if der),
         tuple(der for der in ocsps[:MAX_UNSIGNED] if der),
     )
@@ -60,11 +59,3 @@ def _octets(value: Any) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return b""
-
-
-def _is_certificate(der: bytes) -> bool:
-    try:
-        load_certificate(der)
-    except PARSER_ERRORS:
-        return False
-    return True

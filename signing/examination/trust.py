@@ -17,7 +17,7 @@ from asn1crypto import x509
 
 from archive_core.ports import ValidationData
 from signing.certificate_path import Trust
-from signing.certificates import load_certificate, same_name
+from signing.certificates import is_readable, load_certificate, same_name
 from signing.examination.values import QualifiedStatus
 from signing.suitability import Algorithms
 from signing.timestamp_validation import TokenValidator
@@ -82,7 +82,7 @@ class ExaminationTrust:
         self.extra = extra or ValidationData()
         self.lists = lists
         self.readable_certificates = tuple(
-            der for der in dict.fromkeys((*self.anchors, *self.extra.certificates)) if _is_readable(der)
+            der for der in dict.fromkeys((*self.anchors, *self.extra.certificates)) if is_readable(der)
         )
         listed = lists.anchors_named if lists is not None else None
         self.paths = Trust(self.anchors, test_anchors, self.extra, listed=listed)
@@ -111,11 +111,3 @@ class ExaminationTrust:
         """Somebody signed; a bounded number of them is kept in mind."""
         if len(self.noted) < MAX_NOTED:
             self.noted.append(Noted(certificate, material, satisfied))
-
-
-def _is_readable(der: bytes) -> bool:
-    try:
-        load_certificate(der)
-    except ValueError:
-        return False
-    return True
