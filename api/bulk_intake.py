@@ -80,9 +80,8 @@ class _Early:
                 raise MalformedUploadError("beside the manifest come parts `file`, each with a filename of its own")
             if len(self._kept) >= MAX_EARLY:
                 raise SizeLimitError(f"more than {MAX_EARLY} parts before the manifest", limit=MAX_EARLY)
-            hasher = MultiHasher({"sha512", *start.claims})
-            source = self.staging.keep(hashed(data_of(parts), hasher))
-            self._kept[start.filename] = _Kept(source, start.claims, hasher.digests())
+            source, digests = self.staging.keep(data_of(parts), start.claims)
+            self._kept[start.filename] = _Kept(source, start.claims, digests)
         raise MalformedUploadError("there is no part `manifest`")
 
     def take(self, name: str, file: ManifestFile) -> SubmittedFile | None:
@@ -90,7 +89,7 @@ class _Early:
         kept = self._kept.get(name)
         if kept is None:
             return None
-        claims = merge_claims((kept.claims, {"sha512": file.sha512} if file.sha512 else {}))
+        claims = merge_claims((kept.claims, file.claims))
         verify_claims(file.path, claims, kept.digests)
         return SubmittedFile(file.path, kept.source, claims, kept.digests)
 
@@ -198,10 +197,8 @@ class BulkIntake:
         try:
             if file is None:
                 return None
-            claims = merge_claims((claims, {"sha512": file.sha512} if file.sha512 else {}))
-            hasher = MultiHasher({"sha512", *claims})
-            source = staging.keep(hashed(content, hasher))
-            digests = hasher.digests()
+            claims = merge_claims((claims, file.claims))
+            source, digests = staging.keep(content, claims)
             verify_claims(file.path, claims, digests)
             return SubmittedFile(file.path, source, claims, digests)
         finally:
@@ -273,4 +270,4 @@ class _Held(ExitStack):
 
 
 def _uploaded(file: ManifestFile, upload: Upload) -> SubmittedFile:
-    return SubmittedFile(file.path, upload.data, {"sha512": file.sha512} if file.sha512 else {})
+    return SubmittedFile(file.path, upload.data, file.claims)

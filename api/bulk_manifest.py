@@ -35,6 +35,11 @@ class ManifestFile:
     upload: str | None
     sha512: str | None
 
+    @property
+    def claims(self) -> dict[str, str]:
+        """The digest that the manifest states, if it does, by the algorithm's name."""
+        return {"sha512": self.sha512} if self.sha512 else {}
+
 
 @dataclass(frozen=True, slots=True)
 class ManifestObject:

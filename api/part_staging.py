@@ -43,8 +43,14 @@ class PartStaging:
         self._taken = 0
         self._created: list[Path] = []
 
-    def keep(self, pieces: Iterator[bytes]) -> Path | KnownBytes:
-        """What comes in, all of it; raises `StagingUnavailableError` and whatever the pieces raise."""
+    def keep(self, pieces: Iterator[bytes], claims: Iterable[str]) -> tuple[Path | KnownBytes, dict[str, Digest]]:
+        """What comes in, all of it, with its SHA-512 and the digests that claims are made by; raises
+        `StagingUnavailableError` and whatever the pieces raise."""
+        hasher = MultiHasher({"sha512", *claims})
+        source = self._source(hashed(pieces, hasher))
+        return source, hasher.digests()
+
+    def _source(self, pieces: Iterator[bytes]) -> Path | KnownBytes:
         begun = bytearray()
         for piece in pieces:
             begun += piece

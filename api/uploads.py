@@ -19,7 +19,7 @@ from pathlib import Path
 
 from api.digest_fields import merge_claims
 from api.multipart import PartData, PartStart
-from api.part_staging import IN_MEMORY, PREFIX, PartStaging, Room, data_of, hashed, verify_claims
+from api.part_staging import IN_MEMORY, PREFIX, PartStaging, Room, data_of, verify_claims
 from api.refusals import MalformedUploadError, UnknownFieldError
 from archive_core import canonical, processes
 from archive_core.digests import MultiHasher, digest_size, is_known
@@ -175,9 +175,7 @@ class _Intake:
         path = verify_path(part.filename)
         if len(self.upload.files) >= self._limits.files:
             raise SizeLimitError(f"more than {self._limits.files} files", limit=self._limits.files)
-        hasher = MultiHasher({"sha512", *part.claims})
-        source = self._staging.keep(hashed(data_of(parts), hasher))
-        digests = hasher.digests()
+        source, digests = self._staging.keep(data_of(parts), part.claims)
         verify_claims(path, part.claims, digests)
         self.upload.files.append(SubmittedFile(path, source, part.claims, digests))
 
