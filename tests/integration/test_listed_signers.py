@@ -26,24 +26,14 @@ from signing.trusted_lists.files import indexed
 from signing.trusted_lists.index import index_bytes
 from tests.here import examine_here, examined_here
 from tests.integration.test_list_snapshots import BEGAN, LATER, Web, source
+from tests.integration.test_list_snapshots import union as union
+from tests.integration.test_list_snapshots import web as web
 from tests.unit.signing.examination.signing_world import cms_by
 from tests.unit.signing.trusted_lists.list_world import GRANTED, WITHDRAWN, Listed, State, Union
 from tests.world import OPERATOR, World
 
 EE = "https://tl.example/EE.xml"
 PROFILE = "signers-listed-1"
-
-
-@pytest.fixture(scope="module")
-def union() -> Union:
-    return Union.made()
-
-
-@pytest.fixture
-def web(union: Union) -> Web:
-    web = Web()
-    web.publish(union, BEGAN - timedelta(days=10), withdrawn=False)
-    return web
 
 
 @pytest.fixture
