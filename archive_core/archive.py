@@ -631,14 +631,15 @@ class Archive:
         files = self.catalogue.files(row.poid, row.version)
         total = sum(file.size for file in files if whole or file.path.startswith(DATA))
         told = Told(progress, "retrieving", total)
+        content = self._content.of(row)
         if whole:
             yield DESCRIPTION, iter([self._content.description(row)])
         for file in files:
             if whole:
-                yield file.path, told.passing(file.path, self._content.stream_file(row, file))
+                yield file.path, told.passing(file.path, content.stream(file))
             elif file.path.startswith(DATA):
                 name = file.path.removeprefix(DATA)
-                yield name, told.passing(file.path, self._content.stream_file(row, file))
+                yield name, told.passing(file.path, content.stream(file))
 
     def evidence(self, poid: str, version: int | None = None, *, actor: Actor) -> list[EvidenceFile]:
         """The evidence record of every line; `EvidencePendingError` before commit B. Of what was destroyed: the record

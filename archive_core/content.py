@@ -61,6 +61,29 @@ class Content:
     ) -> Iterator[bytes]:
         """As `stream`, for a file that was found already. Raises `ObjectDestroyedError` for one that is gone. `met` is
         told the name of each store whose copy was found damaged on the way, when that is met."""
+        return self.of(row).stream(file, start=start, stop=stop, met=met)
+
+    def of(self, row: VersionRow) -> VersionContent:
+        """For whoever reads several files of a version."""
+        return VersionContent(row, self._catalogue, self._copies, self._on_damage)
+
+
+class VersionContent:
+    """The files of one version, read one after the other. Where they lie does not change while that is done, so that
+    each store's inventory is read once for all of them."""
+
+    def __init__(self, row: VersionRow, catalogue: Catalogue, copies: Copies, on_damage: DamageListener) -> None:
+        self._row = row
+        self._catalogue = catalogue
+        self._copies = copies
+        self._on_damage = on_damage
+        self._inventories: dict[str, Inventory] = {}
+
+    def stream(
+        self, file: FileRow, *, start: int = 0, stop: int | None = None, met: Callable[[str], None] | None = None
+    ) -> Iterator[bytes]:
+        """See `Content.stream_file`."""
+        row = self._row
         require_living(row)
 
         def damaged(store: str, what: str, error: ArchiveError) -> None:
@@ -69,21 +92,16 @@ class Content:
             self._on_damage(store, what, error)
 
         plan = self._copies.read_acknowledged(
-            f"{row.poid} v{row.version} {file.path}", lambda root: self._plan(root, row, file), damaged
+            f"{row.poid} v{row.version} {file.path}", lambda root: self._plan(root, file), damaged
         )
         return stream(plan, self._copies, damaged, start=start, stop=stop)
 
-    def _plan(self, root: StorageRoot, row: VersionRow, file: FileRow) -> ReadPlan:
-        inventory = root.read_inventory(row.storage_object)
-        if inventory is None:
-            raise UnknownObjectError(f"{row.storage_object} is not in the store {root.store.name}")
-        if inventory.head_number < row.ocfl_version:
-            raise FixityError(f"{row.storage_object} v{row.ocfl_version} is missing in the store {root.store.name}")
-        state = inventory.state(row.ocfl_version)
-        if state.get(file.path) != file.stored_digest:
+    def _plan(self, root: StorageRoot, file: FileRow) -> ReadPlan:
+        row, inventory = self._row, self._inventory(root)
+        if inventory.state(row.ocfl_version).get(file.path) != file.stored_digest:
             raise FixityError(f"the store {root.store.name} has another {file.path} in {row.storage_object}")
         digest = Digest.from_hex(CONTENT_DIGEST, file.content_digest)
-        chunk_size, chunks = self._chunks(root, inventory, row, file)
+        chunk_size, chunks = self._chunks(root, inventory, file)
         return ReadPlan(
             object_id=row.storage_object,
             content_path=inventory.content_path(row.ocfl_version, file.path),
@@ -92,13 +110,24 @@ class Content:
             pieces=plan_pieces(file.size, digest, chunk_size, chunks),
         )
 
-    def _chunks(
-        self, root: StorageRoot, inventory: Inventory, row: VersionRow, file: FileRow
-    ) -> tuple[int, tuple[Digest, ...]]:
+    def _inventory(self, root: StorageRoot) -> Inventory:
+        row, name = self._row, root.store.name
+        known = self._inventories.get(name)
+        if known is not None:
+            return known
+        inventory = root.read_inventory(row.storage_object)
+        if inventory is None:
+            raise UnknownObjectError(f"{row.storage_object} is not in the store {name}")
+        if inventory.head_number < row.ocfl_version:
+            raise FixityError(f"{row.storage_object} v{row.ocfl_version} is missing in the store {name}")
+        self._inventories[name] = inventory
+        return inventory
+
+    def _chunks(self, root: StorageRoot, inventory: Inventory, file: FileRow) -> tuple[int, tuple[Digest, ...]]:
         """The chunk list of a file, checked against the catalogue; none for a small file."""
         if file.size <= CHUNK_SIZE or not file.path.startswith(DATA):
             return CHUNK_SIZE, ()
-        listed = f"{CHUNKS}{file.path.removeprefix(DATA)}.json"
+        row, listed = self._row, f"{CHUNKS}{file.path.removeprefix(DATA)}.json"
         try:
             expected = self._catalogue.file(row.poid, row.version, listed)
         except UnknownObjectError:

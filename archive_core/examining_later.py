@@ -23,7 +23,7 @@ from archive_core.admission import CONTENT_DIGEST, DATA, digest_names, request_d
 from archive_core.batch import validation_data
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import FileRow, LaterExamination, VersionRow
-from archive_core.content import Content
+from archive_core.content import Content, VersionContent
 from archive_core.description import Description
 from archive_core.digests import Digest
 from archive_core.errors import ArchiveError, LeaseHeldError, SettingsError
@@ -155,9 +155,10 @@ class ExaminingLater:
         if not profile.examination.asked:
             raise SettingsError(f"the profile {row.profile} asks nothing of signatures any more")
         files = self._catalogue.files(row.poid, row.version)
+        content = self._content.of(row)
         with TemporaryDirectory(dir=self._copies.scratch, prefix="examine-") as folder:
             documents = [
-                (file.path.removeprefix(DATA), self._staged(row, file, Path(folder) / str(number)))
+                (file.path.removeprefix(DATA), _staged(content, file, Path(folder) / str(number)))
                 for number, file in enumerate(files)
                 if file.role == "document"
             ]
@@ -166,16 +167,8 @@ class ExaminingLater:
                 profile.examination,
                 at=at,
                 existed=self._existed(row),
-                material=self._known(row, files),
+                material=_known(content, files),
             )
-
-    def _staged(self, row: VersionRow, file: FileRow, place: Path) -> AcceptedFile:
-        """A document where it can be looked into, every byte verified on the way."""
-        with place.open("xb") as out:
-            for piece in self._content.stream_file(row, file):
-                out.write(piece)
-        digest = Digest.from_hex(CONTENT_DIGEST, file.content_digest)
-        return AcceptedFile(file.path, file.role, place, file.size, {CONTENT_DIGEST: digest})
 
     def _existed(self, row: VersionRow) -> datetime:
         """When the documents are known to have existed: by evidence of the version that brought them, else by when it
@@ -187,13 +180,6 @@ class ExaminingLater:
         ][-1]
         batch = self._catalogue.batch(brought.batch) if brought.batch is not None else None
         return batch.evidenced_at if batch is not None and batch.evidenced_at is not None else brought.received
-
-    def _known(self, row: VersionRow, files: list[FileRow]) -> ValidationData:
-        """What was collected before."""
-        mine = [file for file in files if file.path.startswith(MATERIAL)]
-        if sum(file.size for file in mine) > _MAX_MATERIAL:
-            mine = []
-        return validation_data(MATERIAL, {file.path: b"".join(self._content.stream_file(row, file)) for file in mine})
 
     # -- keeping ----------------------------------------------------------------------------------
 
@@ -260,3 +246,20 @@ def _request(row: VersionRow, earlier: Description) -> str:
         ((file.path, file.size, file.digests[CONTENT_DIGEST]) for file in earlier.files),
         row.poid,
     )
+
+
+def _staged(content: VersionContent, file: FileRow, place: Path) -> AcceptedFile:
+    """A document where it can be looked into, every byte verified on the way."""
+    with place.open("xb") as out:
+        for piece in content.stream(file):
+            out.write(piece)
+    digest = Digest.from_hex(CONTENT_DIGEST, file.content_digest)
+    return AcceptedFile(file.path, file.role, place, file.size, {CONTENT_DIGEST: digest})
+
+
+def _known(content: VersionContent, files: list[FileRow]) -> ValidationData:
+    """What was collected before."""
+    mine = [file for file in files if file.path.startswith(MATERIAL)]
+    if sum(file.size for file in mine) > _MAX_MATERIAL:
+        mine = []
+    return validation_data(MATERIAL, {file.path: b"".join(content.stream(file)) for file in mine})

@@ -17,7 +17,7 @@ from archive_core.asic_format import AsicContent, LineRecord, write_asic
 from archive_core.bundle_format import BundleContent, EarlierVersion, write_bundle
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import FileRow, VersionRow
-from archive_core.content import Content
+from archive_core.content import Content, VersionContent
 from archive_core.errors import EvidencePendingError
 from archive_core.evidence.material import merged
 from archive_core.ports import ValidationData
@@ -75,10 +75,8 @@ class Exporting:
         """The version's content, which is verified as it is read."""
         files = self._catalogue.files(row.poid, row.version)
         told = Told(progress, "exporting", sum(file.size for file in files))
-        return {file.path: self._source(row, file, told) for file in files}
-
-    def _source(self, row: VersionRow, file: FileRow, told: Told) -> SizedSource:
-        return SizedSource(file.size, lambda: told.passing(file.path, self._content.stream_file(row, file)))
+        content = self._content.of(row)
+        return {file.path: _source(content, file, told) for file in files}
 
     def _trail(self, row: VersionRow, size: int) -> tuple[list[bytes], TrailProof]:
         """The object's events in the log of `size` entries, with their proofs."""
@@ -116,3 +114,7 @@ class Exporting:
         while chain and not chain[-1][1].evidence:
             chain.pop()
         return dict(chain), known
+
+
+def _source(content: VersionContent, file: FileRow, told: Told) -> SizedSource:
+    return SizedSource(file.size, lambda: told.passing(file.path, content.stream(file)))
