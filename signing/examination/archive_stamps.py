@@ -9,7 +9,7 @@ Rules kept here
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,6 +121,12 @@ class Index:
     imprints: Imprints
     references: tuple[Reference, ...] = ()
     findings: tuple[Finding, ...] = ()
+    digest: str = ""
+    attributes: frozenset[bytes] = frozenset()
+
+    def names(self, attribute: Attribute, value: bytes) -> bool:
+        """Whether a value of an unsigned attribute is among its entries."""
+        return bool(self.attributes) and not self.attributes.isdisjoint(_entries(self.digest, attribute, (value,)))
 
 
 def version_3(message: SignedData, signer: Signer, content: Content | None, token: bytes) -> Index:
@@ -133,13 +139,13 @@ def version_3(message: SignedData, signer: Signer, content: Content | None, toke
     findings = _missing_entries(message, signer, lists)
     entries = (Reference("ats-hash-index", not findings, not findings, lists.digest, indirect=True),)
     if content is None:
-        return Index(_nothing, entries, findings)
+        return Index(_nothing, entries, findings, lists.digest, frozenset(lists.attributes))
     content_type = ber.children(ber.element(message.content_info_raw).contents)[0].raw
 
     def fitting(name: str) -> Iterable[bytes]:
         yield hash_bytes(name, content_type, content.digest(name), *signer.fields, raw)
 
-    return Index(fitting, entries, findings)
+    return Index(fitting, entries, findings, lists.digest, frozenset(lists.attributes))
 
 
 def _never(name: str) -> list[bytes]:
@@ -177,15 +183,19 @@ def _hash_index(token: bytes) -> tuple[bytes, _Lists]:
     return raw, _Lists(digest, lists[0], lists[1], lists[2], found[0].oid)
 
 
+def _entries(name: str, attribute: Attribute, values: Iterable[bytes]) -> Iterator[bytes]:
+    """How an index may name an attribute: whole, or each of these values with the attribute's type."""
+    yield hash_bytes(name, attribute.raw)
+    kind = ber.children(ber.element(attribute.raw).contents)[0].raw
+    for value in values:
+        yield hash_bytes(name, kind, value)
+
+
 def _missing_entries(message: SignedData, signer: Signer, lists: _Lists) -> tuple[Finding, ...]:
     name = lists.digest
     certificates = {hash_bytes(name, one) for one in message.certificates_raw}
     revocations = {hash_bytes(name, one) for one in message.revocations_raw}
-    attributes: set[bytes] = set()
-    for one in signer.unsigned:
-        attributes.add(hash_bytes(name, one.raw))
-        kind = ber.children(ber.element(one.raw).contents)[0].raw
-        attributes |= {hash_bytes(name, kind, value) for value in one.values}
+    attributes = {entry for one in signer.unsigned for entry in _entries(name, one, one.values)}
     gone = [
         (what, len([entry for entry in entries if entry not in there]))
         for what, entries, there in (

@@ -10,7 +10,7 @@ Rules kept here
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from asn1crypto import x509
@@ -236,30 +236,50 @@ class _One:
             found.append(
                 Stamp(self._stamp_id(found, "signature"), TimestampKind.SIGNATURE, token, _digest_of(document), covers)
             )
-        for oid in (OID_X_STAMP, OID_REFERENCES_STAMP):
+        for oid, kind in (
+            (OID_X_STAMP, TimestampKind.REFERENCES),
+            (OID_REFERENCES_STAMP, TimestampKind.REFERENCES_ONLY),
+        ):
             for token in stamp_values(self.signer.unsigned, oid):
                 imprints = archive_stamps.references_imprints(self.signer, with_signature=oid == OID_X_STAMP)
                 place = self._stamp_id(found, "validation data")
-                found.append(Stamp(place, TimestampKind.REFERENCES, token, imprints, "validation data references"))
-        for attribute in self._unsigned(OID_ARCHIVE_V2, OID_ARCHIVE_V3):
+                found.append(Stamp(place, kind, token, imprints, "validation data references"))
+        for attribute in self._unsigned(OID_ARCHIVE_V2):
             for token in attribute.values:
-                found.append(self._archive_stamp(found, attribute, token))
-        return found
+                imprints = archive_stamps.version_2(self.message, self.signer, self.content, attribute, token)
+                place = self._stamp_id(found, "archive")
+                found.append(Stamp(place, TimestampKind.ARCHIVE, token, imprints, "archive time-stamp version 2"))
+        return self._with_version_3(found)
 
-    def _archive_stamp(self, found: list[Stamp], attribute: Attribute, token: bytes) -> Stamp:
-        place = self._stamp_id(found, "archive")
-        if attribute.oid == OID_ARCHIVE_V2:
-            imprints = archive_stamps.version_2(self.message, self.signer, self.content, attribute, token)
-            return Stamp(place, TimestampKind.ARCHIVE, token, imprints, "archive time-stamp version 2")
-        index = archive_stamps.version_3(self.message, self.signer, self.content, token)
-        return Stamp(
-            place,
-            TimestampKind.ARCHIVE,
-            token,
-            index.imprints,
-            "archive time-stamp version 3",
-            references=index.references,
-            findings=index.findings,
+    def _with_version_3(self, found: list[Stamp]) -> list[Stamp]:
+        """What is not in its index came after an archive time-stamp version 3."""
+        indexes: dict[str, archive_stamps.Index] = {}
+        for token in stamp_values(self.signer.unsigned, OID_ARCHIVE_V3):
+            index = archive_stamps.version_3(self.message, self.signer, self.content, token)
+            place = self._stamp_id(found, "archive")
+            indexes[place] = index
+            found.append(
+                Stamp(
+                    place,
+                    TimestampKind.ARCHIVE,
+                    token,
+                    index.imprints,
+                    "archive time-stamp version 3",
+                    references=index.references,
+                    findings=index.findings,
+                )
+            )
+        return [
+            replace(one, protects=self._covered(found, indexes[one.id])) if one.id in indexes else one for one in found
+        ]
+
+    def _covered(self, stamps: Sequence[Stamp], index: archive_stamps.Index) -> frozenset[str]:
+        holders = [(one, set(one.values)) for one in self.signer.unsigned]
+        return frozenset(
+            stamp.id
+            for stamp in stamps
+            if stamp.kind is TimestampKind.CONTENT
+            or any(stamp.token in values and index.names(one, stamp.token) for one, values in holders)
         )
 
     def _stamp_id(self, found: Sequence[Stamp], what: str) -> str:

@@ -60,6 +60,7 @@ _STAMP_ELEMENTS = {
     TimestampKind.CONTENT: "AllDataObjectsTimeStamp",
     TimestampKind.SIGNATURE: "SignatureTimeStamp",
     TimestampKind.REFERENCES: "SigAndRefsTimeStamp",
+    TimestampKind.REFERENCES_ONLY: "RefsOnlyTimeStamp",
     TimestampKind.ARCHIVE: "ArchiveTimeStamp",
     TimestampKind.DOCUMENT: "DocTimeStamp",
 }

@@ -3,7 +3,7 @@
 Rules kept here
  * A token's own signature, its imprint and its trust are three answers; none hides another.
  * Newest first (EN 319 102-1 5.6.3.4 steps 4 and 5): an archival time-stamp that is PASSED proves that the tokens
-   it covers existed at its genTime, so these are judged as of then.
+   it covers existed at its genTime, so these are judged as of then. One that was added behind it is not covered.
  * A token that does not fit what it should cover proves nothing (FAILED/HASH_FAILURE); one whose data were not
    given is INDETERMINATE/SIGNED_DATA_NOT_FOUND.
 """
@@ -41,7 +41,8 @@ from signing.tst_info import parse_gen_time
 ARCHIVAL = (TimestampKind.ARCHIVE, TimestampKind.DOCUMENT, TimestampKind.CONTAINER)
 """Kinds that cover the tokens before them."""
 PROVING = (TimestampKind.SIGNATURE, TimestampKind.REFERENCES, *ARCHIVAL)
-"""Kinds that prove that a signature existed; a content time-stamp is older than the signature."""
+"""Kinds that prove that a signature existed; a content time-stamp is older than the signature, and references to
+validation data are the same for another signature with the same key."""
 
 Imprints = Callable[[str], Iterable[bytes]]
 """The digests that fit, for a digest algorithm; none when the data were not found."""
@@ -50,7 +51,8 @@ Imprints = Callable[[str], Iterable[bytes]]
 @dataclass(frozen=True)
 class Stamp:
     """A token in its place. `imprints`: what it should cover. `references` are further ones that belong to it
-    (entries of an ats-hash-index). `covers` says in words what it covers."""
+    (entries of an ats-hash-index). `covers` says in words what it covers, `protects` which time-stamps (by their ids)
+    an archival one covers: None for every older one."""
 
     id: str
     kind: TimestampKind
@@ -59,6 +61,7 @@ class Stamp:
     covers: str = ""
     references: tuple[Reference, ...] = ()
     findings: tuple[Finding, ...] = ()
+    protects: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,14 @@ def examine_stamps(
     """Every time-stamp, in the order given. `data` is validation material around them."""
     read = [_read(stamp, trust) for stamp in stamps]
     found: dict[str, TimestampExamination] = {}
-    proven = at
+    good: list[tuple[Stamp, datetime]] = []
     newest_first = sorted(read, key=lambda one: one.gen_time or at, reverse=True)
     for one in newest_first:
-        examined = _judged(one, trust, proven, data)
+        proven = (time for stamp, time in good if stamp.protects is None or one.stamp.id in stamp.protects)
+        examined = _judged(one, trust, min(proven, default=at), data)
         found[one.stamp.id] = examined
         if one.stamp.kind in ARCHIVAL and examined.verdict is Verdict.PASSED and one.gen_time is not None:
-            proven = min(proven, one.gen_time)
+            good.append((one.stamp, min(at, one.gen_time)))
     return tuple(found[stamp.id] for stamp in stamps)
 
 

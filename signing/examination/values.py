@@ -70,7 +70,8 @@ class TimestampKind(enum.StrEnum):
 
     CONTENT = "content"
     SIGNATURE = "signature"
-    REFERENCES = "references"  # validation data references (CAdES-C and X time-stamps)
+    REFERENCES = "references"  # the signature and references to validation data (X time-stamps type 1)
+    REFERENCES_ONLY = "references-only"  # the references alone (type 2): not the signature
     ARCHIVE = "archive"
     DOCUMENT = "document"
     CONTAINER = "container"

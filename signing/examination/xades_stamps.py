@@ -35,8 +35,8 @@ _KINDS = {
     "SignatureTimeStamp": TimestampKind.SIGNATURE,
     "SigAndRefsTimeStamp": TimestampKind.REFERENCES,
     "SigAndRefsTimeStampV2": TimestampKind.REFERENCES,
-    "RefsOnlyTimeStamp": TimestampKind.REFERENCES,
-    "RefsOnlyTimeStampV2": TimestampKind.REFERENCES,
+    "RefsOnlyTimeStamp": TimestampKind.REFERENCES_ONLY,
+    "RefsOnlyTimeStampV2": TimestampKind.REFERENCES_ONLY,
     "ArchiveTimeStamp": TimestampKind.ARCHIVE,
     "ArchiveTimeStampV2": TimestampKind.ARCHIVE,
 }
@@ -71,13 +71,15 @@ def stamps_of(
     for holder in _holders(properties):
         tokens, notes = _tokens(holder)
         findings += notes
+        before = frozenset(one.id for one in stamps)
         for token in tokens:
             if len(stamps) >= MAX_STAMPS:
                 findings.append(Finding("TIMESTAMP_LIMIT", f"only {MAX_STAMPS} time-stamps are looked at"))
                 return tuple(stamps), tuple(findings)
             name = local_name(holder)
             identifier = f"{prefix}T{len(stamps) + 1}"
-            stamps.append(Stamp(identifier, _KINDS[name], token, _imprints(around, holder), covers=name))
+            imprints = _imprints(around, holder)
+            stamps.append(Stamp(identifier, _KINDS[name], token, imprints, covers=name, protects=before))
     return tuple(stamps), tuple(findings)
 
 
