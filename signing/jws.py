@@ -123,7 +123,7 @@ def of_json(value: Mapping[str, Any]) -> tuple[Jws, ...]:
     payload = value.get("payload")
     if payload is not None and not isinstance(payload, str):
         raise JwsError("the payload is no text")
-    payload = payload or None
+    payload = _octets_there(payload) or None
     if "signatures" not in value:
         return (_member(value, payload),)
     members = value["signatures"]
@@ -132,6 +132,15 @@ def of_json(value: Mapping[str, Any]) -> tuple[Jws, ...]:
     if len(members) > MAX_SIGNATURES:
         raise JwsError(f"{len(members)} signatures, of which at most {MAX_SIGNATURES} are looked at")
     return tuple(_member(member, payload) for member in members)
+
+
+def _octets_there(payload: str | None) -> str | None:
+    """A text that stands for octets; half of a surrogate pair, which only an escape can write, does not."""
+    try:
+        (payload or "").encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise JwsError("the payload is no text of Unicode characters") from error
+    return payload
 
 
 def _compact(octets: bytes) -> Jws:

@@ -7,8 +7,8 @@ Rules kept here
    with `b64` false, as it is.
  * The signer's certificate is the first of `x5c`, or one that was given; a JAdES signature names it by digest
    (`x5t#S256`, `x5t#o`), and a name that does not fit is FAILED.
- * Of `etsiU` (5.3) signature time-stamps are judged and validation data is used. Archive time-stamps, time-stamps over
-   references and counter-signatures are told and not judged, and then no level above LT is told.
+ * Of `etsiU` (5.3) time-stamps are judged (`jades_stamps`) and validation data is used. Counter-signatures and
+   signature policies are told and not judged.
  * Data that `sigD` (5.2.8) refers to are among the documents given beside it (`jades_data`), or not found.
  * A JWS inside of other JSON is "not examined", by name. JSON without the members of a JWS has no signatures.
 """
@@ -20,24 +20,25 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from asn1crypto import x509
 
-from archive_core.digests import hash_bytes, is_available
+from archive_core.digests import hash_bytes
 from archive_core.findings import Finding, SubIndication, Verdict
 from archive_core.ports import ValidationData
 from signing.certificates import load_certificate
 from signing.examination.documents import Document, TooLargeError
 from signing.examination.facts import certificate_facts
 from signing.examination.jades_data import HASHES, SignedData, signed_data
-from signing.examination.jades_unsigned import MAX_UNSIGNED, material_of, tokens_of
+from signing.examination.jades_stamps import Around, stamps_of
+from signing.examination.jades_unsigned import elements_of, material_of
 from signing.examination.judging import Facts, conclude
 from signing.examination.material import listed, merged
-from signing.examination.stamping import Stamp, examine_stamps
+from signing.examination.stamping import examine_stamps
 from signing.examination.trust import ExaminationTrust
 from signing.examination.values import (
     Coverage,
@@ -52,7 +53,7 @@ from signing.examination.values import (
     not_examined,
 )
 from signing.judgement import PARSER_ERRORS, Judgement, malformed, unsupported
-from signing.jws import Jws, JwsError, decoded, digest_of, encoded, fits, identifier, of_json, parse_jws, read_json
+from signing.jws import Jws, JwsError, digest_of, encoded, fits, identifier, of_json, parse_jws, read_json
 from signing.signature_math import UnsupportedAlgorithmError, signature_scheme
 
 MAX_JSON = 64 * 1024 * 1024
@@ -114,8 +115,15 @@ def _has_signature(value: Any) -> bool:
 
 
 def _is_jws(value: Mapping[str, object]) -> bool:
-    one = isinstance(value.get("signature"), str) and ("protected" in value or "header" in value)
-    return one or (isinstance(value.get("signatures"), list) and "payload" in value)
+    members = value.get("signatures")
+    if not isinstance(members, list):
+        return _is_member(value)
+    return "payload" in value or any(isinstance(one, dict) and _is_member(one) for one in members)
+
+
+def _is_member(value: Mapping[str, object]) -> bool:
+    """Of a general JWS, or a flattened one as a whole; a detached one has no payload."""
+    return isinstance(value.get("signature"), str) and ("protected" in value or "header" in value)
 
 
 @dataclass(frozen=True)
@@ -137,14 +145,16 @@ class _One:
     ) -> None:
         self.jws, self.place, self.detached, self.trust, self.at = jws, place, detached, trust, at
         self.findings: list[Finding] = []
-        self.unjudged = False
+        self.data = self._data()
 
     def examined(self) -> SignatureExamination:
         inside = self._certificates()
         checked = self._checked(inside)
-        unsigned = list(self._unsigned())
-        data = merged(ValidationData(inside), material_of(unsigned))
-        stamps = examine_stamps(list(self._stamps(unsigned)), trust=self.trust, at=self.at, data=data)
+        elements, unread = elements_of(self.jws.unprotected)
+        data = merged(ValidationData(inside), material_of(elements))
+        stamps_, unjudged = stamps_of(Around(self.jws, elements, self.data.stamped, self.place))
+        self.findings += [*unread, *unjudged]
+        stamps = examine_stamps(stamps_, trust=self.trust, at=self.at, data=data)
         certificate, digest = checked.certificate, self._digest()
         facts = Facts(
             failure=checked.failure,
@@ -197,7 +207,7 @@ class _One:
         return tuple(found)
 
     def _checked(self, inside: Sequence[bytes]) -> _Checked:
-        data = self._data()
+        data = self.data
         certificate = self._certificate(inside)
         if data.failure is not None:
             return _Checked(None, certificate, data.references, data.failure)
@@ -268,51 +278,12 @@ class _One:
     def _level(self, stamps: Sequence[TimestampExamination], data: ValidationData) -> Level:
         if not self._is_advanced():
             return Level.NONE
-        if not any(one.kind is TimestampKind.SIGNATURE for one in stamps):
+        kinds = {one.kind for one in stamps}
+        if TimestampKind.SIGNATURE not in kinds:
             return Level.B
-        return Level.LT if data.crls or data.ocsps else Level.T
-
-    # -- etsiU ----------------------------------------------------------------------------------
-
-    def _unsigned(self) -> Iterator[tuple[str, Any]]:
-        """The elements of `etsiU`, which are objects or base64url of such (5.3.1)."""
-        listed_ = self.jws.unprotected.get("etsiU", [])
-        if not isinstance(listed_, list):
-            self.findings.append(Finding("ETSIU_UNREADABLE", "etsiU is no list", clause="TS 119 182-1 5.3.1"))
-            return
-        for item in listed_[:MAX_UNSIGNED]:
-            try:
-                value = read_json(decoded(item, "an element of etsiU")) if isinstance(item, str) else item
-            except JwsError as error:
-                self.findings.append(Finding("ETSIU_UNREADABLE", str(error), clause="TS 119 182-1 5.3.1"))
-                continue
-            if isinstance(value, dict) and len(value) == 1:
-                yield next(iter(value.items()))
-            else:
-                text = "an element of etsiU is not one member"
-                self.findings.append(Finding("ETSIU_UNREADABLE", text, clause="TS 119 182-1 5.3.1"))
-
-    def _stamps(self, unsigned: Sequence[tuple[str, Any]]) -> Iterator[Stamp]:
-        number = 0
-        for name, value in unsigned:
-            if name != "sigTst":
-                if name not in ("xVals", "rVals", "xRefs", "rRefs", "axVals", "arVals", "tstVD"):
-                    text = f"{name[:40]!a} is not judged here"
-                    self.findings.append(Finding("UNSIGNED_NOT_JUDGED", text, clause="TS 119 182-1 5.3"))
-                continue
-            for token in tokens_of(value):
-                number += 1
-                yield Stamp(
-                    f"{self.place} time-stamp {number} (signature)",
-                    TimestampKind.SIGNATURE,
-                    token,
-                    self._value_imprint,
-                    "signature value",
-                )
-
-    def _value_imprint(self, algorithm: str) -> list[bytes]:
-        """Over the text of the signature value (5.3.4)."""
-        return [hash_bytes(algorithm, self.jws.value_text.encode("ascii"))] if is_available(algorithm) else []
+        if not (data.crls or data.ocsps):
+            return Level.T
+        return Level.LTA if TimestampKind.ARCHIVE in kinds else Level.LT
 
 
 def _names(header: Mapping[str, Any], kind: str, der: bytes) -> bool:

@@ -6,18 +6,20 @@ Rules kept here
  * With `b64` true, or absent, it is the base64url of each that is concatenated or digested, as EU DSS does.
  * Data are the documents that were given: by their names, or, of one name and one document, that. Of digests the
    document that fits counts. Nothing is fetched.
+ * Time-stamps over the data cover them as they are concatenated in the first mechanism, in the second as well.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
+from archive_core.digests import new_hasher
 from signing.examination.documents import Document
 from signing.examination.values import Reference
 from signing.judgement import Judgement, malformed, unsupported
@@ -40,15 +42,29 @@ _PIECE = 3 * 256 * 1024
 """Octets that are encoded at once: a multiple of three, so that the pieces' base64url is that of the whole."""
 
 
+Octets = Callable[[], Iterator[bytes]]
+"""Octets in pieces, from the beginning each time."""
+
+
 @dataclass(frozen=True)
 class SignedData:
     """`pieces` are the payload as it is signed, None where it was not found; `references` say which data were found and
-    whether they fit, `covers` what they are called."""
+    whether they fit, `covers` what they are called. `digested` are the data where the payload holds only digests of
+    them, None where not all were found."""
 
     pieces: tuple[bytes, ...] | None
     references: tuple[Reference, ...] = ()
     covers: tuple[str, ...] = ()
     failure: Judgement | None = None
+    digested: Octets | None = None
+
+    @property
+    def stamped(self) -> Octets | None:
+        """The data as time-stamps cover them (5.2.6, 5.3.6.3), None where they were not found."""
+        if self.references:
+            return self.digested
+        pieces = self.pieces
+        return None if pieces is None else lambda: iter(pieces)
 
 
 def signed_data(value: Any, detached: Sequence[Document], *, plain: bool, most: int) -> SignedData:
@@ -91,14 +107,18 @@ def _digested(names: Sequence[str], value: Mapping[str, Any], detached: Sequence
     except JwsError as error:
         return _failed(malformed(f"{error} (TS 119 182-1 5.2.8.3)"))
     ours = [(one, _digest(one, algorithm, plain)) for one in detached]
-    references, covers = [], []
+    references: list[Reference] = []
+    there: list[Document] = []
     for name, digest in zip(names, stated, strict=True):
         fitting = next((one for one, its in ours if hmac.compare_digest(its, digest)), None)
         found = fitting or _named(name, names, detached)
         references.append(Reference(name, found is not None, fitting is not None, algorithm, indirect=True))
         if found is not None:
-            covers.append(found.name)
-    return SignedData((b"",), tuple(references), tuple(covers))
+            there.append(found)
+    digested = None
+    if len(there) == len(names):
+        digested = partial(_all_octets, tuple(there), plain)
+    return SignedData((b"",), tuple(references), tuple(one.name for one in there), digested=digested)
 
 
 def _named(name: str, names: Sequence[str], detached: Sequence[Document]) -> Document | None:
@@ -111,8 +131,14 @@ def _named(name: str, names: Sequence[str], detached: Sequence[Document]) -> Doc
 def _digest(document: Document, algorithm: str, plain: bool) -> bytes:
     if plain:
         return document.digest(algorithm)
-    digest = hashlib.new(algorithm.replace("sha3-", "sha3_"))
-    with document.open() as stream:
-        while piece := stream.read(_PIECE):
-            digest.update(base64.urlsafe_b64encode(piece).rstrip(b"="))
-    return digest.digest()
+    hasher = new_hasher(algorithm)
+    for piece in _all_octets((document,), plain):
+        hasher.update(piece)
+    return bytes(hasher.digest())
+
+
+def _all_octets(documents: Sequence[Document], plain: bool) -> Iterator[bytes]:
+    for document in documents:
+        with document.open() as stream:
+            while piece := stream.read(_PIECE):
+                yield piece if plain else base64.urlsafe_b64encode(piece).rstrip(b"=")
