@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.interop.signature_agreement import _asked
-from tests.vectors import REPOSITORY, missing
+from tests.interop.signature_agreement import java
 
 
 @dataclass(frozen=True)
@@ -24,13 +22,11 @@ class Question:
 
 def dss_says(questions: Mapping[str, Question]) -> dict[str, dict[str, Any]]:
     """The judge's answers by the questions' names; one virtual machine answers all. See DssSignatureJudge.java."""
-    if shutil.which("java") is None or not (REPOSITORY / "build" / "interop" / "dss-signatures" / "classes").is_dir():
-        missing("the judge of signatures on EU DSS (run tests/interop/install.sh)")
     lines = []
     for name, question in questions.items():
         trust = [f"--ca={path}" for path in question.cas] + [f"--crl={path}" for path in question.crls]
         lines.append("\t".join([name, str(question.file), *map(str, question.detached), *trust]) + "\n")
-    answers = {answer["job"]: answer for answer in _asked("".join(lines))}
+    answers = {answer["job"]: answer for answer in java("DssSignatureJudge", lines="".join(lines))}
     if sorted(answers) != sorted(questions):
         raise RuntimeError(f"EU DSS answered {len(answers)} of {len(questions)} questions")
     return answers

@@ -177,8 +177,6 @@ class Facts:
 def dss_facts(wanted: Iterable[Case]) -> dict[str, Facts]:
     """Ask EU DSS about every case, in one virtual machine."""
     wanted = list(wanted)
-    if shutil.which("java") is None or not (_BUILT / "classes").is_dir():
-        missing("the judge of signatures on EU DSS (run tests/interop/install.sh)")
     with tempfile.TemporaryDirectory(prefix="agreement-") as directory:
         files = {one.id: _for_dss(one, Path(directory) / str(index)) for index, one in enumerate(wanted)}
         lines = "".join("\t".join([one.id, str(files[one.id]), *map(str, one.data)]) + "\n" for one in wanted)
@@ -203,9 +201,17 @@ def _for_dss(case: Case, place: Path) -> Path:
 
 
 def _asked(lines: str) -> list[dict[str, Any]]:
+    return java("DssSignatureJudge", lines=lines)
+
+
+def java(program: str, *arguments: str, lines: str) -> list[dict[str, Any]]:
+    """What one of the programs on EU DSS answers to these lines."""
+    if shutil.which("java") is None or not (_BUILT / "classes" / f"{program}.class").is_file():
+        missing(f"{program} on EU DSS (run tests/interop/install.sh)")
     path = f"{_BUILT / 'classes'}:{_BUILT / 'lib' / '*'}"
+    options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1500m", "-cp", path]
     done = subprocess.run(
-        ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1500m", "-cp", path, "DssSignatureJudge"],
+        ["java", *options, program, *arguments],
         input=lines,
         capture_output=True,
         text=True,
