@@ -304,7 +304,8 @@ class _One:
         has_material = bool(material.crls or material.ocsps)
         if not has_material:
             return Level.T
-        return Level.LTA if kinds & {TimestampKind.ARCHIVE, TimestampKind.DOCUMENT} else Level.LT
+        lasting = {TimestampKind.ARCHIVE, TimestampKind.DOCUMENT, TimestampKind.CONTAINER}
+        return Level.LTA if kinds & lasting else Level.LT
 
     def _records(self, material: ValidationData) -> tuple[EvidenceExamination, ...]:
         """Evidence records are in a signer's unsigned attributes (RFC 4998 A.1); a counter-signer has none."""
