@@ -210,7 +210,7 @@ class _Examining:
         if manifest is not None:
             return [(one.uri, one.digest_of_data) for one in manifest.listed]
         data = self._single_data_object() if self.simple else None
-        return [(data.name, data.digest)] if data is not None else []
+        return [(data.name, data.unpacked_digest)] if data is not None else []
 
     def _existed(self, entry: Entry) -> datetime | None:
         """What good records prove of a signature file that their manifest lists."""
@@ -243,7 +243,11 @@ class _Examining:
             existence=self._existed(entry),
             failure=self._broken(Role.XADES),
         )
-        found, complete = examine_tree(tree, outside, trust=self.trust, at=self.at, around=around)
+        try:
+            found, complete = examine_tree(tree, outside, trust=self.trust, at=self.at, around=around)
+        except UnsafeContainerError as error:
+            self._not_read(f"what {entry.name} signs: {error}")
+            return ()
         if not complete:
             self._not_read(f"{entry.name}: there are more signatures than are looked at")
         for one in found:
@@ -272,7 +276,11 @@ class _Examining:
             existence=self._existed(entry),
             failure=self._broken(Role.CADES) or problem,
         )
-        found = examine_cms(message, content, trust=self.trust, at=self.at, around=around, name=entry.name)
+        try:
+            found = examine_cms(message, content, trust=self.trust, at=self.at, around=around, name=entry.name)
+        except UnsafeContainerError as error:
+            self._not_read(f"what {entry.name} signs: {error}")
+            found = examine_cms(message, None, trust=self.trust, at=self.at, around=around, name=entry.name)
         if any(one.signature_intact for one in found if not one.parent):
             self._cover((*entries, *_whole(manifest, content)), None)
         return tuple(one if one.parent else replace(one, references=(*one.references, *entries)) for one in found)
@@ -317,10 +325,7 @@ class _Examining:
 
 
 def _has_digest(entry: Entry, algorithm: str, digest: bytes) -> bool:
-    try:
-        return hmac.compare_digest(entry.digest(algorithm), digest)
-    except UnsafeContainerError:
-        return False
+    return hmac.compare_digest(entry.digest(algorithm), digest)
 
 
 def _of_one_algorithm(one: EvidenceExamination, references: Sequence[Reference]) -> EvidenceExamination:

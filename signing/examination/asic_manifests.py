@@ -41,18 +41,15 @@ class Listed:
     problem: str = ""
 
     def digest_of_data(self, algorithm: str) -> bytes:
-        """Of the entry; raises LookupError where there is none."""
+        """Of the entry; raises LookupError where there is none, and as `Entry.unpacked_digest`."""
         if self.entry is None:
             raise LookupError(f"{self.uri} is not in the container")
-        return self.entry.digest(algorithm)
+        return self.entry.unpacked_digest(algorithm)
 
     def reference(self) -> Reference:
         if self.entry is None or self.problem:
             return Reference(self.uri, self.entry is not None, False, self.algorithm, indirect=True)
-        try:
-            fits = hmac.compare_digest(self.entry.digest(self.algorithm), self.digest)
-        except UnsafeContainerError:
-            fits = False
+        fits = hmac.compare_digest(self.entry.digest(self.algorithm), self.digest)
         return Reference(self.uri, True, fits, self.algorithm, indirect=True)
 
 

@@ -180,6 +180,36 @@ def test_a_changed_manifest_breaks_the_signature(world: World) -> None:
     assert (signature.signature_intact, signature.verdict) == (False, Verdict.FAILED)
 
 
+@pytest.mark.parametrize("form", ["ASiC-S with CAdES", "ASiC-E with CAdES", "ASiC-E with XAdES", "time-stamp"])
+def test_data_that_cannot_be_unpacked_are_good_to_nobody(world: World, form: str) -> None:
+    """The packed bytes were changed: the signature is told, and it is not good."""
+    data = {"letter.txt": bytes(range(256)) * 40}
+    listed = manifest("META-INF/signature1.p7s", data)
+    forms: dict[str, dict[str, bytes]] = {
+        "ASiC-S with CAdES": {
+            "mimetype": MIMETYPE_S,
+            **data,
+            "META-INF/signature.p7s": world.cms(data["letter.txt"], detached=True),
+        },
+        "ASiC-E with CAdES": {
+            "mimetype": MIMETYPE_E,
+            **data,
+            "META-INF/ASiCManifest1.xml": listed,
+            "META-INF/signature1.p7s": world.cms(listed, detached=True),
+        },
+        "ASiC-E with XAdES": with_xades(data),
+        "time-stamp": {"mimetype": MIMETYPE_S, **data, "META-INF/timestamp.tst": token(data["letter.txt"])},
+    }
+    octets = zipped(forms[form])
+    place = octets.index(b"letter.txt") + len(b"letter.txt") + 60
+    broken = octets[:place] + bytes([octets[place] ^ 0x55]) + octets[place + 1 :]
+    for content, intact in ((octets, True), (broken, False)):
+        found = examine(Document("a.asice", content), trust=world.trust(), at=NOW)
+        told = [one.references_intact for one in (*found.signatures, *found.timestamps)]
+        assert told == [intact], found.reason
+        assert found.examined
+
+
 def test_an_asic_s_with_cades_is_over_its_one_file(world: World) -> None:
     """And over nothing when there are two."""
     entries = {"mimetype": MIMETYPE_S, "a.bin": b"data", "META-INF/signature.p7s": world.cms(b"data", detached=True)}
