@@ -97,6 +97,7 @@ class _Examining:
         for entry in self._limited(Role.CADES):
             signatures += self._cades(entry, stamps)
         self._name_uncovered()
+        self._name_damaged()
         return Examination(
             document.name,
             self._format(signatures),
@@ -322,6 +323,14 @@ class _Examining:
             if entry.name not in self.covered:
                 text = "a data object that no signature, no time-stamp and no evidence record covers"
                 self.findings.append(Finding("UNCOVERED", text, where=entry.name[:200], clause="EN 319 162-1 4.4.1"))
+
+    def _name_damaged(self) -> None:
+        """What tells readers what the container is (the mimetype file, META-INF/manifest.xml) is read as well."""
+        for entry in (*self.contents.having(Role.MIMETYPE), *self.contents.having(Role.OTHER)):
+            try:
+                entry.unpacked_digest("sha256")
+            except UnsafeContainerError as error:
+                self._not_read(f"{entry.name}: {error}")
 
 
 def _has_digest(entry: Entry, algorithm: str, digest: bytes) -> bool:

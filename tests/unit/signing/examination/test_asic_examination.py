@@ -210,6 +210,22 @@ def test_data_that_cannot_be_unpacked_are_good_to_nobody(world: World, form: str
         assert found.examined
 
 
+def test_a_damaged_mimetype_or_odf_manifest_leaves_the_examination_incomplete() -> None:
+    """The signature is told, the container is not good."""
+    octets = zipped(with_xades(DATA))
+    assert examine(
+        Document("a.asice", octets), trust=ExaminationTrust((), algorithms=current_algorithms()), at=NOW
+    ).complete
+    for word in (MIMETYPE_E, b"META-INF/manifest.xml"):
+        place = octets.index(word) + len(word) + (-1 if word == MIMETYPE_E else 20)
+        broken = octets[:place] + bytes([octets[place] ^ 0x55]) + octets[place + 1 :]
+        found = examine(
+            Document("a.asice", broken), trust=ExaminationTrust((), algorithms=current_algorithms()), at=NOW
+        )
+        assert (found.complete, found.verdict) == (False, Verdict.INDETERMINATE)
+        assert len(found.signatures) == 1
+
+
 def test_an_asic_s_with_cades_is_over_its_one_file(world: World) -> None:
     """And over nothing when there are two."""
     entries = {"mimetype": MIMETYPE_S, "a.bin": b"data", "META-INF/signature.p7s": world.cms(b"data", detached=True)}
