@@ -162,7 +162,7 @@ class ForeignPki:
 _SERVICES = {
     "services": {
         "ocsp": {"below": {"for-issuer": "below", "responder-cert": "responder", "signing-key": "responder"}},
-        "crl-repo": {"root": {"for-issuer": "root", "signing-key": "root", "simulated-update-schedule": "P30D"}},
+        "crl-repo": {"root": {"for-issuer": "root", "signing-key": "root", "simulated-update-schedule": "P36500D"}},
         "cert-repo": {"root": {"for-issuer": "root"}},
     }
 }
