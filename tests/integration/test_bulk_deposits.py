@@ -21,9 +21,9 @@ from api.bulk_manifest import MAX_MANIFEST, MAX_OBJECTS, MAX_UPLOADS
 from api.refusals import StagingUnavailableError
 from archive_core.errors import CatalogueUnavailableError
 from tests.integration.http_server import running_server
-from tests.integration.http_world import BOUNDARY, MAX_UPLOAD, HttpWorld, Part, body_of, file, http_world
+from tests.integration.http_world import BOUNDARY, MAX_UPLOAD, HttpWorld, Part, body_of, file, http_world, made_home
 from tests.integration.test_http_deposit import digest_field, problem
-from tests.integration.test_resumable import made_home, uploaded
+from tests.integration.test_resumable import uploaded
 from tests.sampling import quick_first
 
 ADDRESS = "/v1/bulk-deposits"
