@@ -68,5 +68,10 @@ def name_of(certificate: x509.Certificate) -> str:
 
 def same_name(one: x509.Name, other: x509.Name) -> bool:
     """Whether two distinguished names are the same (RFC 5280 7.1). Most are the same octets, which is soon known;
-    preparing their strings for comparison takes longer than a signature."""
-    return bool(one.chosen.contents == other.chosen.contents or one == other)  # a dump may begin with a context tag
+    preparing their strings for comparison takes longer than a signature. One that cannot be read (in a revocation list,
+    for example, whose parts are read when they are asked for) is the same as none."""
+    try:
+        # a dump may begin with a context tag
+        return bool(one.chosen.contents == other.chosen.contents or one == other)
+    except PARSER_ERRORS:
+        return False

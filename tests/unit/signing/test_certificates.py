@@ -105,3 +105,14 @@ def test_a_name_whose_value_is_not_text_is_refused_at_once(der: bytes, value: by
 
     with pytest.raises(ValueError, match="not a certificate that can be read"):
         load_certificate(der.replace(text, b"\x06\x03\x55\x04\x7f" + value))
+
+
+def test_a_name_that_cannot_be_read_is_the_same_as_none() -> None:
+    """A list names its issuer so that only a comparison reads it: one flipped bit there stopped an examination."""
+    octets = x509.Name.build({"common_name": "met"}).dump()
+    type_, text = b"\x06\x03\x55\x04\x03", b"\x0c\x03met"
+    assert octets.count(type_ + text) == 1
+    for broken in (octets.replace(type_, b"\x02\x03\x55\x04\x03"), octets.replace(text, b"\x04\x03met")):
+        for other in (octets, octets.replace(b"met", b"not")):
+            assert not same_name(x509.Name.load(broken), x509.Name.load(other))
+        assert same_name(x509.Name.load(broken), x509.Name.load(broken))
