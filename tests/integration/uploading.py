@@ -178,7 +178,9 @@ class Upload:
 
     @property
     def _data(self) -> Path:
-        return self.home / "staging" / "uploads" / self._location.rpartition("/")[2] / "data"
+        """What has come: the one upload that there is."""
+        (found,) = (self.home / "staging" / "uploads").glob(f"{self._location.rpartition('/')[2]}*/data")
+        return found
 
     def _start(self) -> None:
         self._starts += 1
