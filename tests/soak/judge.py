@@ -127,17 +127,21 @@ class Judge:
 
     def _trail(self, archive: Archive) -> None:
         """Each planted damage is in the trail, as found or repaired, and nothing else is."""
-        told: set[tuple[str, str]] = set()
+        told: dict[tuple[str, str], list[str]] = {}
         for store in STORES:
             for row in archive.catalogue.events_about(f"store-{store}"):
                 recovery = row.type == str(EventType.RECOVERY)
                 damage = row.type == str(EventType.FIXITY_CHECK) and row.outcome == str(Outcome.FAILURE)
                 name = row.poid or str((row.detail or {}).get("object", ""))
                 if (recovery or damage) and name and name != "storage root":
-                    told.add((store, name))
+                    said = f"{row.type} {row.code} {row.recorded_at:%H:%M:%S}"
+                    told.setdefault((store, name), []).append(said)
         planted = self._ledger.planted()
-        for store, name in sorted(told - planted)[:20]:
-            self._ledger.violate(f"the trail tells of damage to {name} in {store}, which nobody planted")
+        # An object that was moved lies somewhere as a stray.
+        planted |= {(one.store, "strays") for one in self._ledger.damages if one.kind == "move object"}
+        for store, name in sorted(told.keys() - planted)[:20]:
+            said = "; ".join(told[store, name])
+            self._ledger.violate(f"the trail tells of damage to {name} in {store}, which nobody planted: {said}")
         for one in self._ledger.damages:
             one.told = (one.store, one.name) in told
             if not one.told:
