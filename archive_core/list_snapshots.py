@@ -228,7 +228,7 @@ class ListSnapshots:
         adopted = False
         while True:
             number = self.last_number() + 1
-            source, _ = settle(self._copies, system_object(LISTS, number))
+            source, _ = settle(self._copies, system_object(LISTS, number), self._holder.renew)
             if source is None:
                 return adopted
             self._enter(read_snapshot(source, number), None)

@@ -173,7 +173,8 @@ class ObjectStore(Protocol):
     def remove(self, keys: Sequence[str]) -> None:
         """Remove files that no root inventory names (crash leftovers), empty directories, and the
         directories which that leaves empty; durable when it returns. A key that is not there counts
-        as removed.
+        as removed. Where the store can tell, a file that somebody has put under the key meanwhile stays:
+        `ConcurrentChangeError`.
 
         The store cannot know what an inventory names: the caller has looked, under its lease.
         """

@@ -317,7 +317,7 @@ class Preservation:
         adopted = False
         while True:
             number = self._catalogue.next_batch_number()
-            source, _ = settle(self._copies, system_object(BATCH, number))
+            source, _ = settle(self._copies, system_object(BATCH, number), self._holder.renew)
             if source is None:
                 return adopted
             stored = read_batch_from(source, number)

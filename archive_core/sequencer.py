@@ -155,12 +155,12 @@ class Sequencer:
             last = self._catalogue.last_segment()
             number = last.number + 1 if last else 1
             object_id = system_object(TRAIL, number)
-            source, _ = settle(self._copies, object_id)
+            source, _ = settle(self._copies, object_id, self._holder.renew)
             if source is None:
                 # A sidecar whose segment never came to be holds the details of events that still wait.
-                discard(self._copies, system_object(TRAIL_DETAIL, number))
+                discard(self._copies, system_object(TRAIL_DETAIL, number), self._holder.renew)
                 return adopted
-            settle(self._copies, system_object(TRAIL_DETAIL, number))
+            settle(self._copies, system_object(TRAIL_DETAIL, number), self._holder.renew)
             header, segment = read_segment(source, number)
             self._catalogue.record_events(recorded_rows(segment))
             row, items = segment_rows(header, segment)

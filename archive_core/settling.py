@@ -6,9 +6,13 @@ Rules kept here
  * A version that one store holds whole is spread to all, because somebody may rely on it; what no store
    holds whole was acknowledged to nobody and is cleared, so that its number can be used again.
  * When nothing was interrupted, nothing is written and no content is read.
+ * Before anything is removed from a store the lease is renewed: a process that slept meanwhile does not remove what its
+   successor has written.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from archive_core.errors import ConcurrentChangeError
 from archive_core.ocfl import leftovers
@@ -18,8 +22,9 @@ from archive_core.ocfl.vocabulary import INVENTORY
 from archive_core.replication import Copies
 
 
-def settle(copies: Copies, object_id: str) -> tuple[StorageRoot | None, list[str]]:
-    """Bring every store to the newest version of an object that any of them holds whole.
+def settle(copies: Copies, object_id: str, renew: Callable[[], None]) -> tuple[StorageRoot | None, list[str]]:
+    """Bring every store to the newest version of an object that any of them holds whole. `renew` raises when the lease
+    was lost.
 
     Returns a store that holds it (None when there is no such object now) and the names of the stores
     that were written to. Raises `UnavailableError` when a store does not answer, `DamageError` when one
@@ -29,7 +34,7 @@ def settle(copies: Copies, object_id: str) -> tuple[StorageRoot | None, list[str
     roots = copies.present(object_id)
     for root in roots:
         leftovers.adopt(root, object_id)
-        leftovers.clear_unfinished(root, object_id)
+        leftovers.clear_unfinished(root, object_id, renew)
         root.mend(object_id)
         if inventory := root.read_inventory(object_id):
             heads[root] = inventory
@@ -42,7 +47,7 @@ def settle(copies: Copies, object_id: str) -> tuple[StorageRoot | None, list[str
     return source, copies.spread(object_id, source) if len(same) < len(roots) else []
 
 
-def discard(copies: Copies, object_id: str) -> bool:
+def discard(copies: Copies, object_id: str, renew: Callable[[], None]) -> bool:
     """Remove an object of which nobody was told, whole or not, from every store; True when there was one.
 
     Its root inventory goes first, so that what an interruption leaves is a leftover again."""
@@ -51,6 +56,7 @@ def discard(copies: Copies, object_id: str) -> bool:
         path = root.object_path(object_id)
         keys = sorted((entry.key for entry in root.store.list(path)), key=lambda key: key != f"{path}/{INVENTORY}")
         if keys:
+            renew()
             root.store.remove(keys)
             found = True
     return found

@@ -138,7 +138,7 @@ class Stamping:
         """Bring a sealed batch to commit B, or say in the view why that is not possible for now."""
         error = None
         try:
-            settle(self._copies, system_object(BATCH, number))
+            settle(self._copies, system_object(BATCH, number), self._holder.renew)
             known = Known.of(self._catalogue, number)
             stored = read_batch(self._copies, number, self._on_damage, known=known)
             self._complete(self._stamped(stored, actor, round_))

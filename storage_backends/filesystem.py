@@ -296,18 +296,40 @@ class FilesystemStore:
         for key in keys:
             check_key(key)
         with self._group("remove") as group:
-            for key in keys:
-                found = self._tree.lstat(key)
+            for key, found in [(key, self._tree.lstat(key)) for key in keys]:
                 if found is None:
                     continue
                 path = self._tree.path(key)
                 if modes.S_ISDIR(found.st_mode):
                     self._files.remove_directory(path)
+                elif modes.S_ISREG(found.st_mode):
+                    self._remove_that(key, found)
                 else:
                     self._files.remove(path)
                 group.touched.add(os.path.dirname(path))
             self._prune(group)
-            group.syncs.sync(directories=group.touched)
+            group.syncs.sync(directories=map(self._standing, group.touched))
+
+    def _standing(self, path: str) -> str:
+        """The directory, or the nearest above it that is there: another process may have removed empty ones."""
+        while path != self._tree.root and not os.path.isdir(path):
+            path = os.path.dirname(path)
+        return path
+
+    def _remove_that(self, key: str, found: os.stat_result) -> None:
+        """Remove a file if it is still the one that was found. A disk may keep a removal waiting for minutes, and
+        what another writer has put under the key meanwhile is not the one that was to go: so it gets another name
+        first, is looked at, and gets its own back when it is another file."""
+        path, aside = self._tree.path(key), self._staging.new_path()
+        try:
+            self._files.publish(path, aside)
+        except FileNotFoundError:
+            return  # somebody else has removed it
+        taken = os.lstat(aside)
+        if (taken.st_ino, taken.st_mtime_ns) != (found.st_ino, found.st_mtime_ns):
+            self._files.publish(aside, path)
+            raise ConcurrentChangeError("a file changed while it was to be removed", store=self._name, key=ascii(key))
+        self._files.remove(aside)
 
     def purge_object(self, object_path: str) -> None:
         check_key(object_path)

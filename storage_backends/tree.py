@@ -77,7 +77,8 @@ class Tree:
 
         Without recursion: a hostile tree may be deep.
         """
-        waiting = [(prefix, True)] if self.is_directory(prefix) else []
+        with self.errors("list"):
+            waiting = [(prefix, True)] if self.is_directory(prefix) else []
         while waiting:
             key, is_directory = waiting.pop()
             with self.errors("list"):

@@ -309,7 +309,7 @@ class Destruction:
         return told
 
     def _finish(self, row: TombstoneRow) -> str:
-        source, _ = settle(self._copies, row.storage_object)
+        source, _ = settle(self._copies, row.storage_object, self._holder.renew)
         if source is None:
             self._catalogue.withdraw_destruction(row.poid)
             return "had not come to any store: taken back"
@@ -344,7 +344,7 @@ class Destruction:
                         seal_validator=self._seal_validator,
                         catalogue=self._catalogue,
                     )
-            source, _ = settle(self._copies, tombstone_object(poid))
+            source, _ = settle(self._copies, tombstone_object(poid), self._holder.renew)
             if source is None:
                 raise MalformedDocumentError(f"no store holds a whole tombstone of {poid}")
             found = read_tombstone(source, poid)

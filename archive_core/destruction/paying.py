@@ -50,7 +50,7 @@ class Paying:
     def _purge(self, debt: DeletionDebt, actor: Actor) -> None:
         root = self._root(debt.store)
         if not root.has_object(tombstone_object(debt.poid)):
-            settle(self._copies, tombstone_object(debt.poid))
+            settle(self._copies, tombstone_object(debt.poid), self._holder.renew)
             if not root.has_object(tombstone_object(debt.poid)):
                 raise StoreUnavailableError("the store does not take the tombstone now", store=debt.store)
         path = root.object_path(storage_object_for(debt.poid))

@@ -39,10 +39,11 @@ def unfinished(root: StorageRoot, object_id: str) -> list[str]:
     return sorted(found)
 
 
-def clear_unfinished(root: StorageRoot, object_id: str) -> list[str]:
-    """Remove what `unfinished` names and return it."""
+def clear_unfinished(root: StorageRoot, object_id: str, renew: Callable[[], None] = lambda: None) -> list[str]:
+    """Remove what `unfinished` names and return it. `renew` is called before: it raises when the lease was lost."""
     keys = unfinished(root, object_id)
     if keys:
+        renew()
         root.store.remove(keys)
     return keys
 

@@ -58,7 +58,7 @@ class Finishing:
         adopted = False
         while True:
             number = self._means.catalogue.next_renewal_number()
-            source, _ = settle(self._means.copies, system_object(RENEWAL, number))
+            source, _ = settle(self._means.copies, system_object(RENEWAL, number), self._means.holder.renew)
             if source is None:
                 return adopted
             self._means.catalogue.enter_renewal(renewal_row(read_renewal_from(source, number)))
@@ -75,7 +75,7 @@ class Finishing:
         row = self._means.catalogue.renewal(number)
         repeated: str | None = None
         try:
-            settle(self._means.copies, row.storage_object)
+            settle(self._means.copies, row.storage_object, self._means.holder.renew)
             stored = self._means.shelf.read(row)
             if stored.token is None and stored.abandoned is None and not fresh:
                 stored = self._judged_again(stored, actor)

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from archive_core.digests import Digest
 from archive_core.errors import (
     AlreadyExistsError,
+    ConcurrentChangeError,
     FixityError,
     SettingsError,
     StoreUnavailableError,
@@ -576,3 +579,54 @@ def test_known_bytes_that_do_not_read_back_never_show(tmp_path: Path, found: byt
         store.put_objects([NewObject([*item.files[1:], file], item.head)])
 
     assert keys(store) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "a"])
+def test_a_disk_that_fails_when_it_is_looked_at_is_an_outage(
+    store: FilesystemStore, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the very first look of a listing; no error of the system comes through."""
+    store.put_new([new_file("a/b", b"1")])
+
+    def dying(path: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    monkeypatch.setattr(os, "lstat", dying)
+    with pytest.raises(StoreUnavailableError) as caught:
+        list(store.list(prefix))
+    assert caught.value.facts["error"] == "EIO"
+
+
+class _SlowToRemove(DurableFiles):
+    """A disk that keeps a removal waiting, while another writer does its work."""
+
+    def __init__(self, meanwhile: Callable[[str], None]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    def publish(self, staged: str, final: str) -> None:
+        if staged.endswith("o/v1/content/a"):
+            self._meanwhile(staged)
+        super().publish(staged, final)
+
+
+def test_what_was_put_there_while_a_removal_waited_stays(tmp_path: Path) -> None:
+    """The file that was to go is gone, removed by another process, and what it has put in its place is not taken for
+    it; the same bytes, even. What is gone already is removed."""
+    first = FilesystemStore.create("disk", tmp_path / "root")
+    key = "o/v1/content/a"
+
+    def replaced(path: str) -> None:
+        first.remove([key])
+        first.put_new([new_file(key, b"1")])
+
+    for meanwhile, refused in ((replaced, True), (lambda path: first.remove([key]), False)):
+        first.put_new([new_file(key, b"1"), new_file("o/b", b"2")])
+        slow = FilesystemStore("disk", tmp_path / "root", files=_SlowToRemove(meanwhile))
+        with pytest.raises(ConcurrentChangeError) if refused else nullcontext():
+            slow.remove([key, "o/b"])
+
+        assert keys(first) == (["o/b", key] if refused else [])
+        assert slow.leftovers() == []
+        if refused:
+            assert content(first, key) == b"1"

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from archive_core.errors import (
     ConcurrentChangeError,
     FixityError,
     InventoryCorruptError,
+    LeaseHeldError,
     SettingsError,
     SizeLimitError,
     StoreUnavailableError,
@@ -21,6 +23,8 @@ from archive_core.ocfl.layout import CONFIG_KEY, HashAndIdLayout
 from archive_core.ocfl.leftovers import adopt, clear_unfinished, empty_directories, unfinished
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ports import NewFile, NewHead
+from archive_core.replication import Copies
+from archive_core.settling import discard
 from storage_backends.memory import MemoryStore
 from tests.unit.ocfl.objects import FIRST, OBJECT, SECOND, new_root, package, root_with_two_versions
 
@@ -506,3 +510,22 @@ def test_an_object_that_never_got_a_head_is_cleared_whole() -> None:
 
     assert list(root.object_paths()) == []
     assert empty_directories(root) == []
+
+
+def test_who_has_lost_the_lease_clears_nothing() -> None:
+    """Asked after the look and before the removal; where there is nothing to clear nobody is asked."""
+    root, store = new_root()
+    key = f"{root.object_path(OBJECT)}/v1/content/data/a.txt"
+    store.put_new([NewFile(key, b"alpha", Digest.of("sha512", b"alpha"), 5)])
+
+    def lost() -> None:
+        raise LeaseHeldError("another process goes on")
+
+    with pytest.raises(LeaseHeldError):
+        clear_unfinished(root, OBJECT, lost)
+    with pytest.raises(LeaseHeldError):
+        discard(Copies([root], Path()), OBJECT, lost)
+    assert unfinished(root, OBJECT) == [key]
+    assert clear_unfinished(root, OBJECT) == [key]
+    assert clear_unfinished(root, OBJECT, lost) == []
+    assert not discard(Copies([root], Path()), OBJECT, lost)
