@@ -10,6 +10,7 @@ Rules kept here
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from archive_core.digests import CHUNK, Digest, digest_stream
 from archive_core.errors import ArchiveError, StoreUnavailableError, UnavailableError, UnknownObjectError
+from archive_core.identifiers import new_token
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ocfl.vocabulary import INVENTORY
 from archive_core.ports import EntryKind, NewFile, NewHead, NewObject, PutBack, StoredEntry
@@ -57,7 +59,8 @@ Tell = Callable[[Mended | Unmended], None]
 
 
 class SetAside:
-    """A folder on this machine for what does not belong into a store and was in one."""
+    """A folder on this machine for what does not belong into a store and was in one. What lies there stays: other bytes
+    of the same name get a number behind it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -80,14 +83,47 @@ class SetAside:
             tell(Mended(root.store.name, entry.key, FaultCode.EXTRA, digest, None))
 
     def _copy(self, root: StorageRoot, entry: StoredEntry) -> Digest:
+        """Durable under its name when this returns; otherwise nothing of it is left."""
         target = self._folder / root.store.name / entry.key.encode("utf-8", "backslashreplace").decode("utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with root.store.open(entry.key) as stream, target.open("wb") as copy:
-            shutil.copyfileobj(stream, copy, CHUNK)
-            copy.flush()
-            os.fsync(copy.fileno())
-        with target.open("rb") as copied:
-            return digest_stream(copied, ["sha512"])[0]["sha512"]
+        partial = target.with_name(new_token())
+        try:
+            with root.store.open(entry.key) as stream, partial.open("xb") as copy:
+                shutil.copyfileobj(stream, copy, CHUNK)
+                copy.flush()
+                os.fsync(copy.fileno())
+            digest = _digest(partial)
+            partial.replace(_place_for(target, digest))
+        finally:
+            partial.unlink(missing_ok=True)
+        for folder in target.parents:  # names last only when their directories are synced
+            _sync_directory(folder)
+            if folder == self._folder.parent:
+                break
+        return digest
+
+
+def _place_for(target: Path, digest: Digest) -> Path:
+    """The name, or the first one with a number, that is free or holds the same bytes."""
+    numbered = (target.with_name(f"{target.name}.{number}") for number in itertools.count(2))
+    return next(
+        place
+        for place in itertools.chain([target], numbered)
+        if not os.path.lexists(place) or (place.is_file() and _digest(place) == digest)
+    )
+
+
+def _digest(path: Path) -> Digest:
+    with path.open("rb") as stream:
+        return digest_stream(stream, ["sha512"])[0]["sha512"]
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def mend(
