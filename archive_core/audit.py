@@ -46,6 +46,7 @@ from archive_core.identifiers import (
     is_poid,
     number_of,
     object_name,
+    system_object,
     tombstoned_poid,
 )
 from archive_core.mass import MassProof
@@ -369,7 +370,7 @@ class Audit:
         again: Callable[[], Sequence[AuditEntry]],
         result: AuditResult,
     ) -> None:
-        findings, notes = without_debts(self._catalogue, object_id, entries, again)
+        findings, notes = without_debts(self._catalogue, object_id, entries, again, self._copies.leaving)
         result.findings += findings
         result.notes += notes
 
@@ -388,10 +389,29 @@ class Audit:
             ((number, read_segment_if_good(root, number)) for number in numbers), anchors=anchors
         )
         result.checked["events"] += assessed.events
-        result.findings += [
-            AuditEntry(root.store.name, finding.where or ROOT, finding.code, finding.message)
-            for finding in assessed.findings
-        ]
+        lacking = self._lacking(root, numbers)
+        for finding in assessed.findings:
+            entry = AuditEntry(root.store.name, finding.where or ROOT, finding.code, finding.message)
+            if code := lacking.get(entry.path if entry.code == "TRAIL_SEGMENT_MISSING" else entry.code):
+                result.notes.append(replace(entry, code=code))
+            else:
+                result.findings.append(entry)
+
+    def _lacking(self, root: StorageRoot, numbers: Sequence[int]) -> dict[str, str]:
+        """Why a store need not hold segments: by `segment n`, and by `TRAIL_TRUNCATED` where that is so of all that are
+        missing at the end."""
+        last = self._catalogue.last_segment()
+        absent = set(range(1, last.number + 1 if last else 1)) - set(numbers)
+        if root.store.name in self._copies.leaving:
+            known = dict.fromkeys(absent, "STORE_LEAVING")
+        else:
+            owed = self._catalogue.owing_copies([system_object(TRAIL, number) for number in sorted(absent)])
+            known = {n: "COPY_OWED" for n in absent if (root.store.name, system_object(TRAIL, n)) in owed}
+        told = {f"segment {number}": code for number, code in known.items()}
+        end = {number for number in absent if number > max(numbers, default=0)}
+        if end and end <= known.keys():
+            told["TRAIL_TRUNCATED"] = known[min(end)]
+        return told
 
     def _evidence(self, poids: Sequence[str], result: AuditResult, at: datetime, progress: Progress) -> None:
         everywhere = ", ".join(self._copies.names)  # evidence fails only when no copy is good

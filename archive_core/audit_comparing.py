@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from archive_core.audit_result import AuditEntry
@@ -105,19 +106,21 @@ def without_debts(
     object_id: str,
     findings: Sequence[AuditEntry],
     again: Callable[[], Sequence[AuditEntry]],
+    leaving: AbstractSet[str] = frozenset(),
 ) -> tuple[list[AuditEntry], list[AuditEntry]]:
     """Findings, and notes for what is no finding: a store that owes a copy lacks it, or holds what a write that was
-    broken off has left of it, and that is known and will be paid.
+    broken off has left of it, and that is known and will be paid. Stores that are `leaving` get nothing new: what they
+    lack the others hold, or it is those that lack it.
 
     `again` looks once more at what is not whole and not owed: the debt may have been paid since the first look."""
-    wrong, notes = _parted(catalogue, object_id, findings)
+    wrong, notes = _parted(catalogue, object_id, findings, leaving)
     if any(entry.code in _OF_DEBTS for entry in wrong):
-        return _parted(catalogue, object_id, again())
+        return _parted(catalogue, object_id, again(), leaving)
     return wrong, notes
 
 
 def _parted(
-    catalogue: Catalogue, object_id: str, findings: Sequence[AuditEntry]
+    catalogue: Catalogue, object_id: str, findings: Sequence[AuditEntry], leaving: AbstractSet[str]
 ) -> tuple[list[AuditEntry], list[AuditEntry]]:
     if not any(entry.code in _OF_DEBTS for entry in findings):
         return list(findings), []
@@ -126,6 +129,8 @@ def _parted(
     for entry in findings:
         if (entry.store, object_id) in owed and _is_owed(object_id, entry):
             notes.append(replace(entry, code="COPY_OWED"))
+        elif entry.store in leaving and entry.code not in _PARTS and _is_owed(object_id, entry):
+            notes.append(replace(entry, code="STORE_LEAVING"))
         else:
             wrong.append(entry)
     return wrong, notes

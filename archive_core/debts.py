@@ -121,6 +121,9 @@ class Debts:
             if self._copies.late.under_way(owed.store):
                 payments.append(Payment(owed.store, 0, owed.objects, "the store has yet to answer what it was given"))
                 continue
+            if owed.store in self._copies.refused:
+                payments.append(Payment(owed.store, 0, owed.objects, "its locks do not hold: nothing is written to it"))
+                continue
             with self._holder.hold(f"copies {owed.store}"):
                 payments.append(self._pay_store(root, owed.objects, progress))
         return payments

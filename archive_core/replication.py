@@ -16,7 +16,7 @@ Rules kept here
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -90,6 +90,10 @@ class Copies:
         """The stores that get what is new; of those that are only read the archive is about to part."""
         self.rule = self.given_rule = rule or CopyRule.all_of(self.names)
         self.profile_rules = dict(profile_rules or {})
+        self.leaving: frozenset[str] = frozenset()
+        """The names of those that are only read: what is new is missing there, and shall be."""
+        self.refused: frozenset[str] = frozenset()
+        """The names of those that get nothing until their locks hold again; dispensable ones owe it."""
         self.owing: Owing | None = None
         self.before_write: Callable[[], None] = _nothing
         """Called before stores are chosen for what is new: which take part may have changed."""
@@ -111,8 +115,11 @@ class Copies:
         written: Sequence[StorageRoot],
         rule: CopyRule,
         profile_rules: Mapping[str, CopyRule],
+        leaving: Iterable[str] = (),
+        refused: Iterable[str] = (),
     ) -> None:
         """Go on with these of the stores; what is under way ends as it began."""
+        self.leaving, self.refused = frozenset(leaving), frozenset(refused)
         self.roots, self.written, self.rule = tuple(roots), tuple(written), rule
         self.profile_rules = dict(profile_rules)
 
@@ -173,6 +180,8 @@ class Copies:
                 replication.add(name, mine, None)
             else:
                 replication.add(name, mine, self._pools[name].submit(root.write_versions, mine))
+        for name in sorted(self.refused):
+            replication.skip(name, [package for package in packages if rules[package.object_id].tolerates(name)])
         return replication
 
     def left_alone(self, store: str) -> bool:

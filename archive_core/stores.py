@@ -150,6 +150,8 @@ class Stores:
             written,
             adapted(self._rule),
             {profile: adapted(rule) for profile, rule in self._profile_rules.items()},
+            [root.store.name for root in those(DRAINING)],
+            [root.store.name for root in those(MEMBER, FILLING) if root.store.name in self._refused],
         )
 
     def views(self) -> list[StoreView]:

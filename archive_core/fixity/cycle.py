@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -96,7 +97,10 @@ class CycleWalk:
         published: Published,
         now: Callable[[], datetime],
         harms: tuple[Harm, ...] = HARMS,
+        leaving: Callable[[], AbstractSet[str]] = frozenset,
     ) -> None:
+        """`leaving` tells the names of the stores that get nothing new."""
+        self._leaving = leaving
         self._catalogue = catalogue
         self._content = content
         self._published = published
@@ -188,7 +192,11 @@ class CycleWalk:
 
     def _enter(self, walker: Walker, object_id: str, checked: Checked, again: Callable[[], Checked]) -> None:
         checked.findings, owed = without_debts(
-            self._catalogue, object_id, checked.findings, lambda: walker.while_kept(again).findings
+            self._catalogue,
+            object_id,
+            checked.findings,
+            lambda: walker.while_kept(again).findings,
+            self._leaving(),
         )
         walker.enter(checked)
         for entry in owed:

@@ -203,6 +203,7 @@ class Fixity:
             published=self._published,
             now=self._clock.now,
             harms=self.harms,
+            leaving=lambda: self._copies.leaving,
         )
 
     def _walker(self, root: StorageRoot, state: StoreState, budget: Budget) -> Walker:

@@ -353,17 +353,20 @@ class Repair:
         self._settle(run, object_name(wanted.object_id), poid, rests)
 
     def _is_owed(self, run: _Run, root: StorageRoot, wanted: Wanted, found: Differences) -> bool:
-        """Whether a copy is not whole because the store owes the rest: that is paid, not repaired."""
+        """Whether a copy is not whole because the store owes the rest, which is paid, or leaves, which is let be."""
         store = root.store.name
-        if (store, wanted.object_id) not in self._catalogue.owing_copies([wanted.object_id]):
+        leaving = store in self._copies.leaving
+        if not leaving and (store, wanted.object_id) not in self._catalogue.owing_copies([wanted.object_id]):
             return False
         try:
             short = is_only_short(root, wanted, found)
         except DamageError:
             return False
         if short:
-            told = "the store owes the rest of it: `stores pay`"
-            run.result.notes.append(AuditEntry(store, root.object_path(wanted.object_id), "COPY_OWED", told))
+            code, told = "COPY_OWED", "the store owes the rest of it: `stores pay`"
+            if leaving:
+                code, told = "STORE_LEAVING", "the store is being drained and gets nothing new"
+            run.result.notes.append(AuditEntry(store, root.object_path(wanted.object_id), code, told))
         return short
 
     def _mend_one(

@@ -12,6 +12,7 @@ import pytest
 
 from api.home import initialise_home
 from api.settings import SETTINGS_FILE
+from archive_core import stores
 from archive_core.archive import silent
 from archive_core.catalogue.rows import CopyDebt
 from archive_core.errors import ArchiveError, ConflictError, StoreUnavailableError
@@ -226,6 +227,74 @@ def test_wrong_bytes_in_a_store_that_owes_something_are_damage(world: World) -> 
 
     assert ("three", "E092") in findings
     assert ("three", "E063") in findings
+
+
+@pytest.mark.slow
+def test_what_was_destroyed_does_not_come_back_from_a_store_that_leaves(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store may not delete it yet, and is the only one that still has it; drained, it gives it to nobody."""
+    monkeypatch.setattr(stores, "REFRESH", 0.0)
+    told = world.deposit({"a.txt": b"1"})
+    world.deposit({"b.txt": b"2"})
+    world.preserve()
+
+    def locked(object_path: str) -> None:
+        raise StoreUnavailableError("a lock that has not ended")
+
+    monkeypatch.setattr(world.archive.copies.roots[1].store, "purge_object", locked)
+    owed = world.archive.destroy(told.poid, reason="a test", actor=OPERATOR).owed
+    assert [debt.store for debt in owed] == ["two"]
+    name = f"urn:trusted-archive:{told.poid}"
+    assert [store for store in ("one", "two", "three") if name in ids(world, store)] == ["two"]
+    payments = world.archive.stores.drain("two", actor=OPERATOR, progress=silent)
+    assert all(payment.error is None for payment in payments)
+    assert [store for store in ("one", "two", "three") if name in ids(world, store)] == ["two"]
+
+
+def test_a_trail_that_is_owed_is_not_cut_off(world: World) -> None:
+    """A store that was away when the trail grew lacks segments at the end, or in the middle: both are known."""
+    world.deposit({"a.txt": b"1"})
+    world.archive.flush_trail()
+    unplug(world, "three")
+    world.deposit({"b.txt": b"2"})
+    world.preserve()
+    plug(world, "three")
+    for _ in ("at the end", "in the middle"):
+        audited = world.audit()
+        assert audited.findings == []
+        assert {note.code for note in audited.notes} == {"COPY_OWED"}
+        world.deposit({"c.txt": b"3"})
+        world.archive.flush_trail()
+    pay(world)
+    root = world.archive.copies.roots[2]
+    root.store.purge_object(root.object_path("urn:trusted-archive:tr0000000002"))
+    assert {("three", "TRAIL_SEGMENT_MISSING"), ("three", "OBJECT_MISSING")} <= {
+        (entry.store, entry.code) for entry in world.audit().findings
+    }
+
+
+@pytest.mark.slow
+def test_a_store_that_leaves_lacks_what_is_new_and_that_is_no_damage(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deposits, updates, evidence and the trail go on while it is drained; nothing is written to it, not by a repair
+    either, and its wrong bytes are still named."""
+    monkeypatch.setattr(stores, "REFRESH", 0.0)
+    told = world.deposit({"a.txt": b"1"})
+    world.preserve()
+    world.archive.stores.drain("two", actor=OPERATOR, progress=silent)
+    world.update(told.poid, {"a.txt": b"2"})
+    world.deposit({"b.txt": b"3"})
+    world.preserve()
+    before = ids(world, "two")
+    assert looked_at(world) == (set(), {"STORE_LEAVING"})
+    repaired = world.archive.repair((told.poid,), actor=OPERATOR)
+    assert (repaired.findings, repaired.repaired) == ([], [])
+    assert ids(world, "two") == before
+    (file,) = [path for path in world.files("two", "v1/content/data/a.txt") if told.poid in str(path)]
+    file.write_bytes(b"0")
+    assert ("two", "E092") in {(entry.store, entry.code) for entry in world.audit().findings}
 
 
 def test_a_copy_that_only_damaged_stores_hold_stays_owed(world: World) -> None:

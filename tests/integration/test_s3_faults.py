@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from api.scheduler import keep_locks
 from api.settings import ArchiveSettings
 from api.wiring import build_archive
+from archive_core import stores
 from archive_core.archive import silent
 from archive_core.digests import Digest
 from archive_core.errors import (
@@ -322,6 +324,67 @@ def test_a_server_that_takes_locks_and_does_not_keep_them_is_found_out(s3_server
 
     assert not probe.holds
     assert {"delete a version", "delete a version that came in parts in a batch"} <= set(probe.broken)
+
+
+def test_a_legal_hold_keeps_what_no_lock_keeps(s3_server: S3Server) -> None:
+    """Nothing of the object can be deleted while it is on hold, by nobody; afterwards everything."""
+    store = LockingS3Store("far", s3_server.new_bucket("hold", locks=True), "GOVERNANCE")
+    store.put_objects([new_object("o")])
+    before = {entry.key: content(store, entry.key) for entry in store.list()}
+    assert store.hold_object("o", True) == len(before) == 4
+    with pytest.raises(StoreUnavailableError):
+        store.purge_object("o")
+    for kept in list(store.bucket.versions(store.start)):
+        with pytest.raises(RefusedError):
+            store.bucket.delete(kept.key, kept.version)
+    assert store.hold_object("o", False) >= 4
+    store.purge_object("o")
+
+    assert list(store.list()) == []
+    store.close()
+
+
+def test_a_store_that_ceases_to_enforce_its_locks_is_found_out_by_schedule(
+    tmp_path: Path, s3_server: S3Server, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe is repeated once a day: from then on nothing more is written to the store, until it holds again. A
+    dispensable one owes what it did not get."""
+    monkeypatch.setattr(stores, "REFRESH", 0.0)
+    place = s3_server.new_bucket("later", locks=True)
+    home_with_bucket(tmp_path, place, more='lock = "governance"', endpoint=proxy.endpoint)
+    world = World(tmp_path)
+    world.deposit({"a.txt": b"1"})
+    first = world.archive.locks.judged("two")
+    proxy.faults.append(Fault("forged", lambda r: "retention" in r.target))
+    world.clock.advance(hours=23)
+    assert world.archive.locks.probe(actor=OPERATOR, only_due=True) == {}
+    assert first == world.archive.locks.judged("two")
+    world.clock.advance(hours=2)
+    keep_locks(world.archive)
+    found = world.archive.locks.judged("two")
+    assert (first and first.holds, found and found.holds) == (True, False)
+    with pytest.raises(StoreUnavailableError):
+        world.deposit({"b.txt": b"2"})
+
+    settings = world.home / "trusted-archive.toml"
+    settings.write_text(settings.read_text().replace('lock = "gov', 'required = false\nlock = "gov'))
+    world.settings = ArchiveSettings.load(world.home)
+    world.restart()
+    assert world.deposit({"c.txt": b"3"}).stores == ("one",)
+    (unpaid,) = world.archive.debts.pay(silent)
+    assert (unpaid.paid, unpaid.owed) == (0, 1)
+    assert not any("c.txt" in entry.key for entry in world.archive.copies.known[1].store.list())
+
+    proxy.faults.clear()
+    world.clock.advance(days=1)
+    keep_locks(world.archive)
+    world.archive.stores.refresh(now=True)
+    assert [payment.owed for payment in world.archive.debts.pay(silent)] == [0]
+    assert world.deposit({"d.txt": b"4"}).stores == ("one", "two")
+    assert any("c.txt" in entry.key for entry in world.archive.copies.known[1].store.list())
+    codes = [event.code for event in world.archive.catalogue.events_about("store-two")]
+    assert [code for code in codes if code.startswith("locks-")] == ["locks-hold", "locks-do-not-hold", "locks-hold"]
+    world.archive.close()
 
 
 def test_a_store_without_the_locks_that_it_is_to_have_gets_nothing(tmp_path: Path, s3_server: S3Server) -> None:

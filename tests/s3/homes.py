@@ -10,9 +10,12 @@ from storage_backends.s3_client import S3Place
 _SECOND = '[[store]]\nname = "two"\nscheme = "filesystem"\nroot = "stores/two"\nstaging = "staging/two"\n'
 
 
-def home_with_bucket(folder: Path, place: S3Place, *, more: str = "", copies: str = "", endpoint: str = "") -> Path:
+def home_with_bucket(
+    folder: Path, place: S3Place, *, more: str = "", copies: str = "", endpoint: str = "", attempts: int = 2
+) -> Path:
     """A new home in `folder`: the store `one` in a directory, `two` in the bucket. `more` are further lines of the
-    store's table, `copies` those of another table; `endpoint` may name a way to the server besides the direct one."""
+    store's table, `copies` those of other tables; `endpoint` may name a way to the server besides the direct one;
+    `attempts` are the tries of a request."""
     home = folder / "home"
     initialise_home(home, at=datetime.now(UTC))
     (home / "access").write_text(place.access_key())
@@ -26,7 +29,7 @@ prefix = "{place.prefix}"
 access_key = "file:access"
 secret_key = "file:secret"
 connect_timeout = 1.0
-attempts = 2
+attempts = {attempts}
 {more}
 """
     settings = home / SETTINGS_FILE
