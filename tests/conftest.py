@@ -1,12 +1,12 @@
 """What all tests share: completeness, Hypothesis settings, a PostgreSQL server."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
 
-from tests import completeness, room
+from tests import completeness, fault_matrix, room
 from tests.postgres import PostgreSQL, running_server
 from tests.s3.ceph import S3Server, shared_server
 from tests.s3.versitygw import running_versitygw
@@ -28,6 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make sure that nothing is left out in silence."""
     config.pluginmanager.register(completeness.Completeness(config), "completeness")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that stands for faults in the table of them has seen each of them strike."""
+    fault_matrix.forget()
+    result = yield
+    fault_matrix.require_met(item)
+    return result
 
 
 @pytest.fixture(scope="session")

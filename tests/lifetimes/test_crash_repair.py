@@ -13,19 +13,30 @@ from typing import Any
 import pytest
 
 from archive_core.errors import ArchiveError
+from tests.fakes.database import lost_connection
 from tests.fakes.disk import Loss, io_error
 from tests.fakes.faults import FaultPlan, Moment, PowerCutError
+from tests.fault_matrix import Fault, Operation, fault, met, operation
 from tests.integration.test_repair import flip, snapshot, the_file, whole_again
-from tests.lifetimes.crash_world import STRIDE, break_files, cut_power, sample
-from tests.world import OPERATOR, World
+from tests.lifetimes.crash_world import SAME, STRIDE, Databases, break_files, cut_power, sample, use_database
+from tests.world import OPERATOR, SQLITE, World
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), operation(Operation.REPAIR)]
+
+
+Harmed = tuple[Path, dict[str, dict[str, bytes]]]
+"""A folder with a home that was harmed, and what its stores held before."""
 
 
 @pytest.fixture(scope="module")
-def harmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict[str, bytes]]]:
+def harmed(tmp_path_factory: pytest.TempPathFactory) -> Harmed:
     """A home in which one store has damages of every kind, and what both stores held before."""
-    world = World(tmp_path_factory.mktemp("harmed"))
+    return harm(tmp_path_factory.mktemp("harmed"))
+
+
+def harm(folder: Path, url: str = SQLITE) -> Harmed:
+    """Make such a home in a folder."""
+    world = World(folder, url)
     told = world.deposit({"a.txt": b"alpha", "b.txt": b"beta" * 100})
     world.deposit({"c.txt": b"gamma"})
     world.deposit({"d.txt": b"delta"})
@@ -46,10 +57,10 @@ def harmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, di
 
 
 @contextmanager
-def copy_of(harmed: tuple[Path, dict[str, dict[str, bytes]]], folder: Path) -> Iterator[World]:
+def copy_of(harmed: Harmed, folder: Path, databases: Databases = SAME) -> Iterator[World]:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(harmed[0], folder, symlinks=True)
-    world = World(folder)
+    world = World(folder, use_database(folder / "home", databases))
     world.clock.advance(hours=1)
     try:
         yield world
@@ -64,7 +75,7 @@ def act(world: Any) -> None:
 STORY: Any = SimpleNamespace(act=act)
 
 
-def steps_of(harmed: tuple[Path, dict[str, dict[str, bytes]]], folder: Path) -> list[str]:
+def steps_of(harmed: Harmed, folder: Path) -> list[str]:
     """The durable steps of the whole repair."""
     with copy_of(harmed, folder) as world:
         plan = FaultPlan()
@@ -75,7 +86,7 @@ def steps_of(harmed: tuple[Path, dict[str, dict[str, bytes]]], folder: Path) -> 
         return plan.steps
 
 
-def ended_by_the_next(world: World, harmed: tuple[Path, dict[str, dict[str, bytes]]], harms: dict[str, bytes]) -> None:
+def ended_by_the_next(world: World, harmed: Harmed, harms: dict[str, bytes]) -> None:
     """No file holds anything but what it should or what it held; then a repair makes all of it whole."""
     now = snapshot(world, "one")
     right = harmed[1]["one"]
@@ -90,12 +101,20 @@ def ended_by_the_next(world: World, harmed: tuple[Path, dict[str, dict[str, byte
     whole_again(world, harmed[1])
 
 
+def strike(step: str) -> None:
+    """A disk that fails, or a database that is gone."""
+    (lost_connection if step.startswith("catalogue") else io_error)(step)
+
+
 def broken(harmed: Any, folder: Path, at: int, moment: Moment) -> None:
     with copy_of(harmed, folder) as world:
         harms = snapshot(world, "one")
-        break_files(world.archive, FaultPlan(at, moment, io_error))
-        with suppress(ArchiveError, OSError):
+        plan = FaultPlan(at, moment, strike)
+        break_files(world.archive, plan)
+        with suppress(ArchiveError):
             act(world)
+        if plan.struck:
+            met(Operation.REPAIR, Fault.PERSISTED if moment is Moment.AFTER else Fault.NOT_PERSISTED)
         ended_by_the_next(world, harmed, harms)
 
 
@@ -103,13 +122,15 @@ def cut(harmed: Any, folder: Path, at: int, loss: Loss | None) -> None:
     with copy_of(harmed, folder) as world:
         harms = snapshot(world, "one")
         world_as_trial: Any = world
-        with suppress(PowerCutError, OSError):
-            cut_power(world_as_trial, STORY, at, loss)
+        with suppress(PowerCutError):
+            if not cut_power(world_as_trial, STORY, at, loss):
+                met(Operation.REPAIR, Fault.POWER if loss else Fault.KILL)
         world.archive = world.open()
         ended_by_the_next(world, harmed, harms)
 
 
 @pytest.mark.slow
+@fault(Fault.KILL)
 def test_a_repair_that_is_killed_is_ended_by_the_next(harmed: Any, tmp_path: Path) -> None:
     """Half way, as `kill -9` leaves it."""
     steps = steps_of(harmed, tmp_path / "count")
@@ -117,6 +138,7 @@ def test_a_repair_that_is_killed_is_ended_by_the_next(harmed: Any, tmp_path: Pat
 
 
 @pytest.mark.slow
+@fault(Fault.NOT_PERSISTED, Fault.PERSISTED, Fault.KILL, Fault.POWER)
 def test_a_repair_that_ends_at_some_steps_is_ended_by_the_next(harmed: Any, tmp_path: Path) -> None:
     """A sample: errors that did or did not leave their work, kills, power cuts that take what was not synced."""
     steps = steps_of(harmed, tmp_path / "count")
@@ -130,6 +152,7 @@ def test_a_repair_that_ends_at_some_steps_is_ended_by_the_next(harmed: Any, tmp_
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
+@fault(Fault.NOT_PERSISTED, Fault.PERSISTED, Fault.KILL, Fault.POWER)
 def test_a_repair_that_ends_at_any_step_is_ended_by_the_next(harmed: Any, tmp_path: Path) -> None:
     """The whole matrix: `make soak STRIDE=5` tries each fifth step."""
     steps = steps_of(harmed, tmp_path / "count")
