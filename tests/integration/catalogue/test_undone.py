@@ -122,15 +122,16 @@ def test_serialisation_failures_are_done_again(postgresql_url: str, catalogue: C
     assert numbers == list(range(1, CONTENDERS * ROUNDS + 1))
 
 
-def test_migrations_go_down_and_up_with_data(postgresql_url: str) -> None:
-    """Every step of the way, in both directions, what the older schema can hold is there before and after."""
-    catalogue = Catalogue.create(postgresql_url)
+def test_migrations_go_down_and_up_with_data(database_url: str) -> None:
+    """On both databases: every step of the way, in both directions, what the older schema can hold is there before and
+    after."""
+    catalogue = Catalogue.create(database_url)
     for number in (1, 2, 3):
         catalogue.enter_version(*entry(number))
     before = [catalogue.version(poid(number)) for number in (1, 2, 3)]
     files = catalogue.files(poid(1), 1)
     catalogue.close()
-    engine = open_engine(postgresql_url)
+    engine = open_engine(database_url)
     steps = 0
     while schema_revision(engine) != "0001":
         with writing(engine) as connection:
@@ -142,7 +143,7 @@ def test_migrations_go_down_and_up_with_data(postgresql_url: str) -> None:
     upgrade(engine)
     assert schema_revision(engine) == head_revision()
     engine.dispose()
-    again = Catalogue.open(postgresql_url)
+    again = Catalogue.open(database_url)
     assert [again.version(poid(number)) for number in (1, 2, 3)] == before
     assert again.files(poid(1), 1) == files
     again.enter_version(*entry(4))
