@@ -1,7 +1,6 @@
 """The chaos soak as tests: three minutes of it, and an hour. Neither is part of `make test`, which names them.
 
-Continuous integration runs the three minutes by themselves. `make soak T=tests/soak` runs both; `make chaos
-SECONDS=600` runs it for as long as one likes, with a report.
+`make soak T=tests/soak` runs both; `make chaos SECONDS=600` runs it for as long as one likes, with a report.
 """
 
 from __future__ import annotations
