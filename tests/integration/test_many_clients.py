@@ -96,11 +96,13 @@ def idle_and_active(server: Server, idle: int, active: int, rounds: int, *, at_l
             told = all_work(server, active, rounds)
             assert crowd.there == idle
         grown = tree_bytes(server.process.pid) - before
-    print(f"{active} active clients alone: {alone}")
+    after = all_work(server, active, 1)
+    print(f"{active} active clients alone, before and after: {alone} | {after}")
     print(f"{active} active clients beside {idle} idle ones: {told}")
     print(f"{grown / 2**20:.0f} MiB more; cut off: { {kind: len(found) for kind, found in crowd.borne.items()} }")
     assert crowd.refused == 0
-    assert told.worst < PATIENCE, "somebody waited until a slow client was given up"
+    allowed = max(PATIENCE, 3 * max(alone.worst, after.worst))  # the second on a machine that has much else to do
+    assert told.worst < allowed, f"somebody waited for idle ones: {told.worst:.1f} s, {allowed:.1f} s are allowed"
     for kind in (HALF, DRIPPING):
         assert crowd.borne[kind], f"{kind}: nobody was cut off"
         assert max(crowd.borne[kind]) < PATIENCE + ALLOWED, kind
