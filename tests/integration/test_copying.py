@@ -73,6 +73,7 @@ def test_processes_copy_byte_for_byte_what_a_store_lacks(world: World, copied: l
     assert world.audit().findings == []
 
 
+@pytest.mark.slow
 def test_a_new_store_is_filled_by_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: list[str]) -> None:
     """As any other way of filling it."""
     monkeypatch.setattr(copying, "WORTH_PROCESSES", 1)

@@ -123,6 +123,7 @@ def test_an_update_and_its_first_version_come_in_order(world: World, slow: Slow)
     assert head.head_number == 2
 
 
+@pytest.mark.slow
 def test_what_is_destroyed_while_it_is_being_written_goes_again(world: World, slow: Slow) -> None:
     """The store owes the deletion while it hangs. Another process, which does not know that, finds nothing there and
     has the deletion paid; when the write lands all the same, the store owes it anew."""
@@ -171,6 +172,7 @@ def test_threads_do_not_grow_with_the_deposits(world: World, slow: Slow) -> None
     assert len(slow.calls) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["required", "stores"])
 def test_a_store_that_is_needed_is_waited_for(tmp_path: Path, rule: str) -> None:
     """A required one, or one without which there would be too few."""
