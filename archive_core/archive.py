@@ -30,7 +30,7 @@ from archive_core.debts import Debts
 from archive_core.deposit import Deposit
 from archive_core.destruction.destroying import Destruction, DestructionView
 from archive_core.destruction.judging import Gone
-from archive_core.errors import ArchiveError, ConcurrentChangeError, LeaseHeldError, SizeLimitError
+from archive_core.errors import ArchiveError, LeaseHeldError, SizeLimitError
 from archive_core.evidence.verification import DataObject
 from archive_core.examining import Examining
 from archive_core.examining_later import ExaminingLater, Patience
@@ -347,6 +347,7 @@ class Archive:
             sequencer=self._sequencer,
             holder=holder,
             registered_only=registered_only,
+            key_of=lambda submission: self._deposit.key_of(submission),
         )
         self._keys = Keys(
             clock=clock,
@@ -472,14 +473,12 @@ class Archive:
     def update(
         self, poid: str, submission: SubmissionObject, *, actor: Actor, follows: int | None = None
     ) -> Acknowledgement:
-        """The complete new content of an object as its next version. With `follows` that was made of this version:
-        `ConcurrentChangeError` when another one has come since."""
+        """The complete new content of an object as its next version. With `follows` that was made of this version, and
+        nothing is stored when another one has come since: `ConcurrentChangeError`."""
         with self._refusals(actor, "update"):
             head = self._row(poid, None, actor)
-            if follows not in (None, head.version):
-                raise ConcurrentChangeError(f"{poid} has version {head.version} by now", version=head.version)
             with self.organisations.room(submission, head.originator, objects=0):
-                return self._deposit.update(poid, submission, actor=actor)
+                return self._deposit.update(poid, submission, actor=actor, follows=follows)
 
     def preserve(self, *, actor: Actor, only_due: bool = False, progress: Progress = silent) -> list[BatchView]:
         """Close and prove what awaits evidence; see `Preservation.preserve`. What deposits left that lost

@@ -23,7 +23,7 @@ from archive_core.bulk import GROUP, deposit_in_groups
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.committing import Answer, Committing
 from archive_core.content import require_living
-from archive_core.errors import ArchiveError
+from archive_core.errors import ArchiveError, ConcurrentChangeError
 from archive_core.examining import Examining
 from archive_core.group_commit import GroupCommit
 from archive_core.identifiers import PoidMint
@@ -82,11 +82,16 @@ class Deposit:
 
         deposit_in_groups(submissions, prepared, self._committing, tell)
 
-    def update(self, poid: str, submission: SubmissionObject, *, actor: Actor) -> Acknowledgement:
-        """The complete new content of an object, as its next version; the old ones stay."""
+    def update(
+        self, poid: str, submission: SubmissionObject, *, actor: Actor, follows: int | None = None
+    ) -> Acknowledgement:
+        """The complete new content of an object, as its next version; the old ones stay. With `follows` it is the next
+        of that one or none: raises `ConcurrentChangeError` when another came, or comes, first."""
         at = self._clock.now()
         head = self._catalogue.version(poid, originator=actor.originator)
         require_living(head)
+        if follows not in (None, head.version):
+            raise ConcurrentChangeError(f"{poid} has version {head.version} by now", version=head.version)
         owned = replace(submission, originator=head.originator)
         accepted = admit(owned, self._profile_of(submission.profile or head.profile, at), at=at, updates=poid)
         accepted = self._examining.examined(accepted, at=at, version=head.version + 1)
@@ -95,6 +100,12 @@ class Deposit:
             accepted, poid=poid, version=head.version + 1, kind=UPDATE, predecessor=predecessor, at=at
         )
         return self._shared(PreparedSubmission(accepted, description, description.to_bytes(), actor, at))
+
+    def key_of(self, submission: SubmissionObject) -> str | None:
+        """The idempotency key under which it is deposited, also one that follows from what it holds; every file is read
+        for that. Raises `SubmissionError`."""
+        at = self._clock.now()
+        return admit(submission, self._profile_of(submission.profile, at), at=at).key
 
     def commit(self, prepared: PreparedSubmission) -> Acknowledgement:
         """A version that was prepared elsewhere becomes durable like any other."""

@@ -33,6 +33,7 @@ from archive_core.errors import (
     OrganisationNotActiveError,
     QuotaExceededError,
     RateLimitedError,
+    SubmissionError,
     UnknownOrganisationError,
     UsageError,
 )
@@ -126,13 +127,16 @@ class Organisations:
         sequencer: Sequencer,
         holder: Holder,
         registered_only: bool = False,
+        key_of: Callable[[SubmissionObject], str | None] = lambda submission: submission.key,
     ) -> None:
-        """With `registered_only` nothing is taken in for an organisation that nobody added."""
+        """With `registered_only` nothing is taken in for an organisation that nobody added. `key_of` tells under which
+        idempotency key a submission is deposited, also one that follows from what it holds."""
         self._clock = clock
         self._catalogue = catalogue
         self._sequencer = sequencer
         self._holder = holder
         self.registered_only = registered_only
+        self._key_of = key_of
         self._lock = threading.Lock()
         self._known: dict[str, OrganisationRow] = {}
         self._looked = -REMEMBERED
@@ -234,7 +238,7 @@ class Organisations:
     @contextmanager
     def room(self, submission: SubmissionObject, originator: str, *, objects: int = 1) -> Iterator[None]:
         """Room for a submission while it becomes an object; raises `OrganisationNotActiveError` or
-        `QuotaExceededError`."""
+        `QuotaExceededError`. What was deposited already under its key needs none."""
         token = self._take(submission, originator, objects)
         try:
             yield
@@ -258,7 +262,7 @@ class Organisations:
                 if isinstance(submission, SubmissionObject):
                     try:
                         token = self._take(submission, submission.originator, 1)
-                    except (OrganisationNotActiveError, QuotaExceededError) as error:
+                    except SubmissionError as error:
                         answer = error
                 taken.append(token)
                 yield answer
@@ -291,6 +295,10 @@ class Organisations:
         token, at = new_token(), self._clock.now()
         short = self._catalogue.take_room(token, originator, objects, _size(submission), until=at + TERM, at=at)
         if short is not None:
+            if submission.once and submission.key is None:  # what is there already needs no room: only now it is looked
+                key = self._key_of(submission)
+                if key is not None and self._catalogue.has_deposit(originator, key):
+                    return None
             quota, used, limit = short
             raise QuotaExceededError(quota=quota, used=used, limit=limit)
         return token

@@ -1,4 +1,4 @@
-"""python -m benchmarks [a to l, n, p to r] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
+"""python -m benchmarks [a to l, n to r] [--quick] [--rounds 3] [--at DIR] [--out DIR] [--without NAME]"""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from benchmarks import (
     report,
     s3_load,
     small_files,
+    trail_cost,
     trust_services,
     two_sites,
     very_many,
@@ -51,6 +52,7 @@ LINES = {
         fixity_run,
         fixity_memory,
         trust_services,
+        trail_cost,
         two_sites,
         s3_load,
         downloads,

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -30,6 +31,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
             shutil.copytree(origin, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(origin, source / name)
+    return names_of_wheel(source, target)
+
+
+def names_of_wheel(source: Path, target: Path) -> set[str]:
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-index", "--no-deps", "--no-build-isolation"]
     done = subprocess.run(
         [*command, "-w", str(target), str(source)], cwd=target, capture_output=True, text=True, check=False
@@ -64,3 +69,37 @@ def test_the_wheel_holds_nothing_but_our_packages(wheel: set[str]) -> None:
     top_level = {Path(name).parts[0] for name in wheel}
 
     assert {name for name in top_level if not name.startswith("trusted_archive-")} == set(PACKAGES)
+
+
+NOT_FOR_PACKAGERS = {".ci", ".git", ".gitattributes", ".gitignore", ".pre-commit-config.yaml"}
+"""What serves a checkout only."""
+MADE = ("__pycache__", "build", "dist", "*.egg-info", ".venv", ".*_cache", "site", ".git", ".hypothesis", "*.pyc")
+
+
+@pytest.mark.slow
+def test_the_source_distribution_holds_what_a_packager_needs(wheel: set[str], tmp_path: Path) -> None:
+    """Everything of the checkout: sources, tests, documentation, deployment, clients; and the wheel that is built of it
+    is the one that is built of the checkout."""
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("needs a checkout to compare with")
+    source = tmp_path / "checkout"
+    shutil.copytree(REPOSITORY, source, ignore=shutil.ignore_patterns(*MADE), symlinks=True)
+    build = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(tmp_path)], cwd=source, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (made,) = tmp_path.glob("trusted_archive-*.tar.gz")
+    with tarfile.open(made) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    (root,) = (tmp_path / "unpacked").iterdir()
+    there = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    expected = {name for name in listed if name and name.split("/")[0] not in NOT_FOR_PACKAGERS}
+
+    assert {"deploy", "docs", "clients", "examples", "tests"} <= {name.split("/")[0] for name in expected}
+    assert expected - there == set()
+    (tmp_path / "wheels").mkdir()
+    assert names_of_wheel(root, tmp_path / "wheels") == wheel

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,23 @@ def test_a_quota_of_objects_is_kept_and_updates_need_none(world: World) -> None:
     world.archive.destroy(first.poid, reason="x", actor=OPERATOR)
     assert world.archive.organisations.get(ORG, actor=OPERATOR).objects == 1
     assert world.deposit({"c.txt": b"c"}, originator=ORG).version == 1
+
+
+def test_what_is_deposited_once_is_answered_again_when_nothing_more_fits(world: World) -> None:
+    """It adds nothing, alone and among others; what is new is refused, and so is what does not say `once`."""
+    world.archive.organisations.add(ORG, name="Kraj", limits=Limits(objects=1), actor=OPERATOR)
+    first = world.deposit({"a.txt": b"a"}, originator=ORG, once=True)
+    again = world.deposit({"a.txt": b"a"}, originator=ORG, once=True)
+    assert (again.poid, again.replayed) == (first.poid, True)
+    for files, once in (({"a.txt": b"b"}, True), ({"b.txt": b"a"}, True), ({"a.txt": b"a"}, False)):
+        with pytest.raises(QuotaExceededError):
+            world.deposit(files, originator=ORG, once=once)
+    answers: list[Any] = []
+    asked = [world.submission({"a.txt": text}, originator=ORG, once=True) for text in (b"new", b"a")]
+    world.archive.deposit_many(asked, actor=OPERATOR, tell=answers.append)
+    assert isinstance(answers[0], QuotaExceededError)
+    assert answers[1].poid == first.poid
+    assert world.archive.organisations.get(ORG, actor=OPERATOR).objects == 1
 
 
 def test_a_quota_of_bytes_counts_every_version(world: World) -> None:

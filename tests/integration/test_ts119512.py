@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import threading
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -404,6 +406,49 @@ def test_what_is_said_of_an_object_comes_back(world: HttpWorld, evidenced: str) 
     xml = {"xmlData": {"b64Content": base64.b64encode(b"<a/>").decode()}, "mimeType": "text/xml"}
     empty = preserved(world, po(b""), xml)
     assert [content_of(one) for one in retrieved(world, empty, Subject.PO)] == [b"", b"<a/>"]
+
+
+def test_of_two_changes_at_once_one_is_refused_and_nothing_of_it_is_stored(
+    world: HttpWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version that comes while a change is made of the one before, at the last instant: the minor code of a change that does not fit."""
+    poid = preserved(world, po(b"x", id="x"))
+    deposit = world.archive._deposit
+    real, came = deposit.update, []
+
+    def late(of: str, *rest: Any, **named: Any) -> Any:
+        if not came:
+            came.append(True)
+            assert ask(world, "UpdatePOC", {"poId": of, "deltaPoc": [po(b"y", id="y")]}).json["versionId"] == "v2"
+        return real(of, *rest, **named)
+
+    monkeypatch.setattr(deposit, "update", late)
+    refused = ask(world, "UpdatePOC", {"poId": poid, "deltaPoc": [po(b"z", id="z")]})
+
+    assert result_of(refused) == (REQUESTER, "DeltaPOCInternalProblem")
+    assert world.archive.show(poid, actor=OPERATOR).versions == (1, 2)
+    assert [one["id"] for one in retrieved(world, poid, Subject.PO)] == ["x", "y"]
+    again = ask(world, "UpdatePOC", {"poId": poid, "deltaPoc": [po(b"z", id="z")]})
+    assert again.json["versionId"] == "v3"
+
+
+def test_of_many_changes_at_once_each_is_kept_or_refused(world: HttpWorld) -> None:
+    """Every one that was answered with success is in the last version, in as many versions."""
+    poid, together = preserved(world, po(b"x", id="x")), threading.Barrier(4)
+
+    def change(name: str) -> tuple[str, tuple[str, str | None]]:
+        together.wait(20)
+        answer = ask(world, "UpdatePOC", {"poId": poid, "deltaPoc": [po(name.encode(), id=name)]})
+        return name, result_of(answer)
+
+    with ThreadPoolExecutor(4) as pool:
+        told = dict(pool.map(change, "abcd"))
+    kept = sorted(name for name, result in told.items() if result == (SUCCESS, None))
+
+    assert kept
+    assert set(told.values()) <= {(SUCCESS, None), (REQUESTER, "DeltaPOCInternalProblem")}
+    assert [one["id"] for one in retrieved(world, poid, Subject.PO)] == sorted([*kept, "x"])
+    assert world.archive.show(poid, actor=OPERATOR).versions == tuple(range(1, len(kept) + 2))
 
 
 def test_objects_of_either_interface_are_seen_in_the_other(world: HttpWorld) -> None:
