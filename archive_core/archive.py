@@ -359,7 +359,13 @@ class Archive:
         self.changes = Changes(catalogue)
         self.searching = Searching(catalogue=catalogue, content=self._content, holder=holder)
         self.notifying = Notifying(
-            clock=clock, catalogue=catalogue, changes=self.changes, holder=holder, receivers=receivers, send=send
+            clock=clock,
+            catalogue=catalogue,
+            changes=self.changes,
+            sequencer=self._sequencer,
+            holder=holder,
+            receivers=receivers,
+            send=send,
         )
         self._jobs = Jobs(
             clock=clock,

@@ -6,6 +6,9 @@ Rules kept here
  * A receiver is told one thing after the other. What it does not take is offered again, the very same, with growing
    pauses, for as long as its settings say; then it is stopped, and goes on where it was when somebody resumes it.
  * Nobody is told anything whom the settings do not name.
+ * How far a receiver has come is noted in the trail, too, when it is new and then at most every `NOTED`: a catalogue
+   that was made anew from the stores goes on from there. What a receiver took since is offered again; nothing is left
+   out.
  * One process at a time tells one receiver (a lease). A process that died after a receiver had taken something and
    before it was noted offers that again: receivers know it by its id.
 """
@@ -25,13 +28,25 @@ from archive_core.changes import KINDS, Change, Changes, Cursor
 from archive_core.errors import ArchiveError, LeaseHeldError, NotFoundError
 from archive_core.findings import utc_text
 from archive_core.holding import Holder
+from archive_core.lifecycle import Actor
 from archive_core.ports import Clock
+from archive_core.sequencer import Sequencer
+from archive_core.trail.events import EventType, Outcome
 
 AT_ONCE = 100
 """Changes in one message."""
 
 MESSAGES = 50
 """Messages to one receiver in one round: the others have their turn."""
+
+NOTED = timedelta(hours=1)
+"""So much of what a receiver took may be offered again after the catalogue was lost."""
+
+SUBJECT = "receiver-"
+TOLD = "told-"
+"""How the subject and the code begin of the event that notes how far a receiver has come; the cursor follows."""
+
+SYSTEM = Actor("scheduler", "operator")
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -95,6 +110,7 @@ class Notifying:
         clock: Clock,
         catalogue: Catalogue,
         changes: Changes,
+        sequencer: Sequencer,
         holder: Holder,
         receivers: Sequence[Receiver] = (),
         send: Send | None = None,
@@ -102,6 +118,7 @@ class Notifying:
         self._clock = clock
         self._catalogue = catalogue
         self._changes = changes
+        self._sequencer = sequencer
         self._holder = holder
         self.receivers = tuple(receivers)
         self.send = send
@@ -173,6 +190,9 @@ class Notifying:
             self._refused(receiver, row, end, error, self._clock.now())
             return False
         self._catalogue.put_receiver(ReceiverRow(name=receiver.name, cursor=end, delivered=self._clock.now()))
+        noted = self._noted(receiver.name)
+        if noted is None or at - noted[1] >= NOTED:
+            self._note(receiver.name, end)
         return None
 
     def _offer(self, receiver: Receiver, message: Message) -> None:
@@ -183,11 +203,27 @@ class Notifying:
     def _row(self, receiver: Receiver) -> ReceiverRow:
         row = self._catalogue.receiver(receiver.name)
         if row is None:
-            start = Cursor(0) if receiver.from_start else self._changes.now()
+            noted = self._noted(receiver.name)
+            if noted is None:
+                start = Cursor(0) if receiver.from_start else self._changes.now()
+            else:  # the catalogue was made anew; what the trail lost at its end is given these numbers again
+                start = min(noted[0], self._changes.now())
+            if noted is None:
+                self._note(receiver.name, str(start))
             self._catalogue.enter_receiver(ReceiverRow(name=receiver.name, cursor=str(start)))
             row = self._catalogue.receiver(receiver.name)
             assert row is not None
         return row
+
+    def _note(self, name: str, cursor: str) -> None:
+        self._sequencer.record(
+            EventType.DISSEMINATION, Outcome.SUCCESS, f"{TOLD}{cursor}", actor=SYSTEM, subject=f"{SUBJECT}{name}"
+        )
+
+    def _noted(self, name: str) -> tuple[Cursor, datetime] | None:
+        """How far a receiver had come when it was noted last, and when that was."""
+        event = self._catalogue.last_event_about(f"{SUBJECT}{name}")
+        return None if event is None else (Cursor.parse(event.code.removeprefix(TOLD)), event.recorded_at)
 
     def _refused(self, receiver: Receiver, row: ReceiverRow, end: str, error: ArchiveError, at: datetime) -> None:
         since = row.since or at

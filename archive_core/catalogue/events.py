@@ -80,6 +80,13 @@ class Events(Part):
         with reading(self._engine) as connection:
             return to_rows(EventRow, connection.execute(query).mappings())
 
+    def last_event_about(self, subject: str) -> EventRow | None:
+        """The newest of `events_about`."""
+        query = select(events).where(events.c.subject == subject).order_by(events.c.arrival.desc()).limit(1)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else to_row(EventRow, row)
+
     def events(self, after_seq: int = -1, limit: int = 1000) -> list[EventRow]:
         """Sequenced events behind a sequence number, in trail order."""
         query = select(events).where(events.c.seq > after_seq).order_by(events.c.seq).limit(limit)

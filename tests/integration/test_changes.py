@@ -387,6 +387,42 @@ def test_what_happens_before_the_first_round_is_told_to_a_new_receiver(world: Wo
     assert (before in told, after in told) == (False, True)
 
 
+def test_a_lost_catalogue_makes_a_receiver_miss_nothing(world: World) -> None:
+    """It goes on from what was noted in the trail last: what came since is told, again or for the first time, what was
+    taken long ago is not; one that had taken nothing yet goes on from where it was entered."""
+    notify, taken = world.archive.notifying, list[tuple[str, str]]()
+
+    def send(name: str, message: Message) -> None:
+        if name == "away":
+            raise WebhookRefusedError("nobody answers")
+        taken.extend((name, change["poid"]) for change in json.loads(message.body)["changes"])
+
+    poids = {"before": world.deposit({"a.txt": b"before"}).poid}
+    world.archive.flush_trail()
+    notify.receivers, notify.send = (Receiver("there"), Receiver("away")), send
+    notify.begin()
+    for name in ("long ago", "lately", "since"):
+        poids[name] = world.deposit({"a.txt": name.encode()}).poid
+        world.archive.flush_trail()
+        if name != "since":
+            assert notify.round() == ["away"]
+        world.clock.advance(hours=2)
+    world.archive.flush_trail()
+    taken.clear()
+
+    archive, report = world.rebuilt("one")
+    assert report.findings == ()
+    archive.notifying.receivers = notify.receivers
+    archive.notifying.send = lambda name, message: taken.extend(
+        (name, change["poid"]) for change in json.loads(message.body)["changes"]
+    )
+    assert archive.notifying.round() == []
+    archive.close()
+
+    assert {poid for name, poid in taken if name == "there"} == {poids["since"]}
+    assert {poid for name, poid in taken if name == "away"} == set(poids.values()) - {poids["before"]}
+
+
 def test_the_example_takes_what_is_genuine_and_fresh_and_nothing_else(world: World, tmp_path: Path) -> None:
     """From a process of its own, over HTTP: each change once, also when offered twice; forged, old and foreign
     messages are refused."""

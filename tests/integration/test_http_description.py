@@ -138,7 +138,9 @@ def test_routes_and_description_agree_in_both_directions(world: HttpWorld) -> No
 
 def test_the_description_says_truly_who_needs_a_key() -> None:
     """Public in the table is public in the description, and only that."""
-    assert description()["security"] == [{"key": []}]
+    assert description()["security"] == [{"key": []}, {"certificate": []}]
+    schemes = description()["components"]["securitySchemes"]
+    assert {name: scheme["type"] for name, scheme in schemes.items()} == {"key": "http", "certificate": "mutualTLS"}
     assert {route.rule for route in ROUTES if route.permission is Permission.PUBLIC} == set(PUBLIC)
 
 
