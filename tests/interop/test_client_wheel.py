@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.http_server import running_server
-from tests.integration.test_resumable import made_home
+from tests.integration.http_world import made_home
 from tests.vectors import REPOSITORY
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(280)]
