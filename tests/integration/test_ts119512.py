@@ -411,7 +411,8 @@ def test_what_is_said_of_an_object_comes_back(world: HttpWorld, evidenced: str) 
 def test_of_two_changes_at_once_one_is_refused_and_nothing_of_it_is_stored(
     world: HttpWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another version that comes while a change is made of the one before, at the last instant: the minor code of a change that does not fit."""
+    """Another version that comes at the last instant, while a change is made of the one before: the minor code of a
+    change that does not fit."""
     poid = preserved(world, po(b"x", id="x"))
     deposit = world.archive._deposit
     real, came = deposit.update, []
