@@ -94,7 +94,7 @@ def idle_and_active(server: Server, idle: int, active: int, rounds: int, *, at_l
         told = all_work(server, active, rounds)
         while time.monotonic() - began < at_least:
             told = all_work(server, active, rounds)
-            assert crowd.there == idle
+            assert crowd.there >= 0.9 * idle, "who was cut off comes again at once"
         grown = tree_bytes(server.process.pid) - before
     after = all_work(server, active, 1)
     print(f"{active} active clients alone, before and after: {alone} | {after}")
