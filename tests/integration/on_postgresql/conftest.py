@@ -8,6 +8,7 @@ The rules this folder keeps
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,18 +31,42 @@ SAMPLE = {
     "test_destruction": ["test_no_byte_of_it_is_left_and_its_neighbour_is_proven"],
     "test_copies": [],
 }
+ON_A_FILE = {
+    "test_an_older_catalogue_obeys_the_tombstone": "it puts an older file in the place of the catalogue",
+    "test_the_tombstone_of_another_archive_is_not_obeyed": "it lays the file of one archive into another",
+}
+"""Tests that are not taken over, and why."""
+
 HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All are slow, and all but the sample soaks."""
+    items[:] = [item for item in items if item.path.parent != HERE or _name(item) not in ON_A_FILE]
     mine = [item for item in items if item.path.parent == HERE]
     for item in mine:
         item.add_marker(pytest.mark.slow)
         item.add_marker(pytest.mark.postgresql)
-        if getattr(item, "originalname", item.name) not in SAMPLE[item.path.stem]:
+        if _name(item) not in SAMPLE[item.path.stem]:
             item.add_marker(pytest.mark.soak)
+
+
+def _name(item: pytest.Item) -> str:
+    return str(getattr(item, "originalname", item.name))
+
+
+def tests_of(module: str) -> set[str]:
+    """The tests of a module that is taken over."""
+    return {name for name in vars(importlib.import_module(f"tests.integration.{module}")) if name.startswith("test_")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_name_is_one() -> None:
+    """Nothing is sampled or left out that is not there."""
+    for module, names in SAMPLE.items():
+        assert set(names) <= tests_of(module)
+    assert ON_A_FILE.keys() <= set().union(*map(tests_of, SAMPLE))
 
 
 @pytest.fixture(scope="module", autouse=True)
