@@ -210,6 +210,18 @@ def examine_later(archive: Archive) -> str | None:
     return None
 
 
+REFRESH_INTERVAL = 3600.0
+"""Seconds between two looks for revocation data that outlasts time-stamps, at least."""
+
+
+def refresh_validation_data(archive: Archive) -> str | None:
+    """Fetch what was not issued yet when a time-stamp was made. What waits for the next list is no failure."""
+    found = archive.refresh_validation_data()
+    for batch in found.batches:
+        log("validation data kept", batch=batch)
+    return "; ".join(found.problems[:3]) or None
+
+
 LISTS_INTERVAL = 60.0
 """Seconds between two looks at whether trusted lists are to be fetched, at least."""
 
@@ -278,6 +290,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
     return (
         Job("preserve", lambda: preserve_due(archive), interval),
         Job("renew", lambda: renew_unless_paused(archive), max(interval, RENEWAL_INTERVAL)),
+        Job("validation data", lambda: refresh_validation_data(archive), max(interval, REFRESH_INTERVAL)),
         Job("trusted lists", lambda: fetch_lists(archive), max(interval, LISTS_INTERVAL)),
         Job("examine later", lambda: examine_later(archive), max(interval, LATER_INTERVAL)),
         Job("fixity", lambda: check_fixity(archive), max(interval, FIXITY_INTERVAL)),

@@ -78,6 +78,7 @@ from archive_core.read_only import Guard, release
 from archive_core.reconciling import Reconciling
 from archive_core.recovery import Recovery
 from archive_core.renewal.means import Means
+from archive_core.renewal.refreshing import Refreshed
 from archive_core.renewal.running import RenewalRequest, RenewalResult, Renewing
 from archive_core.renewal.stored import Shelf
 from archive_core.renewal.tracing import renewal_events
@@ -496,6 +497,12 @@ class Archive:
             with contextlib.suppress(LeaseHeldError):
                 self.signatures.examine_again(actor=actor)
         return self._preservation.preserve(actor=actor, only_due=only_due, progress=progress)
+
+    def refresh_validation_data(self) -> Refreshed:
+        """Fetch what shows of time-stamps that their certificates were not revoked then, where what came with them
+        shows it for a while only; see `Refreshing`. Raises `LeaseHeldError`."""
+        self.copies.guard()
+        return self.renewing.refreshing.round()
 
     def destroy(
         self,

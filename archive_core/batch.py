@@ -156,7 +156,9 @@ def formed_package(batch: FormedBatch, at: datetime) -> ArchivalPackage:
     return system_package(batch.object_id, 1, files, None, message="Sealed, before stamping", at=at)
 
 
-def stamped_package(previous: Inventory, stamps: Mapping[str, bytes], *, at: datetime) -> ArchivalPackage:
+def stamped_package(
+    previous: Inventory, stamps: Mapping[str, bytes], *, at: datetime, message: str = "Time-stamped"
+) -> ArchivalPackage:
     """The next version of the batch object: all it held, and the `stamped_files` of what was obtained."""
     held = previous.state(previous.head_number)
     files = {path: PackageFile.unchanged(digest) for path, digest in held.items()}
@@ -165,7 +167,7 @@ def stamped_package(previous: Inventory, stamps: Mapping[str, bytes], *, at: dat
         object_id=previous.object_id,
         version=previous.head_number + 1,
         created=at,
-        message="Time-stamped",
+        message=message,
         user_name=_USER,
         user_address=_USER_ADDRESS,
         files=files,

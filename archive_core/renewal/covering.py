@@ -76,7 +76,7 @@ class Covering:
             return
         for head in heads:
             with suppress(DamageError):
-                self._read[head.storage_object, head.ocfl_path] = self._token(head)
+                self._read[head.storage_object, head.ocfl_path] = self.token(head)
         tokens = list(self._read.values())
         assessed = validator.assess_many(tokens, at=self._means.clock.now())
         self._known = dict(zip(tokens, assessed, strict=True))
@@ -85,19 +85,19 @@ class Covering:
         """The token that an object holds for a line, ready to be covered; `tsa` is the authority that gave
         it. Raises `DamageError` or `UnavailableError` when it cannot be read."""
         name = object_name(head.storage_object)
-        token = self._read.get((head.storage_object, head.ocfl_path)) or self._token(head)
+        token = self._read.get((head.storage_object, head.ocfl_path)) or self.token(head)
         alone = self._known.get(token) or self._assess(token, None)
         if alone.verdict is Verdict.PASSED:
             now = self._now(tsa, token)
             if now.verdict is Verdict.PASSED:
                 return Final(name, token, completed=False)
             return self._obstacle(name, now, tsa, token)
-        fetched = self._fetch(tsa, token)
+        fetched = self.fetch(tsa, token)
         kept: ValidationData | None = None
 
         def known() -> ValidationData:
             nonlocal kept
-            kept = kept or self._kept(head)
+            kept = kept or self.kept(head)
             return merged([fetched, kept])
 
         assessed = self._assess(token, fetched)
@@ -136,10 +136,11 @@ class Covering:
         hold the same, because a revocation is the certificate's and not the token's."""
         key = _key(tsa, token)
         if key not in self._judged:
-            self._judged[key] = self._assess(token, self._fetch(tsa, token))
+            self._judged[key] = self._assess(token, self.fetch(tsa, token))
         return self._judged[key]
 
-    def _fetch(self, tsa: str, token: bytes) -> ValidationData:
+    def fetch(self, tsa: str, token: bytes) -> ValidationData:
+        """What the authority's places say now of a token's certificates; nothing where they are out of reach."""
         key = _key(tsa, token)
         if key not in self._fetched:
             authority = self._means.authorities.get(tsa)
@@ -151,7 +152,9 @@ class Covering:
                 self._refused[key] = str(error)[:1000]
         return self._fetched[key]
 
-    def _token(self, head: HeadRow) -> bytes:
+    def token(self, head: HeadRow) -> bytes:
+        """Its octets, from the first store that holds them; raises `DamageError` or `UnavailableError`."""
+
         def reader(root: StorageRoot) -> bytes:
             data = root.read_optional(f"{root.object_path(head.storage_object)}/{head.ocfl_path}", MAX_TOKEN)
             if data is None:
@@ -163,7 +166,7 @@ class Covering:
         what = f"{head.storage_object} {head.ocfl_path}"
         return self._means.copies.read_acknowledged(what, reader, self._means.on_damage)
 
-    def _kept(self, head: HeadRow) -> ValidationData:
+    def kept(self, head: HeadRow) -> ValidationData:
         """The validation data beside a token."""
         folder = form.TOKEN_DATA if number_of(head.storage_object, BATCH) is None else line_validation(head.line)
 

@@ -33,6 +33,7 @@ from archive_core.renewal.facts import chain_facts
 from archive_core.renewal.finishing import Finishing
 from archive_core.renewal.hash_trees import HashTreeRenewal, planned_moves
 from archive_core.renewal.means import Means, Obstacle, RenewalView, Target, pause, paused_since, require_not_paused
+from archive_core.renewal.refreshing import Refreshing
 from archive_core.renewal.timestamps import Group, TimestampRenewal
 from archive_core.trail.events import EventType, Outcome
 from policies.clock_sanity import ClockState, judge_clock
@@ -117,6 +118,7 @@ class Renewing:
         self._asking = Asking(means)
         self._timestamps = TimestampRenewal(means, finishing)
         self._hash_trees = HashTreeRenewal(means, finishing, proofs, content)
+        self.refreshing = Refreshing(means, proofs.forget)
 
     # -- doing --------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -28,6 +28,8 @@ from cryptography.hazmat.primitives import serialization
 from tests.unit.signing import forge
 
 POLICY = "2.999.7"
+BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
+FOR_EVER = timedelta(days=36_500)
 _ALWAYS = {"valid-from": "2020-01-01T00:00:00+0000", "valid-to": "2100-01-01T00:00:00+0000"}
 _TSA = """\
 [tsa]
@@ -87,9 +89,12 @@ class _Following(Animator):  # type: ignore[misc]
 
 class ForeignPki:
     """Root, authority for seals with an OCSP responder, and units for time-stamps, by certomancer. `key` is that of
-    the seal certificate, which is `revoked` from then on. While `away`, nothing is answered."""
+    the seal certificate, which is `revoked` from then on. A revocation list is good for the time `lists`, from the
+    beginning of 2020. While `away`, nothing is answered."""
 
-    def __init__(self, folder: Path, now: Callable[[], datetime], key: Any, revoked: datetime) -> None:
+    def __init__(
+        self, folder: Path, now: Callable[[], datetime], key: Any, revoked: datetime, *, lists: timedelta = FOR_EVER
+    ) -> None:
         self.folder = folder
         self.away = False
         self.asked: list[str] = []
@@ -97,6 +102,7 @@ class ForeignPki:
         self._now = now
         self._revoked = revoked
         self._key = key
+        self._lists = f"P{lists.days}D"
         self._app: Callable[..., Any] | None = None
         self.architecture: PKIArchitecture
 
@@ -129,7 +135,7 @@ class ForeignPki:
             "external-url-prefix": self.url,
             "keysets": {"keys": {"path-prefix": str(self.folder), "keys": keys}},
             "pki-architectures": {
-                "foreign": {"keyset": "keys", "entities": entities, "certs": self._certificates(), **_SERVICES}
+                "foreign": {"keyset": "keys", "entities": entities, "certs": self._certificates(), **self._services()}
             },
         }
         config = CertomancerConfig(settings, key_search_dir=str(self.folder))
@@ -137,6 +143,17 @@ class ForeignPki:
         for label in labels:
             (self.folder / f"{label}.pem").write_bytes(armoured(self.certificate(label)))
         self._app = _Following(AnimatorArchStore(config.pki_archs), self._now)
+
+    def _services(self) -> dict[str, Any]:
+        schedule = {"for-issuer": "root", "signing-key": "root", "simulated-update-schedule": self._lists}
+        answers = {"for-issuer": "below", "responder-cert": "responder", "signing-key": "responder"}
+        return {
+            "services": {
+                "ocsp": {"below": answers},
+                "crl-repo": {"root": schedule},
+                "cert-repo": {"root": {"for-issuer": "root"}},
+            }
+        }
 
     def _certificates(self) -> dict[str, Any]:
         listed = _extension("crl_distribution_points", schema="crl-dist-url", params={"crl-repo-names": ["root"]})
@@ -157,15 +174,6 @@ class ForeignPki:
                 "revocation": revocation,
             },
         }
-
-
-_SERVICES = {
-    "services": {
-        "ocsp": {"below": {"for-issuer": "below", "responder-cert": "responder", "signing-key": "responder"}},
-        "crl-repo": {"root": {"for-issuer": "root", "signing-key": "root", "simulated-update-schedule": "P36500D"}},
-        "cert-repo": {"root": {"for-issuer": "root"}},
-    }
-}
 
 
 def _certificate(subject: str, issuer: str, extensions: list[Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from archive_core.findings import Verdict
 from archive_core.outages import LONGEST_WAIT
 from archive_core.receipts import Receipt
 from signing.cms import parse_signed_message
-from tests.fakes.foreign import POLICY, ForeignPki, OpensslTsa
+from tests.fakes.foreign import BEGAN, FOR_EVER, POLICY, ForeignPki, OpensslTsa
 from tests.hsm import PIN, SoftHsm, key, soft_hsm
 from tests.integration.test_tsa_reached import Place
 from tests.world import OPERATOR, World
@@ -71,7 +71,8 @@ def settings(home: Path, hsm: SoftHsm, pki: ForeignPki, urls: list[str]) -> Arch
 
 
 @pytest.fixture
-def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Foreign]:
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Foreign]:
+    """Its revocation lists are good for ever, or as long as a test's parameter says."""
     monkeypatch.setenv("TEST_HSM_PIN", PIN)
     world = World(tmp_path)
     with ExitStack() as until:
@@ -79,7 +80,9 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Foreign
         hsm = until.enter_context(soft_hsm(tmp_path / "hsm"))
         hsm.put(key("p384"), "seal")
         soon = datetime.now(UTC) + timedelta(days=1)
-        pki = until.enter_context(ForeignPki(tmp_path / "pki", world.clock.now, key("p384"), soon).listening())
+        lists = getattr(request, "param", FOR_EVER)
+        made = ForeignPki(tmp_path / "pki", world.clock.now, key("p384"), soon, lists=lists)
+        pki = until.enter_context(made.listening())
         Place(pki.folder)  # certificates for TLS: those of the server, of a client, and of who issued them
         chain = (pki.folder / "seal.pem").read_bytes() + (pki.folder / "below.pem").read_bytes()
         (pki.folder / "chain.pem").write_bytes(chain)
@@ -154,3 +157,34 @@ def test_a_password_that_is_wrong_no_more_is_used_when_it_is_right_again(foreign
     assert [view.error for view in foreign.round()] == [None]
     assert foreign.second.asked == 1
     assert foreign.verdict(poid) == (Verdict.PASSED, False)
+
+
+@pytest.mark.parametrize(
+    "foreign", [datetime.now(UTC) - BEGAN + timedelta(days=1)], indirect=True, ids=["until tomorrow"]
+)
+def test_a_time_stamp_outlasts_the_list_that_was_there_first(foreign: Foreign) -> None:
+    """The authority's list is older than the time-stamp and ends tomorrow. Then nothing can be said of it, until the
+    next list is fetched and kept in every store; after that nothing more is fetched."""
+    world = foreign.world
+    poid = world.deposit({"a.txt": b"stamped between two lists"}, profile="redundant-1").poid
+    assert [view.error for view in foreign.round()] == [None]
+    assert foreign.verdict(poid) == (Verdict.PASSED, False)
+    early = world.archive.refresh_validation_data()
+    assert (early.batches, early.waiting, early.problems) == ((), (1,), ())
+
+    world.clock.advance(days=2)
+    assert foreign.verdict(poid)[0] is Verdict.INDETERMINATE
+    foreign.pki.away = True
+    assert world.archive.refresh_validation_data().waiting == (1,)
+    foreign.pki.away = False
+    later = world.archive.refresh_validation_data()
+    assert (later.batches, later.waiting, later.problems) == ((1,), (), ())
+    assert foreign.verdict(poid) == (Verdict.PASSED, False)
+
+    asked = len(foreign.pki.asked)
+    again = world.archive.refresh_validation_data()
+    assert (again.batches, again.waiting, len(foreign.pki.asked)) == ((), (), asked)
+    world.clock.advance(days=400)
+    assert foreign.verdict(poid) == (Verdict.PASSED, False)
+    assert not world.audit().findings
+    world.check()

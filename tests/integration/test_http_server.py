@@ -228,6 +228,7 @@ def test_the_status_tells_how_the_scheduler_fares(server: Server) -> None:
         "fixity",
         "examine later",
         "trusted lists",
+        "validation data",
         "keep locks",
         "clear leftovers",
         "pay copies",

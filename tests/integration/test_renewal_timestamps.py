@@ -260,7 +260,7 @@ def test_without_chain_and_revocation_data_nothing_is_covered(tmp_path: Path, mo
     world.clock.advance(days=40)
     _tsa(world).offers = False
     with monkeypatch.context() as patched:
-        patched.setattr(Covering, "_kept", lambda *_: ValidationData())
+        patched.setattr(Covering, "kept", lambda *_: ValidationData())
         (view,) = world.renew().views
     assert [obstacle.code for obstacle in view.obstacles] == ["validation-data"]
     assert world.archive.catalogue.renewals() == []

@@ -406,7 +406,7 @@ def test_a_renewal_waits_for_revocation_data_says_so_and_goes_on_with_it(
     site.answers["/ca.crl"] = lambda: ("503 Service Unavailable", b"")
     world.clock.advance(days=365 * 4 + 300)
     with monkeypatch.context() as patched:
-        patched.setattr(Covering, "_kept", lambda *_: ValidationData())  # nothing is beside the token either
+        patched.setattr(Covering, "kept", lambda *_: ValidationData())  # nothing is beside the token either
         (view,) = world.renew(which="due").views
 
     assert view.error is not None
