@@ -22,6 +22,7 @@ from archive_core.findings import Verdict
 from archive_core.lifecycle import Actor
 from archive_core.rebuild import Rebuild
 from archive_core.trail.events import EventType, Outcome
+from tests.soak.caretakers import name_in
 from tests.soak.ledger import Ledger
 from tests.soak.people import Stage
 from tests.soak.place import STORES
@@ -43,7 +44,11 @@ class Judge:
         """What everyday work does sooner or later."""
         self._until_good("stores pay", "stores", "pay")
         self._until_good("preserve", "preserve")
-        self._until_good("repair", "repair")
+        repaired = self._until_good("repair", "repair")
+        planted = self._ledger.planted()
+        for entry in (repaired or {}).get("repaired", []):
+            if (entry["store"], name_in(entry["path"])) not in planted:
+                self._ledger.violate(f"when all was still, repair changed what nobody harmed: {entry}")
         self._until_good("stores pay", "stores", "pay")
 
     def _until_good(self, name: str, *words: str) -> Any:
