@@ -52,8 +52,6 @@ EXPLAINED: dict[str, str] = {
     "cades-broken-sig-tst-and-ats-v3.cms": "BouncyCastle refuses a token whose signing-time attribute is two seconds "
     "after the end of its certificate; genTime is before it, the value fits (OpenSSL agrees), and without a proof we "
     "say INDETERMINATE",
-    "TimeStampTokenWithInvalidCertificates.p7s": "one of the token's certificates is malformed, so DSS reads nothing; "
-    "the mathematics hold, and our verdict is FAILED",
     "BadEncodedCMS.pdf": "the signer's certificate is no DER (padded serial number), so DSS lists nothing; we list "
     "signature and time-stamp, not intact",
     "1xTST-no-data-file.asics": "DSS lists no time-stamp where its data are not there; we list it, data not found",
