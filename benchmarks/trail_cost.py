@@ -23,6 +23,8 @@ MOST = 0.10
 """Of the throughput that may be lost."""
 
 _EVENTS_OF_A_DEPOSIT = 2
+_COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from benchmarks.trail_cost import deposit; deposit()"
+"""The command in a process that works in the folder of documents and knows but the place of the checkout."""
 
 
 def measure(space: Workspace) -> LineResult:
@@ -54,7 +56,7 @@ def _deposited(space: Workspace, folder: Path, *, trail: bool) -> Outcome:
     home = space.home()
     names = sorted(path.name for path in folder.iterdir())
     before = _events(home)
-    words = [sys.executable, "-P", __file__, str(ROOT), "with" if trail else "without", str(home), *names]
+    words = [sys.executable, "-P", "-c", _COMMAND, str(ROOT), "with" if trail else "without", str(home), *names]
     outcome, _ = run(words, cwd=folder)
     made = _events(home) - before
     if _versions(home) != len(names) or (made < _EVENTS_OF_A_DEPOSIT * len(names) if trail else made):
@@ -96,10 +98,11 @@ def _take_out_the_trail() -> None:
     Catalogue.record_events = lambda *_: []  # type: ignore[assignment,method-assign]
 
 
-if __name__ == "__main__":
-    root, how, at, *documents = sys.argv[1:]
-    sys.path.insert(0, root)
+def deposit() -> None:
+    """Deposit, as the command line says: with or without the trail, the home, the documents."""
     from api.cli import main
+
+    how, at, *documents = sys.argv[2:]
 
     if how == "without":
         _take_out_the_trail()
