@@ -8,7 +8,7 @@ import io
 import itertools
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -487,8 +487,8 @@ def test_memory_is_one_room_however_many_objects(world: HttpWorld, monkeypatch: 
     lowest: list[int] = []
     real = intake.PartStaging.keep
 
-    def watched(self: intake.PartStaging, pieces: Iterator[bytes]) -> object:
-        kept = real(self, pieces)
+    def watched(self: intake.PartStaging, pieces: Iterator[bytes], claims: Iterable[str]) -> object:
+        kept = real(self, pieces, claims)
         rooms.append(self._room)
         lowest.append(self._room.left)
         return kept
