@@ -37,6 +37,7 @@ from archive_core.examining_later import ExaminingLater, Patience
 from archive_core.exporting import Exporting
 from archive_core.findings import Report, Verdict
 from archive_core.fixity.running import Fixity, Pace
+from archive_core.fixity.state import found_damaged
 from archive_core.holding import Holder
 from archive_core.identifiers import PoidMint
 from archive_core.jobs import Jobs
@@ -319,6 +320,7 @@ class Archive:
             sequencer=self._sequencer,
             holder=holder,
             aside=copies.scratch.parent / "set-aside",
+            known=lambda: found_damaged(catalogue, copies.names),
         )
         self.renewing = Renewing(
             Means(

@@ -327,10 +327,10 @@ class Audit:
             progress(f"comparing {root.store.name}", done, len(poids))
             versions = versions_of(self._catalogue, poid)
             again = partial(self._compare_again, root, poid)
-            self._enter(versions[0].object_id, compare_object(root, versions), again, result)
+            self._enter(root, versions[0].object_id, compare_object(root, versions), again, result)
         for expected in expected_objects(self._catalogue, self._published):
             compare = partial(compare_system_object, root, expected)
-            self._enter(expected.object_id, compare(), compare, result)
+            self._enter(root, expected.object_id, compare(), compare, result)
 
     def _compare_again(self, root: StorageRoot, poid: str) -> list[AuditEntry]:
         return compare_object(root, versions_of(self._catalogue, poid))
@@ -346,7 +346,7 @@ class Audit:
             if object_id is None:
                 self._enter_rest(root, found, result)
             else:
-                self._enter(object_id, found, partial(self._examine_again, root, object_id), result)
+                self._enter(root, object_id, found, partial(self._examine_again, root, object_id), result)
 
     def _enter_rest(self, root: StorageRoot, entries: Sequence[AuditEntry], result: AuditResult) -> None:
         """What is about no object. A directory in which nothing lies yet, or any more, tells of a write and of no loss:
@@ -365,12 +365,14 @@ class Audit:
 
     def _enter(
         self,
+        root: StorageRoot,
         object_id: str,
         entries: Sequence[AuditEntry],
         again: Callable[[], Sequence[AuditEntry]],
         result: AuditResult,
     ) -> None:
-        findings, notes = without_debts(self._catalogue, object_id, entries, again, self._copies.leaving)
+        torn = partial(root.is_torn, object_id)
+        findings, notes = without_debts(self._catalogue, object_id, entries, again, torn, self._copies.leaving)
         result.findings += findings
         result.notes += notes
 

@@ -27,9 +27,12 @@ _DIFFERS = "CONTENT_DIFFERS"
 _PARTS = frozenset({"E001", "E003", "E046", "E063"})
 """What the OCFL check says of an object whose write was broken off: no declaration, no inventory, a version directory
 that no inventory knows."""
-_OF_DEBTS = _MISSING | _PARTS | {_DIFFERS}
+_TORN = frozenset({"E058", "E060"})
+"""What it says of one whose write was broken off between the root inventory and its sidecar."""
+_OF_DEBTS = _MISSING | _PARTS | _TORN | {_DIFFERS}
 _PLACE = re.compile(r"urn%3a[^/]+(/inventory\.json|/v[0-9]+)?\Z")
 """An object's directory, its root inventory, or a version directory of it."""
+_HEAD = re.compile(r"urn%3a[^/]+/inventory\.json(\.sha512)?\Z")
 
 ROOT = "."
 """The path of a finding that is about a store as a whole."""
@@ -106,28 +109,34 @@ def without_debts(
     object_id: str,
     findings: Sequence[AuditEntry],
     again: Callable[[], Sequence[AuditEntry]],
+    torn: Callable[[], bool],
     leaving: AbstractSet[str] = frozenset(),
 ) -> tuple[list[AuditEntry], list[AuditEntry]]:
     """Findings, and notes for what is no finding: a store that owes a copy lacks it, or holds what a write that was
     broken off has left of it, and that is known and will be paid. Stores that are `leaving` get nothing new: what they
     lack the others hold, or it is those that lack it.
 
-    `again` looks once more at what is not whole and not owed: the debt may have been paid since the first look."""
-    wrong, notes = _parted(catalogue, object_id, findings, leaving)
+    `again` looks once more at what is not whole and not owed: the debt may have been paid since the first look. `torn`
+    tells whether the copy's head and its sidecar are as a write leaves them that was broken off in between."""
+    wrong, notes = _parted(catalogue, object_id, findings, torn, leaving)
     if any(entry.code in _OF_DEBTS for entry in wrong):
-        return _parted(catalogue, object_id, again(), leaving)
+        return _parted(catalogue, object_id, again(), torn, leaving)
     return wrong, notes
 
 
 def _parted(
-    catalogue: Catalogue, object_id: str, findings: Sequence[AuditEntry], leaving: AbstractSet[str]
+    catalogue: Catalogue,
+    object_id: str,
+    findings: Sequence[AuditEntry],
+    torn: Callable[[], bool],
+    leaving: AbstractSet[str],
 ) -> tuple[list[AuditEntry], list[AuditEntry]]:
     if not any(entry.code in _OF_DEBTS for entry in findings):
         return list(findings), []
     owed = catalogue.owing_copies([object_id])
     wrong, notes = [], []
     for entry in findings:
-        if (entry.store, object_id) in owed and _is_owed(object_id, entry):
+        if (entry.store, object_id) in owed and (_is_owed(object_id, entry) or (_is_of_the_head(entry) and torn())):
             notes.append(replace(entry, code="COPY_OWED"))
         elif entry.store in leaving and entry.code not in _PARTS and _is_owed(object_id, entry):
             notes.append(replace(entry, code="STORE_LEAVING"))
@@ -149,6 +158,10 @@ def _is_owed(object_id: str, entry: AuditEntry) -> bool:
     if entry.code == _DIFFERS:  # the version that a system object had before
         return not is_poid(object_name(object_id))
     return entry.code in _MISSING or (entry.code in _PARTS and _PLACE.search(entry.path) is not None)
+
+
+def _is_of_the_head(entry: AuditEntry) -> bool:
+    return entry.code in _TORN and _HEAD.search(entry.path) is not None
 
 
 def entry_of(store: str, finding: Finding) -> AuditEntry:

@@ -5,6 +5,8 @@ Rules kept here
    version read and verified from a store that holds it, and written as any other.
  * What was destroyed is owed by nobody, and so is what no store holds: it was acknowledged to nobody.
  * A store that is away keeps no other from being paid, and nothing is lost by being broken off anywhere.
+ * While any process has a write to a store under way that nobody waits for, the store is not paid: what is cleared
+   before a copy is made would be what that write is about to name.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import CopyDebt
 from archive_core.copying import Copiers, copiers_into
 from archive_core.errors import ArchiveError, ConflictError, DamageError, UnavailableError
+from archive_core.expecting import Expectations
 from archive_core.findings import utc_text
 from archive_core.holding import Holder
 from archive_core.identifiers import poid_of
@@ -78,6 +81,11 @@ class Debts:
         self._catalogue = catalogue
         self._copies = copies
         self._holder = holder
+        self._expectations = Expectations(catalogue, clock)
+
+    def expecting(self, store: str) -> Callable[[], None]:
+        """Tell every process that a write to a store goes on; as `Expectations.announce`."""
+        return self._expectations.announce(store)
 
     def note(self, store: str, object_ids: Sequence[str], error: str) -> None:
         """Note that a store lacks objects; raises `UnavailableError` when that cannot be done."""
@@ -118,7 +126,7 @@ class Debts:
             root = next((root for root in self._copies.roots if root.store.name == owed.store), None)
             if root is None or (store is not None and store != owed.store):
                 continue
-            if self._copies.late.under_way(owed.store):
+            if self._copies.late.under_way(owed.store) or self._expectations.of(owed.store):
                 payments.append(Payment(owed.store, 0, owed.objects, "the store has yet to answer what it was given"))
                 continue
             if owed.store in self._copies.refused:

@@ -40,6 +40,11 @@ class Owing(Protocol):
         """Which stores lack which of these objects: pairs of store and object."""
         ...
 
+    def expecting(self, store: str) -> Callable[[], None]:
+        """Tell everybody that a write goes on which nobody waits for; returns what takes that back. Raises
+        `ArchiveError` when that cannot be told."""
+        ...
+
     def landed(self, store: str, object_ids: Sequence[str]) -> None:
         """A write that nobody waited for has ended: the store may hold these objects anew."""
         ...
@@ -159,9 +164,19 @@ class Replication:
     def _leave(self, part: _Part) -> None:
         """Wait no more for a store, and leave it alone for a while."""
         assert part.written is not None
-        assert self._copies.owing is not None
+        owing = self._copies.owing
+        assert owing is not None
         self._copies.away.failed(part.store)
-        self._copies.late.leave(part.store, part.objects, part.written, self._copies.owing.landed)
+        take_back = owing.expecting(part.store)
+
+        def landed(store: str, object_ids: Sequence[str]) -> None:
+            try:
+                owing.landed(store, object_ids)
+            finally:
+                take_back()
+
+        if not self._copies.late.leave(part.store, part.objects, part.written, landed):
+            take_back()
 
     def _judge(self, held: Mapping[str, Sequence[str]], failed: Sequence[tuple[str, list[str], BaseException]]) -> None:
         """Raises unless what is held is enough, and the rest can be paid later."""

@@ -48,6 +48,13 @@ class Leases(Part):
         with reading(self._engine) as connection:
             return connection.execute(select(leases.c.holder).where(leases.c.name == name)).scalar_one_or_none()
 
+    def leases_below(self, prefix: str) -> list[tuple[str, str, datetime]]:
+        """The leases whose names begin so, ended or not: name, holder, and until when."""
+        statement = select(leases.c.name, leases.c.holder, leases.c.until)
+        with reading(self._engine) as connection:
+            rows = connection.execute(statement.where(leases.c.name.startswith(prefix, autoescape=True)))
+            return [(row.name, row.holder, row.until) for row in rows]
+
     def meta_get(self, name: str) -> str | None:
         """A small fact by its name."""
         with reading(self._engine) as connection:

@@ -196,6 +196,7 @@ class CycleWalk:
             object_id,
             checked.findings,
             lambda: walker.while_kept(again).findings,
+            partial(walker.root.is_torn, object_id),
             self._leaving(),
         )
         walker.enter(checked)

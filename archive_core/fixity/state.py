@@ -10,8 +10,9 @@ Rules kept here
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -161,6 +162,17 @@ class StoreState:
         return max(passed, default=str(self.last["started"]))
 
 
+def found_damaged(catalogue: Catalogue, stores: Sequence[str]) -> list[AuditEntry]:
+    """What the cycles under way and the last whole ones have named, as far as they keep it. It may be out of date. A
+    state that cannot be read says nothing: `fixity status` refuses it."""
+    told: list[dict[str, str]] = []
+    for store in stores:
+        with contextlib.suppress(CatalogueDamagedError):
+            state = StoreState.load(catalogue, store)
+            told += [*(state.cycle.findings if state.cycle else ()), *(state.last["findings"] if state.last else ())]
+    return [AuditEntry(**entry) for entry in told]
+
+
 def _name(store: str) -> str:
     return f"fixity:{store}"
 
@@ -175,18 +187,23 @@ def _cycle(value: Mapping[str, Any]) -> Cycle:
     _require(cycle.cursor is None or isinstance(cycle.cursor, str), "cursor")
     _require(isinstance(cycle.sample, list) and all(is_poid(poid) for poid in cycle.sample), "sample")
     for entries in (cycle.findings, cycle.notes):
-        _require(isinstance(entries, list), "findings")
-        for entry in entries:
-            _require(all(isinstance(text, str) for text in asdict(AuditEntry(**entry)).values()), "finding")
+        _require_entries(entries)
     _instant(cycle.started)
     return cycle
+
+
+def _require_entries(entries: Any) -> None:
+    _require(isinstance(entries, list), "findings")
+    for entry in entries:
+        _require(all(isinstance(text, str) for text in asdict(AuditEntry(**entry)).values()), "finding")
 
 
 def _is_summary(last: Any) -> bool:
     numbers = ("cycle", "milliseconds", "finding_count", *asdict(Counts()))
     _instant(last["started"])
     _instant(last["ended"])
-    return all(type(last[name]) is int and last[name] >= 0 for name in numbers) and isinstance(last["findings"], list)
+    _require_entries(last["findings"])
+    return all(type(last[name]) is int and last[name] >= 0 for name in numbers)
 
 
 def _marks(value: Any) -> list[tuple[str, str]]:

@@ -205,6 +205,22 @@ class StorageRoot:
         )
         return True
 
+    def is_torn(self, object_id: str) -> bool:
+        """Whether a head was replaced and its sidecar not yet: that is missing, or the one of the version before. False
+        where there is no object or its inventory is damaged."""
+        try:
+            inventory = self.read_inventory(object_id)
+        except (FixityError, InventoryCorruptError):
+            return False
+        if inventory is None:
+            return False
+        path = self.object_path(object_id)
+        found = self.read_optional(f"{path}/{inventory.sidecar_name}", _SMALL)
+        if found is None:
+            return True
+        before = [name for name in inventory.versions if version_number(name) == inventory.head_number - 1]
+        return any(self.read_optional(f"{path}/{name}/{inventory.sidecar_name}", _SMALL) == found for name in before)
+
     # -- reading ----------------------------------------------------------------------------------
 
     def has_object(self, object_id: str) -> bool:

@@ -16,7 +16,7 @@ from archive_core.errors import UnavailableError, UnknownObjectError
 from archive_core.ocfl.storage_root import StorageRoot
 from archive_core.ocfl.vocabulary import version_number
 from archive_core.ports import EntryKind, StoredEntry
-from archive_core.repair.wanted import Wanted, head_of
+from archive_core.repair.wanted import SIDECAR, Wanted, head_of
 
 
 class FaultCode(enum.StrEnum):
@@ -84,16 +84,22 @@ def compare(root: StorageRoot, wanted: Wanted) -> Differences:
 
 def is_only_short(root: StorageRoot, wanted: Wanted, found: Differences) -> bool:
     """Whether a copy is sound as far as it goes and lacks but the newest versions, of which something may lie there
-    already: what a store holds that owes the rest. Raises `DamageError` for an inventory that is damaged."""
+    already, or the sidecar of its head: what a store holds that owes the rest. Raises `DamageError` for an inventory
+    that is damaged."""
     inventory = root.read_inventory(wanted.object_id)
     head = inventory.head_number if inventory else 0
-    if head >= wanted.inventory.head_number:
+    torn = root.is_torn(wanted.object_id)
+    if head > wanted.inventory.head_number or (head == wanted.inventory.head_number and not torn):
         return False
     stood = head_of(wanted, head) if head else {}
     start = len(root.object_path(wanted.object_id)) + 1
-    return all(_is_beyond(entry.key[start:], head) for entry in found.extras) and all(
-        fault.before == stood[fault.key] if fault.key in stood else _is_lacking(fault, head) for fault in found.faults
-    )
+
+    def is_sound(fault: Fault) -> bool:
+        if torn and fault.key == SIDECAR:
+            return True
+        return fault.before == stood[fault.key] if fault.key in stood else _is_lacking(fault, head)
+
+    return all(_is_beyond(entry.key[start:], head) for entry in found.extras) and all(map(is_sound, found.faults))
 
 
 def _is_lacking(fault: Fault, head: int) -> bool:

@@ -1,19 +1,21 @@
 """Use case: everything that an audit names is put right from copies that the evidence proves.
 
 The rules a repair follows
- * First every byte is read (`audit`); only what that names is touched. With POIDs, all copies of these are compared
-   instead, and nothing else is looked at.
+ * What checks of fixity have named already is put right at once. Then every byte is read (`audit`), which takes long
+   and may be interrupted, and what that names is put right; nothing else is touched. With POIDs, all copies of these
+   are compared instead, and nothing else is looked at.
  * System objects first: without batches and renewals no evidence can be asked. Then objects, from whatever is good in
    any copy; then what belongs to no object is set aside.
  * What was put right is compared once more, evidence and trail are judged again: what is still wrong is a finding.
  * Damage is an event before anything is changed, each repair one when it is done.
  * What was destroyed stays destroyed: an object with a tombstone is nobody's to bring back.
- * One repair at a time. Interrupted, it is simply begun again.
+ * One repair at a time. Interrupted, it is simply begun again: what was put right stays so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +66,8 @@ class _Run:
     actor: Actor
     dry_run: bool
     roots: list[StorageRoot]
+    counting: bool = False
+    """Whether what is compared is what was asked for, and no audit counts it."""
     handled: set[tuple[str, str]] = field(default_factory=set)
     aside: dict[str, set[str]] = field(default_factory=dict)
     mended: list[Mended] = field(default_factory=list)
@@ -90,7 +94,9 @@ class Repair:
         sequencer: Sequencer,
         holder: Holder,
         aside: Path,
+        known: Callable[[], Sequence[AuditEntry]] = tuple,
     ) -> None:
+        """What belongs nowhere is set `aside`; `known` tells what others have found damaged, if it still is."""
         self._catalogue = catalogue
         self._copies = copies
         self._audit = audit
@@ -99,6 +105,7 @@ class Repair:
         self._sequencer = sequencer
         self._holder = holder
         self._aside = SetAside(aside)
+        self._known = known
 
     def run(
         self,
@@ -125,6 +132,7 @@ class Repair:
     # -- some objects -------------------------------------------------------------------------
 
     def _named(self, run: _Run, poids: Sequence[str], progress: Progress) -> None:
+        run.counting = True
         run.result.checked = {"objects": 0, "files": 0, "bytes": 0}
         asked = [self._catalogue.versions(poid) for poid in dict.fromkeys(poids)]
         run.roots = [root for root in run.roots if self._answers(run, root)]
@@ -159,18 +167,31 @@ class Repair:
         unusable = {root.store.name for root in self._copies.roots} - {root.store.name for root in run.roots}
         roots_told = bool(run.mended)
         self._settle(run, "storage root", None, INVENTORY_RESTS)
+        hopeless: AbstractSet[str] = frozenset()
         if run.dry_run:
             self._would_refill(run, layout, unusable)
+        else:
+            hopeless = self._what_is_known(run, progress)
         examined = self._audit.examine(at=run.at, progress=self._beating(progress))
         run.result.notes += examined.result.notes
         run.result.checked = dict(examined.result.checked)
         if not run.dry_run:
             self._sequencer.record_all(damage(examined.result))
-        self._system_objects(run, self._damaged(run, examined), progress)
-        poids = self._damaged_poids(run, examined)
+        damaged = self._damaged(run, examined.result.findings) - hopeless
+        self._system_objects(run, damaged, progress)
+        poids = self._poids({*map(object_name, damaged), *_of_evidence(examined)} - {*map(object_name, hopeless)})
         self._refill(run, poids, examined.unproven, progress)
         self._strangers(run)
         self._remaining(run, examined, poids, unusable if run.dry_run and roots_told else set(), progress)
+
+    def _what_is_known(self, run: _Run, progress: Progress) -> AbstractSet[str]:
+        """Put right what was found damaged before; returns the ids of the objects of which that was told to fail."""
+        damaged = self._damaged(run, self._known())
+        before = len(run.result.findings)
+        self._system_objects(run, damaged, progress)
+        poids = self._poids(map(object_name, damaged))
+        self._refill(run, poids, frozenset(poids), progress)
+        return self._damaged(run, run.result.findings[before:])
 
     def _would_refill(self, run: _Run, layout: HashAndIdLayout, stores: set[str]) -> None:
         """Everything that would be written to stores of which nothing is left."""
@@ -197,24 +218,19 @@ class Repair:
 
         return told
 
-    def _damaged(self, run: _Run, examined: Examined) -> set[str]:
+    def _damaged(self, run: _Run, findings: Iterable[AuditEntry]) -> set[str]:
         """The ids of objects of ours about which there are findings."""
+        findings = list(findings)
         found: set[str] = set()
         for root in run.roots:
             depth = root.layout.number_of_tuples + 1
-            paths = {
-                "/".join(entry.path.split("/")[:depth])
-                for entry in examined.result.findings
-                if entry.store == root.store.name
-            }
+            paths = {"/".join(entry.path.split("/")[:depth]) for entry in findings if entry.store == root.store.name}
             ids = (root.layout.object_id(path) for path in paths)
             found |= {object_id for object_id in ids if object_id is not None and _is_named(object_id)}
         return found
 
-    def _damaged_poids(self, run: _Run, examined: Examined) -> list[str]:
-        ids = self._damaged(run, examined)
-        names = {object_name(object_id) for object_id in ids}
-        names |= {entry.path.partition(" ")[0] for entry in examined.evidence}
+    def _poids(self, names: Iterable[str]) -> list[str]:
+        """Those names that are of objects in the catalogue, sorted."""
         return sorted(self._catalogue.known_objects(name for name in names if is_poid(name)))
 
     def _system_objects(self, run: _Run, damaged: set[str], progress: Progress) -> None:
@@ -329,7 +345,7 @@ class Repair:
             except ArchiveError as error:
                 run.tell(Unmended(root.store.name, root.object_path(wanted.object_id), code_of(error), str(error)))
                 continue
-            if poid is not None and "stores" not in run.result.checked:
+            if poid is not None and run.counting:
                 run.result.checked["objects"] += not found.absent
                 run.result.checked["files"] += len(wanted.files) - len(found.faults)
                 run.result.checked["bytes"] += found.size
@@ -508,7 +524,7 @@ class Repair:
         if examined.trail:
             self._audit.judge_trail(run.roots, again, {})
         judged = [poid for poid in poids if poid in examined.unproven]
-        judged += [entry.path.partition(" ")[0] for entry in examined.evidence]
+        judged += sorted(_of_evidence(examined))
         self._audit.judge_evidence(list(dict.fromkeys(judged)), again, at=run.at, progress=progress)
         run.result.findings += again.findings
 
@@ -517,6 +533,11 @@ class Repair:
         if entry.path == "." and entry.code.startswith("W"):
             return bool(aside)
         return any(key == entry.path or key.startswith(f"{entry.path}/") for key in aside)
+
+
+def _of_evidence(examined: Examined) -> set[str]:
+    """The POIDs of findings that are about evidence."""
+    return {entry.path.partition(" ")[0] for entry in examined.evidence}
 
 
 def _is_named(object_id: str) -> bool:

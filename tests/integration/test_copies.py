@@ -539,3 +539,38 @@ def test_a_directory_that_a_write_has_just_made_is_no_damage(world: World, judge
     assert world.archive.catalogue.abandon_claim(claim)
     assert world.audit().findings == []
     assert not made.exists()
+
+
+@pytest.mark.parametrize("judge", ["audit", "fixity", "repair"])
+@pytest.mark.parametrize(("versions", "harm"), [(1, "gone"), (2, "gone"), (2, "before"), (2, "other")])
+def test_a_head_without_its_sidecar_is_owed_where_the_store_owes(
+    world: World, judge: str, versions: int, harm: str
+) -> None:
+    """What a write leaves that was broken off between a root inventory and its sidecar is no damage while the store
+    owes the object; a sidecar that says anything else is. In a bucket the heads of a group are written side by side,
+    so that a kill can leave some of them so at once."""
+    told = world.deposit({"a.txt": b"first"})
+    if versions == 2:
+        world.update(told.poid, {"a.txt": b"second"})
+    (folder,) = (path for path in world.store("three").rglob(f"*{told.poid}") if path.is_dir())
+    sidecar = folder / "inventory.json.sha512"
+    good = sidecar.read_bytes()
+    sidecar.unlink()
+    if harm != "gone":
+        before = (folder / "v1" / sidecar.name).read_bytes()
+        sidecar.write_bytes(before if harm == "before" else before.translate(bytes.maketrans(b"0a", b"a0")))
+
+    assert {entry.code for entry in world.audit().findings} == {"E058" if harm == "gone" else "E060"}
+    world.archive.copies.owe("three", [storage_object_for(told.poid)], "the process ended")
+    if judge == "repair":
+        done = world.archive.repair([told.poid], actor=OPERATOR, dry_run=False)
+        wrong, notes = [one for one, _ in done.repaired], done.notes
+    else:
+        run = world.archive.fixity.run(actor=OPERATOR, anew=True, progress=silent).audit
+        found = world.audit() if judge == "audit" else run
+        wrong, notes = list(found.findings), found.notes
+    assert [entry.store for entry in wrong] == (["three"] if harm == "other" else [])
+    assert ("COPY_OWED" in {entry.code for entry in notes}) == (harm != "other")
+    pay(world)
+    assert sidecar.read_bytes() == good
+    assert world.audit().findings == []

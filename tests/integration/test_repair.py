@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from archive_core.archive import silent
+from archive_core.audit import Audit
 from archive_core.errors import LeaseHeldError, UnknownObjectError
 from archive_core.findings import Verdict
 from archive_core.holding import Holder
+from archive_core.identifiers import BATCH, system_object
 from archive_core.repair.result import RepairResult
 from tests.integration.test_damage import BIG, HARMS, a_sample, other_file, sound
 from tests.world import OPERATOR, World
@@ -75,6 +78,52 @@ def whole_again(world: World, before: dict[str, dict[str, bytes]]) -> None:
 
 def both(world: World) -> dict[str, dict[str, bytes]]:
     return {store: snapshot(world, store) for store in ("one", "two")}
+
+
+# -- what is known ------------------------------------------------------------------------------
+
+
+class EndedError(Exception):
+    """The process ends here."""
+
+
+def test_what_fixity_has_named_is_put_right_before_everything_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repair that is interrupted while it reads has already put right what was known: objects and system objects."""
+    before = both(world)
+    flip(the_file(world, "two", "v1/content/data/big.bin"), 100)
+    batch = world.archive.copies.roots[0].object_path(system_object(BATCH, 1))
+    (world.store("one") / batch / "inventory.json.sha512").unlink()
+    named = world.archive.fixity.run(actor=OPERATOR, anew=True, progress=silent).audit.findings
+    assert {entry.store for entry in named} == {"one", "two"}
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise EndedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Audit, "examine", interrupted)
+        with pytest.raises(EndedError):
+            repair(world)
+    whole_again(world, before)
+
+    done = repair(world)
+    assert (done.repaired, done.findings) == ([], [])
+
+
+def test_what_cannot_be_put_right_is_told_once_however_it_became_known(world: World) -> None:
+    """Known to fixity and met again by the audit; and what was harmed since the check is found as well."""
+    for store in ("one", "two"):
+        flip(the_file(world, store, "v1/content/data/big.bin"), 100)
+    world.archive.fixity.run(actor=OPERATOR, anew=True, progress=silent)
+    flip(the_file(world, "two", "v1/content/data/big.bin"), CHUNK + 7)
+    last = the_file(world, "one", "inventory.json")
+    last.unlink()
+
+    done = repair(world)
+    assert [entry.code for entry in done.findings if entry.code == "NO_GOOD_COPY"] == ["NO_GOOD_COPY"] * 2
+    assert len({(entry.store, entry.path, entry.code) for entry in done.findings}) == len(done.findings)
+    assert last.exists()
 
 
 # -- one copy -----------------------------------------------------------------------------------

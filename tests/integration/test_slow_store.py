@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,30 @@ def test_a_deposit_does_not_wait_for_it_and_it_owes_nothing_in_the_end(world: Wo
     assert ids(world, "three") == ids(world, "one")
     assert world.archive.stores.compare(silent).same
     assert world.audit().findings == []
+
+
+def test_no_other_process_pays_what_is_still_being_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content of an update is there and its head is not: who pays the debt would take it for what an interrupted write
+    left, and clear it under the head that comes next."""
+    told = world.deposit({"a.txt": b"1"})
+    go, store = threading.Event(), root_of(world, "three").store
+    real = store.replace_heads
+
+    def late(heads: Sequence[Any]) -> None:
+        assert go.wait(LONG)
+        real(heads)
+
+    monkeypatch.setattr(store, "replace_heads", late)
+    world.update(told.poid, {"a.txt": b"2"})
+    with closing(world.open()) as other:
+        (payment,) = other.debts.pay(silent)
+        assert (payment.paid, payment.error) == (0, "the store has yet to answer what it was given")
+        assert [path.read_bytes() for path in world.files("three", "v2/content/data/a.txt")] == [b"2"]
+        go.set()
+        soon(lambda: not world.archive.copies.late.under_way("three"))
+        assert [payment.owed for payment in other.debts.pay(silent)] == [0]
+    assert world.audit().findings == []
+    assert world.archive.stores.compare(silent).same
 
 
 def test_what_it_could_not_take_in_the_end_is_still_owed(world: World, slow: Slow) -> None:

@@ -2,7 +2,8 @@
 
 The rules this module keeps
  * What one round plants is healed before the next one plants anything.
- * A fixity run that came to its end has named every damage that lay there from before its beginning.
+ * A fixity run that came to its end has named every damage that lay there from before its beginning. Before
+   everything is repaired there is one, as an operator does it: a repair that is killed has then done what was known.
  * Fixity and repair name nothing that was not planted, but stores that are away just now.
  * A command that was killed, or met a store that was away, is begun again; after some kills it is spared.
 """
@@ -52,10 +53,11 @@ class Caretaker:
                 continue
             self._ledger.count("rounds of damage")
             dice = self._chance.random()
-            if dice < 0.25 or self._ledger.counts["rounds of damage"] == 1:
-                self._fixity(planted)
             named = [one.damage.name for one in planted if is_poid(one.damage.name)]
-            self._heal(planted, named if dice > 0.15 and len(named) == len(planted) else [])
+            one_by_one = dice > 0.15 and len(named) == len(planted)
+            if not one_by_one or dice < 0.25 or self._ledger.counts["rounds of damage"] == 1:
+                self._fixity(planted)
+            self._heal(planted, named if one_by_one else [])
 
     def _fixity(self, planted: Sequence[Planted]) -> None:
         """One cycle over every store, however often it is killed."""
