@@ -5,8 +5,8 @@ Rules kept here
    version read and verified from a store that holds it, and written as any other.
  * What was destroyed is owed by nobody, and so is what no store holds: it was acknowledged to nobody.
  * A store that is away keeps no other from being paid, and nothing is lost by being broken off anywhere.
- * While any process has a write to a store under way that nobody waits for, the store is not paid: what is cleared
-   before a copy is made would be what that write is about to name.
+ * While any process has a write to a store under way that nobody waits for, nothing is cleared there before a copy is
+   made: it may be what that write is about to name. What would need it waits. The same bytes may be written twice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from archive_core.catalogue.catalogue import Catalogue
 from archive_core.catalogue.rows import CopyDebt
 from archive_core.copying import Copiers, copiers_into
-from archive_core.errors import ArchiveError, ConflictError, DamageError, UnavailableError
+from archive_core.errors import ArchiveError, ConcurrentChangeError, ConflictError, DamageError, UnavailableError
 from archive_core.expecting import Expectations
 from archive_core.findings import utc_text
 from archive_core.holding import Holder
@@ -37,6 +37,8 @@ from archive_core.replication import Copies
 from archive_core.stored_packages import package_of
 
 Progress = Callable[[str, int, int | None], None]
+
+STILL_WRITING = "another process has yet to end what it writes to the store"
 
 TOGETHER = 200
 """Objects that share the durable steps of a store when they are copied."""
@@ -67,6 +69,7 @@ class _Load:
     debts: Sequence[CopyDebt]
     folder: TemporaryDirectory[str]
     gone: AbstractSet[str]
+    may_clear: bool
     fresh: list[ArchivalPackage] = field(default_factory=list)
     size: int = 0
     left: dict[str, str] = field(default_factory=dict)
@@ -126,7 +129,7 @@ class Debts:
             root = next((root for root in self._copies.roots if root.store.name == owed.store), None)
             if root is None or (store is not None and store != owed.store):
                 continue
-            if self._copies.late.under_way(owed.store) or self._expectations.of(owed.store):
+            if self._copies.late.under_way(owed.store):
                 payments.append(Payment(owed.store, 0, owed.objects, "the store has yet to answer what it was given"))
                 continue
             if owed.store in self._copies.refused:
@@ -207,13 +210,15 @@ class Debts:
         """Read and verify what a store lacks; what cannot be read, and objects with several versions, are settled at
         once."""
         gone = self._gone(debts)
-        load = _Load(debts, TemporaryDirectory(dir=self._copies.scratch), gone)
+        # Asked after the debts were read: whoever writes one of these objects said so before it noted the debt.
+        may_clear = not self._expectations.of(root.store.name)
+        load = _Load(debts, TemporaryDirectory(dir=self._copies.scratch), gone, may_clear)
         try:
             for number, debt in enumerate(debts):
                 if poid_of(debt.storage_object) in gone:
                     continue
                 try:
-                    package = self._bring(root, debt.storage_object, Path(load.folder.name) / str(number))
+                    package = self._bring(root, debt.storage_object, Path(load.folder.name) / str(number), may_clear)
                 except (ConflictError, DamageError, UnavailableError) as error:
                     if isinstance(error, UnavailableError) and self._is_away(root):
                         raise
@@ -223,7 +228,7 @@ class Debts:
                     load.fresh.append(package)
                     load.size += sum(file.size for file in package.new_content.values())
                 if load.size > TOGETHER_BYTES:
-                    load.left |= self._write(root, load.fresh)
+                    load.left |= self._write(root, load.fresh, may_clear)
                     load.fresh, load.size = [], 0
         except UnavailableError as error:
             load.problem = error
@@ -234,7 +239,7 @@ class Debts:
         with load.folder:
             if load.problem is not None:
                 raise load.problem
-            left = load.left | self._write(root, load.fresh)
+            left = load.left | self._write(root, load.fresh, load.may_clear)
         self._paid(root, [debt for debt in load.debts if debt.storage_object not in left], load.gone)
         return left
 
@@ -250,7 +255,7 @@ class Debts:
         self._copies.after_write({root.store.name: objects})
         self._catalogue.paid_copies(root.store.name, debts)
 
-    def _bring(self, root: StorageRoot, object_id: str, folder: Path) -> ArchivalPackage | None:
+    def _bring(self, root: StorageRoot, object_id: str, folder: Path, may_clear: bool) -> ArchivalPackage | None:
         """A package that is to be written to the store together with others; None when nothing is (any more)."""
         held = self._source(object_id, root)
         if held is None:
@@ -262,11 +267,13 @@ class Debts:
             return None
         if there is None and head.head_number == 1:
             return package_of(source, object_id, 1, folder, head=head)
+        if not may_clear:
+            raise ConcurrentChangeError(STILL_WRITING, store=root.store.name)
         leftovers.clear_unfinished(root, object_id)
         self._copies.bring(root, object_id, source, head.head_number)
         return None
 
-    def _write(self, root: StorageRoot, packages: Sequence[ArchivalPackage]) -> dict[str, str]:
+    def _write(self, root: StorageRoot, packages: Sequence[ArchivalPackage], may_clear: bool) -> dict[str, str]:
         if not packages:
             return {}
         try:
@@ -276,7 +283,8 @@ class Debts:
             left = {}
             for package in packages:
                 try:
-                    leftovers.clear_unfinished(root, package.object_id)
+                    if may_clear:
+                        leftovers.clear_unfinished(root, package.object_id)
                     root.write_version(package)
                 except (ConflictError, DamageError) as error:
                     left[package.object_id] = str(error)

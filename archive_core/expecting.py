@@ -1,8 +1,8 @@
 """Every process is told that a store has yet to answer one of them.
 
 Rules kept here
- * While a write goes on that nobody waits for, nobody pays the debts of that store: who pays clears what no head names,
-   and that may be what the write is about to name.
+ * While a write goes on that nobody waits for, nobody clears what no head names in that store: it may be what the
+   write is about to name.
  * It is said before the debt is noted, and taken back when the write has ended. Whoever is gone expects nothing; where
    that cannot be seen from here, what is not said again for `TERM` counts no more.
 """

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from archive_core import debts
 from archive_core.archive import silent
 from archive_core.errors import StoreUnavailableError
 from archive_core.late import patience_for
@@ -98,7 +99,7 @@ def test_a_deposit_does_not_wait_for_it_and_it_owes_nothing_in_the_end(world: Wo
     assert world.audit().findings == []
 
 
-def test_no_other_process_pays_what_is_still_being_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_other_process_clears_what_is_still_being_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Content of an update is there and its head is not: who pays the debt would take it for what an interrupted write
     left, and clear it under the head that comes next."""
     told = world.deposit({"a.txt": b"1"})
@@ -111,10 +112,12 @@ def test_no_other_process_pays_what_is_still_being_written(world: World, monkeyp
 
     monkeypatch.setattr(store, "replace_heads", late)
     world.update(told.poid, {"a.txt": b"2"})
+    other_one = world.deposit({"a.txt": b"3"})
     with closing(world.open()) as other:
         (payment,) = other.debts.pay(silent)
-        assert (payment.paid, payment.error) == (0, "the store has yet to answer what it was given")
+        assert (payment.owed, payment.error) == (1, debts.STILL_WRITING)
         assert [path.read_bytes() for path in world.files("three", "v2/content/data/a.txt")] == [b"2"]
+        assert f"urn:trusted-archive:{other_one.poid}" in ids(world, "three")
         go.set()
         soon(lambda: not world.archive.copies.late.under_way("three"))
         assert [payment.owed for payment in other.debts.pay(silent)] == [0]

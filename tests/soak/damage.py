@@ -1,7 +1,7 @@
 """Planted damage: of what kinds, to which copies, and whether it was healed to the byte.
 
 The rules this module keeps
- * Harm is done to one store's copy of an object that every store holds and that nobody updates; the object gets no
+ * Harm is done to one store's copy of an object that every store holds, none owes and nobody updates; it gets no
    other harm until that one is healed. So each damage has good copies elsewhere, and each must be found.
  * Healed means: every file of that copy is what it was before, and nothing lies beside it.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
 from archive_core.identifiers import object_name, storage_object_for
@@ -135,6 +136,9 @@ class Harming:
             old = [poid for poid, at in self._ledger.settled if at < time.monotonic() - 3]
         if len(old) < 3 * number:
             return []
+        owed = self._owed()
+        if owed is None:
+            return []
         ids = [storage_object_for(poid) for poid in self._chance.sample(old, min(len(old), 3 * number))]
         if self._chance.random() < 0.3:
             ids += self._chance.sample(system_objects, min(len(system_objects), max(1, number // 6)))
@@ -143,9 +147,17 @@ class Harming:
         for object_id in ids:
             if len(planted) == number:
                 break
-            if one := self._plant(object_id):
+            if object_id not in owed and (one := self._plant(object_id)):
                 planted.append(one)
         return planted
+
+    def _owed(self) -> set[str] | None:
+        """What some store owes: a sidecar that is missing there is no damage. None while the database is away."""
+        try:
+            with psycopg.connect(self._place.url.replace("+psycopg", "")) as connection:
+                return {row[0] for row in connection.execute("SELECT storage_object FROM copy_debts").fetchall()}
+        except psycopg.Error:
+            return None
 
     def _plant(self, object_id: str) -> Planted | None:
         try:
