@@ -20,9 +20,10 @@ from benchmarks.figures import BenchmarkError, Figure, Goal, LineResult, Outcome
 from benchmarks.measuring import run
 from benchmarks.workspace import Workspace, archive_command
 from signing.examination.documents import Document
+from signing.examination.forking import Template
 from signing.examination.registry import examine
 from signing.examination.request import NamedPath, Request
-from signing.examination.sandbox import examine_apart
+from signing.examination.sandbox import Runs, examine_and_ask
 from signing.keys import SigningKey, load_key
 from signing.pkcs11_key import Pkcs11Address, Pkcs11Key
 from signing.seals import DeviceSealer, SoftwareSealer
@@ -56,7 +57,7 @@ def measure(space: Workspace) -> LineResult:
             f"seals: {_times(space)} statements of {len(STATEMENT)} bytes in one process, SHA-512 (JSON with P-384: "
             "SHA-384), no revocation data fetched; the module is SoftHSM2, one session",
             f"examinations: {_times(space)} times the same small file, trusted by nobody; in this process (what the "
-            "formats cost), and two of them in a process of its own (as `examine` and deposits do it)",
+            "formats cost), in an interpreter of its own (as `examine` does it), and in a forked process (deposits)",
             "the large PDF: one signature over all of it, the whole command `trusted-archive examine`",
             f"deposits: {_times(space)} signed PDFs one after another, in this process, on two stores; p99 of so "
             "few is the slowest",
@@ -129,6 +130,7 @@ def _examinations(space: Workspace, folder: Path, world: World) -> Iterator[Figu
     from tests.unit.signing.examination.signing_world import NOW, nobody
 
     trust = nobody()
+    template = Template()
     for name, octets in _files(world).items():
         found = examine(Document(name, octets), trust=trust, at=NOW)
         if not found.examined or not found.signatures or not all(one.signature_intact for one in found.signatures):
@@ -141,12 +143,14 @@ def _examinations(space: Workspace, folder: Path, world: World) -> Iterator[Figu
         if name in APART:
             path = folder / f"examined-{name}"
             path.write_bytes(octets)
-            yield _rate(space, f"{name}, apart", "examinations", _apart(path, NOW))
+            yield _rate(space, f"{name}, in an interpreter of its own", "examinations", _apart(path, NOW))
+            yield _rate(space, f"{name}, in a forked process", "examinations", _apart(path, NOW, template.run))
+    template.close()
 
 
-def _apart(path: Path, at: datetime) -> Callable[[], object]:
+def _apart(path: Path, at: datetime, run: Runs | None = None) -> Callable[[], object]:
     def apart() -> None:
-        if not examine_apart(Request(NamedPath(path, path.name), at)).examined:
+        if not examine_and_ask(Request(NamedPath(path, path.name), at), run=run).examination.examined:
             raise BenchmarkError(f"{path.name} was not examined")
 
     return apart

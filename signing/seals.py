@@ -43,6 +43,9 @@ from signing.waiting import completed
 DIGEST = "sha512"
 """What a seal digests with, unless it is told otherwise."""
 
+_OF_PDF = "sha512"
+"""What is signed in a PDF is digested with this."""
+
 MAX_INSIDE = 64 * 1024
 """Bytes of a revocation list or response that is put into the seal itself."""
 
@@ -69,7 +72,7 @@ class _CadesSealer:
     def seal(self, content: bytes, *, at: datetime) -> Seal:
         try:
             with self._lock:
-                signer = self._signer()
+                signer = self._signer(self._digest)
                 signer.signed_attr_prov_spec = _Attributes(signer.signing_cert, at)
                 signed = completed(signer.async_sign_general_data(content, self._digest, detached=True, use_cades=True))
         except (SigningError, ValueError, TypeError, OSError) as error:
@@ -91,9 +94,9 @@ class _CadesSealer:
         stamper = _Stamper(stamp)
         try:
             with self._lock:
-                signer = self._signer()
+                signer = self._signer(_OF_PDF)
                 signer.signed_attr_prov_spec = _NamingAttributes(signer.signing_cert)
-                signed = completed(signer.async_sign(digest, "sha512", use_pades=True, timestamper=stamper))
+                signed = completed(signer.async_sign(digest, _OF_PDF, use_pades=True, timestamper=stamper))
         except ArchiveError:
             raise  # of the time-stamp
         except (SigningError, ValueError, TypeError, OSError) as error:
@@ -101,7 +104,8 @@ class _CadesSealer:
         octets = bytes(signed.dump())
         return Seal(octets, merged([self._source(octets, at), *stamper.data]), self._test_trust)
 
-    def _signer(self) -> signers.Signer:
+    def _signer(self, digest: str) -> signers.Signer:
+        """What signs over this digest, named as pyHanko does."""
         raise NotImplementedError
 
     def _keyed(self) -> KeyDevice:
@@ -128,18 +132,19 @@ class SoftwareSealer(_CadesSealer):
             return validation_source(at) if validation_source else ValidationData((key.certificate, *key.chain))
 
         super().__init__(test_trust=test_trust, source=source or known, digest=digest)
+        self._in_file = cache(lambda: FileKey(key))  # to read an RSA key is to check it, which takes its time
         certificate = x509.Certificate.load(key.certificate)
+        self._made: signers.Signer | None = None
+        if certificate.public_key.algorithm == "rsa":
+            return  # pyHanko's signer reads the key for each signature
         self._made = signers.SimpleSigner(
             signing_cert=certificate,
             signing_key=keys.PrivateKeyInfo.load(key.private_key),
             cert_registry=_registry(key.chain),
-            prefer_pss=certificate.public_key.algorithm == "rsa",
         )
 
-        self._in_file = cache(lambda: FileKey(key))  # to read an RSA key is to check it, which takes its time
-
-    def _signer(self) -> signers.Signer:
-        return self._made
+    def _signer(self, digest: str) -> signers.Signer:
+        return self._made or _signer_of(self._in_file(), digest)
 
     def _keyed(self) -> KeyDevice:
         return self._in_file()
@@ -162,15 +167,18 @@ class DeviceSealer(_CadesSealer):
 
         super().__init__(test_trust=test_trust, source=source or known, digest=digest)
         self._device = device
-        self._name = digest
 
-    def _signer(self) -> signers.Signer:
-        certificate, *chain = self._device.certificates()
-        mechanism = mechanism_for(certificate, self._device.schemes(), self._name)
-        return _DeviceSigner(self._device, certificate, tuple(chain), mechanism)
+    def _signer(self, digest: str) -> signers.Signer:
+        return _signer_of(self._device, digest)
 
     def _keyed(self) -> KeyDevice:
         return self._device
+
+
+def _signer_of(device: KeyDevice, digest: str) -> signers.Signer:
+    certificate, *chain = device.certificates()
+    mechanism = mechanism_for(certificate, device.schemes(), digest.replace("_", "-"))
+    return _DeviceSigner(device, certificate, tuple(chain), mechanism)
 
 
 class _DeviceSigner(signers.Signer):

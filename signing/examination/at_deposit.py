@@ -1,7 +1,8 @@
 """The examination of what is deposited: each file apart, detached signatures with the files they are over.
 
 Rules kept here
- * Files are examined as they lie, never changed; each in a process of its own with limits, several at a time.
+ * Files are examined as they lie, never changed; each in a process of its own with limits (`forking`), several at a
+   time.
  * A file that by its first octets has no format that is known, or none that the profile asks for, starts no process and
    is told as not examined, by name.
  * A detached signature is tried over the files of the same deposit that it may be named after: `a.pdf` for
@@ -29,9 +30,10 @@ from archive_core.findings import SubIndication, Verdict
 from archive_core.ports import FileExamination, ValidationData
 from policies.examination import ExaminationPolicy
 from signing.examination.asks import Ask, Collected
+from signing.examination.forking import Template
 from signing.examination.report_json import to_json
 from signing.examination.request import NamedPath, Request, TrustGiven
-from signing.examination.sandbox import Limits, examine_and_ask
+from signing.examination.sandbox import Limits, Runs, examine_and_ask
 from signing.examination.sniffing import HEAD, may_be
 from signing.examination.values import DocumentFormat, Examination, TimestampExamination
 
@@ -99,6 +101,7 @@ class DepositExaminer:
         self._limits = limits or Limits()
         self._reach = reach
         self._at_once = at_once or len(os.sched_getaffinity(0))
+        self._template = Template()
 
     def examine(
         self,
@@ -116,7 +119,7 @@ class DepositExaminer:
         trust = self._trust if isinstance(self._trust, TrustGiven) else self._trust(at)
         with ExitStack() as staged:
             paths = _staged(files, staged)
-            work = _Work(trust, self._limits, self._reach, at, policy, existed, material)
+            work = _Work(self._template.run, trust, self._limits, self._reach, at, policy, existed, material)
             pool = staged.enter_context(ThreadPoolExecutor(self._at_once, thread_name_prefix="examine"))
             found = [
                 _passed_over(name, reason) if reason else pool.submit(work.examined, name, path, paths)
@@ -129,6 +132,7 @@ class DepositExaminer:
 class _Work:
     """One deposit's examination."""
 
+    run: Runs
     trust: TrustGiven
     limits: Limits
     reach: Reach | None
@@ -151,7 +155,7 @@ class _Work:
                 tuple(asked.answers.items()) if self.policy.collect else None,
             )
             try:
-                apart = examine_and_ask(request, self.limits)
+                apart = examine_and_ask(request, self.limits, run=self.run)
             except OSError as error:
                 raise ExaminationUnavailableError(f"{name[:80]!a} cannot be examined: {error}") from error
             except ValueError as error:

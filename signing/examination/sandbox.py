@@ -1,7 +1,8 @@
 """Examining a document in a process of its own, with limits on time, memory and the answer's size.
 
 Rules kept here
- * The child is a fresh interpreter, not a fork: it inherits no memory, no threads, no open files but three.
+ * The child is a fresh interpreter, not a fork of this process: it inherits no memory, no threads, no open files but
+   three. Whoever examines many documents has them examined by forks of such an interpreter (`forking`).
  * Whatever becomes of the child (killed, crashed, silent, talking too much), the caller gets an `Examination`: one
    that says "not examined" and why, never an exception over bad input and never a good verdict.
  * When the wall clock has run out, the child's whole process group is killed.
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from archive_core.findings import Finding
@@ -51,6 +52,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What a child answered, or None and why it did not."""
+
+    answer: bytes | None
+    why: str = ""
+
+
+Runs = Callable[[Sequence[str], bytes, Limits], Outcome]
+"""Has `child.main(words)` run in a process of its own, with what is asked on its standard input."""
+
+
+@dataclass(frozen=True)
 class Apart:
     """What a process found, and what it would ask for; nothing where nobody wanted to know."""
 
@@ -63,15 +76,17 @@ def examine_apart(request: Request, limits: Limits | None = None) -> Examination
     return examine_and_ask(request, limits).examination
 
 
-def examine_and_ask(request: Request, limits: Limits | None = None) -> Apart:
-    """Raises OSError when the document or its detached data cannot be read, or no process can be started, and
+def examine_and_ask(request: Request, limits: Limits | None = None, *, run: Runs | None = None) -> Apart:
+    """What a process of its own says of a document; `run` has the child's `main` run, by default in a fresh
+    interpreter. Raises OSError when the document or its detached data cannot be read, or no process can be started, and
     ValueError when what is to be trusted cannot be read. Never for what is in the document."""
     limits = limits or Limits()
     size = request.document.path.stat().st_size
     for one in (request.document, *request.detached):
         with one.path.open("rb"):
             pass
-    outcome = _run(request, limits, size)
+    words = [str(limits.memory + 2 * size), str(limits.cpu_seconds)]
+    outcome = (run or _fresh)(words, request.to_bytes(), limits)
     if outcome.answer is None:
         return Apart(_not_examined(request, size, outcome.why))
     return _read(request, size, outcome.answer)
@@ -105,17 +120,8 @@ def _not_examined(request: Request, size: int, why: str) -> Examination:
     return replace(examination, complete=False, findings=(Finding(STOPPED, why),))
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a child answered, or None and why it did not."""
-
-    answer: bytes | None
-    why: str = ""
-
-
-def _run(request: Request, limits: Limits, size: int) -> Outcome:
-    words = [str(limits.memory + 2 * size), str(limits.cpu_seconds)]
-    return run_apart("signing.examination.child", words, request.to_bytes(), limits)
+def _fresh(words: Sequence[str], asked: bytes, limits: Limits) -> Outcome:
+    return run_apart("signing.examination.child", words, asked, limits)
 
 
 def run_apart(
@@ -123,21 +129,23 @@ def run_apart(
 ) -> Outcome:
     """Run `main(words)` of a module in a fresh interpreter, with what is asked on its standard input. It inherits the
     descriptors given and no others; limits on its own memory and time are for itself to set."""
-    command = [sys.executable, "-I", "-B", "-c", _START, "\n".join(sys.path), module, *words]
     with tempfile.TemporaryFile() as given:
         given.write(asked)
         given.seek(0)
-        with _started(command, given.fileno(), descriptors) as child:
-            answer, said, why = _listen(child, limits)
+        with _living(started(module, words, given.fileno(), subprocess.PIPE, descriptors=descriptors)) as child:
+            assert child.stdout is not None
+            assert child.stderr is not None
+            answer, said, why = listen(child.stdout.fileno(), child.stderr.fileno(), limits)
             if why:
                 return Outcome(None, why)
             code = child.wait(timeout=5)
     if code == 0:
         return Outcome(answer)
-    return Outcome(None, _why(code, said))
+    return Outcome(None, why_it_ended(code, said))
 
 
-def _why(code: int, said: bytes) -> str:
+def why_it_ended(code: int, said: bytes) -> str:
+    """Why a child with this exit code (negative: the signal's number) and these last words gave no answer."""
     if code == -signal.SIGXCPU or code == -signal.SIGKILL:
         return "its limit of processor time was reached"
     if code < 0:
@@ -147,20 +155,30 @@ def _why(code: int, said: bytes) -> str:
     return f"its process ended with code {code}{f' ({lines[-1][:200]})' if lines else ''}"
 
 
-@contextlib.contextmanager
-def _started(words: list[str], asked: int, descriptors: Sequence[int]) -> Iterator[subprocess.Popen[bytes]]:
-    """The child, which is gone when the block ends."""
-    environment = {"LANG": "C.UTF-8", "PYTHONHASHSEED": "random", "PATH": os.defpath}
-    child = subprocess.Popen(  # noqa: S603 - this interpreter and words of ours
-        words,
+def started(
+    module: str,
+    words: Sequence[str],
+    asked: int = subprocess.DEVNULL,
+    answers: int | None = subprocess.DEVNULL,
+    *,
+    descriptors: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """A fresh interpreter that runs `main(words)` of a module; it has a session of its own."""
+    return subprocess.Popen(  # noqa: S603 - this interpreter and words of ours
+        [sys.executable, "-I", "-B", "-c", _START, "\n".join(sys.path), module, *words],
         stdin=asked,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
+        stdout=answers,
+        stderr=answers,
+        env={"LANG": "C.UTF-8", "PYTHONHASHSEED": "random", "PATH": os.defpath},
         cwd="/",
         start_new_session=True,
         pass_fds=tuple(descriptors),
     )
+
+
+@contextlib.contextmanager
+def _living(child: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """The child, which is gone when the block ends."""
     try:
         yield child
     finally:
@@ -173,15 +191,14 @@ def _started(words: list[str], asked: int, descriptors: Sequence[int]) -> Iterat
                 stream.close()
 
 
-def _listen(child: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, bytes, str]:
-    """What the child answers, its last words on standard error, and why it was not listened to any longer."""
-    assert child.stdout is not None
-    assert child.stderr is not None
+def listen(answers: int, says: int, limits: Limits) -> tuple[bytes, bytes, str]:
+    """What comes on two descriptors: the child's answer, and its last words on standard error; and why it was not
+    listened to any longer."""
     until = time.monotonic() + limits.wall_seconds
     answer, said = bytearray(), bytearray()
     with selectors.DefaultSelector() as waiting:
-        waiting.register(child.stdout, selectors.EVENT_READ)
-        waiting.register(child.stderr, selectors.EVENT_READ)
+        waiting.register(answers, selectors.EVENT_READ)
+        waiting.register(says, selectors.EVENT_READ)
         while waiting.get_map():
             left = until - time.monotonic()
             if left <= 0:
@@ -190,7 +207,7 @@ def _listen(child: subprocess.Popen[bytes], limits: Limits) -> tuple[bytes, byte
                 piece = os.read(key.fd, 65536)
                 if not piece:
                     waiting.unregister(key.fileobj)
-                elif key.fileobj is child.stdout:
+                elif key.fd == answers:
                     answer += piece
                 else:
                     said = (said + piece)[-_LAST_WORDS:]

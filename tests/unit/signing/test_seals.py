@@ -9,19 +9,21 @@ from typing import Any
 
 import pytest
 from asn1crypto import cms
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from archive_core.errors import SettingsError
 from archive_core.findings import SubIndication, Verdict
-from archive_core.ports import Seal, Sealer, ValidationData
+from archive_core.ports import Seal, Sealer, TokenFor, ValidationData
 from policies.algorithms import current_algorithms
 from signing.cms import parse_signed_message
+from signing.file_key import FileKey
 from signing.keys import SigningKey, load_key
 from signing.local_keys import ML_DSA_65
 from signing.local_trust import LocalTrust, Making, create_local_trust
 from signing.seal_validation import SealVerifier
-from signing.seals import MAX_INSIDE, SoftwareSealer
+from signing.seals import MAX_INSIDE, DeviceSealer, SoftwareSealer
 from tests.unit.signing import forge
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -132,17 +134,44 @@ def test_what_is_no_detached_seal_fails(trust: LocalTrust, seal: Seal) -> None:
         assert (found.verdict, found.sub_indication) == (Verdict.FAILED, SubIndication.FORMAT_FAILURE)
 
 
-@pytest.mark.parametrize("kind", ["rsa3072", "p256", "p384", "ed25519", "mldsa65"])
-def test_seals_of_other_keys_pass_too(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "digest"),
+    [
+        *((kind, "sha512") for kind in ("rsa3072", "p256", "p384", "ed25519", "mldsa65")),
+        ("rsa3072", "sha256"),
+        ("rsa3072", "sha3-512"),
+    ],
+)
+def test_seals_of_other_keys_pass_too(kind: str, digest: str) -> None:
     """The seal key is whatever the operator has."""
     root = forge.authority()
     signer = forge.issued("Sealer", root, key=forge.new_key(kind), extensions=[(forge.key_usage(), True)])
-    sealed = SoftwareSealer(_signing_key(signer)).seal(CONTENT, at=forge.NOW)
+    sealed = SoftwareSealer(_signing_key(signer), digest=digest).seal(CONTENT, at=forge.NOW)
     judge = SealVerifier([root.der], algorithms=current_algorithms())
     data = ValidationData((), (forge.crl(root),))
     found = judge.assess_seal(sealed.der, CONTENT, at=forge.NOW, data=data)
     assert (found.verdict, found.test_trust) == (Verdict.PASSED, False), found.message
     assert sealed.validation_data.certificates[0] == signer.der
+
+
+@pytest.mark.parametrize("kind", ["software", "device"])
+def test_what_is_signed_in_a_pdf_names_the_digest_that_it_was_made_with(kind: str) -> None:
+    """Whatever else seals digest with: RSASSA-PSS says its digest a second time, in its parameters."""
+    root = forge.authority()
+    signer = forge.issued("Sealer", root, key=forge.new_key("rsa3072"), extensions=[(forge.key_usage(), True)])
+    key = _signing_key(signer)
+    sealer = SoftwareSealer(key, digest="sha256") if kind == "software" else DeviceSealer(FileKey(key), digest="sha256")
+    stamp = forge.Recipe(forge.time_stamp_unit(forge.authority())).token()
+    sealed = sealer.seal_digest(b"d" * 64, at=forge.NOW, stamp=lambda _: TokenFor(stamp, ValidationData(())))
+    (info,) = cms.ContentInfo.load(sealed.der)["content"]["signer_infos"]
+    algorithm = info["signature_algorithm"]["parameters"]["hash_algorithm"]["algorithm"].native
+    assert (algorithm, info["digest_algorithm"]["algorithm"].native) == ("sha512", "sha512")
+    signer.key.public_key().verify(
+        info["signature"].native,
+        info["signed_attrs"].untag().dump(),
+        padding.PSS(padding.MGF1(hashes.SHA512()), 64),
+        hashes.SHA512(),
+    )
 
 
 def _signing_key(identity: forge.Identity) -> SigningKey:

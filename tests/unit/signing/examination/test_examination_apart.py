@@ -5,19 +5,32 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from archive_core.findings import Verdict
 from signing.examination import sandbox
+from signing.examination.forking import Template
 from signing.examination.request import NamedPath, Request, TrustGiven
-from signing.examination.sandbox import STOPPED, Limits, examine_apart
+from signing.examination.sandbox import STOPPED, Limits, Runs, examine_and_ask, examine_apart
 from signing.examination.values import Examination
 from tests.unit.signing.examination.signing_world import NOW, World, plain_pdf
 from tests.vectors import REPOSITORY
 
 MIB = 1024 * 1024
+
+
+@pytest.fixture(params=["fresh", pytest.param("forked", marks=pytest.mark.slow)])
+def run(request: pytest.FixtureRequest) -> Iterator[Runs | None]:
+    """Both ways to have a process of one's own."""
+    if request.param == "fresh":
+        yield None
+        return
+    template = Template()
+    yield template.run
+    template.close()
 
 
 def request_for(path: Path, trust: TrustGiven | None = None) -> Request:
@@ -41,10 +54,10 @@ def _why(examination: Examination) -> str:
     return examination.reason
 
 
-def test_the_process_answers_as_the_program_does(world: World, signed: Path) -> None:
+def test_the_process_answers_as_the_program_does(world: World, signed: Path, run: Runs | None) -> None:
     """Trust, time and document travel to the child and the values back."""
     trust = TrustGiven(test_anchors=(world.local.anchor,), material=world.trust().extra)
-    apart = examine_apart(request_for(signed, trust))
+    apart = examine_and_ask(request_for(signed, trust), run=run).examination
 
     assert apart.verdict is Verdict.PASSED
     assert apart.signatures == world.examined(signed.read_bytes()).signatures
@@ -71,7 +84,7 @@ def test_the_process_answers_as_the_program_does(world: World, signed: Path) -> 
     ids=["busy", "asleep", "greedy", "talkative", "crash", "exit", "liar", "deep", "silent"],
 )
 def test_whatever_becomes_of_the_process_there_is_an_answer(
-    signed: Path, monkeypatch: pytest.MonkeyPatch, body: str, limits: Limits, why: str
+    signed: Path, monkeypatch: pytest.MonkeyPatch, run: Runs | None, body: str, limits: Limits, why: str
 ) -> None:
     """It is "not examined", with the reason; the child is gone, and soon."""
     taken_over = (
@@ -83,7 +96,7 @@ def test_whatever_becomes_of_the_process_there_is_an_answer(
     monkeypatch.setattr(sandbox, "_START", start)
     begun = time.monotonic()
 
-    assert why in _why(examine_apart(request_for(signed), limits))
+    assert why in _why(examine_and_ask(request_for(signed), limits, run=run).examination)
     assert time.monotonic() - begun < 20
 
 
