@@ -23,8 +23,10 @@ from archive_core.errors import (
     ArchiveError,
     ConcurrentChangeError,
     LeaseHeldError,
+    UnavailableError,
     UnknownObjectError,
 )
+from archive_core.group_commit import GroupCommit
 from archive_core.holding import Holder
 from archive_core.identifiers import TRAIL, TRAIL_DETAIL, number_of, system_object
 from archive_core.journal import detail_of, event_of, event_row
@@ -66,6 +68,7 @@ class Sequencer:
         self._catalogue = catalogue
         self._copies = copies
         self._holder = holder
+        self._recording = GroupCommit(self._record_group, limit=SEGMENT_EVENTS)
 
     def record(
         self,
@@ -79,7 +82,8 @@ class Sequencer:
         subject: str | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """An event in the catalogue now and in a segment soon."""
+        """An event in the catalogue now and in a segment soon; those that come at the same moment share a
+        transaction."""
         personal = {**actor.detail, **(detail or {})}
         event, sidecar = new_event(
             type_,
@@ -92,7 +96,20 @@ class Sequencer:
             subject=subject,
             detail=personal or None,
         )
-        self.record_all([event_row(event, sidecar)])
+        if (error := self._recording.submit(event_row(event, sidecar))) is not None:
+            raise error
+
+    def _record_group(self, rows: Sequence[EventRow]) -> Sequence[ArchiveError | None]:
+        """Record events together, or, when one of them cannot be recorded, each for itself."""
+        try:
+            self._catalogue.record_events(rows)
+            return [None] * len(rows)
+        except UnavailableError as error:
+            return [error] * len(rows)
+        except ArchiveError as error:
+            if len(rows) == 1:
+                return [error]
+        return [answer for row in rows for answer in self._record_group([row])]
 
     def record_all(self, rows: Sequence[EventRow]) -> None:
         """Events in the catalogue now, in as few transactions as their number allows."""
