@@ -38,6 +38,10 @@ LONGEST_WAIT = 300.0
 _QUIET = logging.ERROR
 
 
+class StoppingError(Exception):
+    """A job was broken off, because its process is to end; another one goes on with it."""
+
+
 @dataclass(slots=True)
 class JobHealth:
     """How a job has fared since the process started."""
@@ -85,6 +89,9 @@ class Job:
         self.health.runs += 1
         try:
             error = self.act()
+        except StoppingError:
+            error = None
+            log("job broken off", job=self.name)
         except LeaseHeldError:
             error = None  # another process is doing it: that is as good
         except ArchiveError as failure:
@@ -127,9 +134,15 @@ COPIES_INTERVAL = 10.0
 """Seconds between two looks at what stores lack, at least."""
 
 
-def pay_copies(archive: Archive) -> str | None:
-    """Give stores what they lack; what was in the way of the first that still lacks something."""
-    payments = archive.debts.pay(lambda what, done, total: None)
+def pay_copies(archive: Archive, stopping: threading.Event) -> str | None:
+    """Give stores what they lack; what was in the way of the first that still lacks something. Raises `StoppingError`
+    between two groups of objects."""
+
+    def progress(_what: str, _done: int, _total: int | None) -> None:
+        if stopping.is_set():
+            raise StoppingError
+
+    payments = archive.debts.pay(progress)
     for payment in payments:
         if payment.paid:
             log("copies made", store=payment.store, objects=payment.paid, owed=payment.owed)
@@ -285,8 +298,10 @@ def _discard(_result: object) -> None:
     """The result of a job that says all it has to say by not raising."""
 
 
-def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
-    """Everything that happens by itself, one line each; `interval` in seconds."""
+def jobs_of(archive: Archive, interval: float, stopping: threading.Event | None = None) -> tuple[Job, ...]:
+    """Everything that happens by itself, one line each; `interval` in seconds. What takes long and loses nothing by it
+    is broken off when `stopping` is set."""
+    stopping = stopping or threading.Event()
     return (
         Job("preserve", lambda: preserve_due(archive), interval),
         Job("renew", lambda: renew_unless_paused(archive), max(interval, RENEWAL_INTERVAL)),
@@ -299,7 +314,7 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
         Job("index", lambda: _discard(archive.searching.catch_up(most=INDEXED_AT_ONCE)), interval),
         Job("run jobs", lambda: _discard(archive.run_jobs()), interval),
         Job("keep locks", lambda: keep_locks(archive), max(interval, LOCKS_INTERVAL)),
-        Job("pay copies", lambda: pay_copies(archive), max(interval, COPIES_INTERVAL)),
+        Job("pay copies", lambda: pay_copies(archive, stopping), max(interval, COPIES_INTERVAL)),
         Job("clear leftovers", lambda: clear_leftovers(archive), max(interval, LEFTOVERS_INTERVAL), at_once=True),
     )
 
@@ -307,8 +322,9 @@ def jobs_of(archive: Archive, interval: float) -> tuple[Job, ...]:
 class Scheduler:
     """Runs jobs in threads of this process until it is stopped."""
 
-    def __init__(self, jobs: tuple[Job, ...]) -> None:
+    def __init__(self, jobs: tuple[Job, ...], stopping: threading.Event | None = None) -> None:
         self.jobs = jobs
+        self._stopping = stopping or threading.Event()
         logging.getLogger("apscheduler").setLevel(_QUIET)
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(max(1, len(jobs)))},
@@ -323,7 +339,8 @@ class Scheduler:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Start nothing more and wait for what is running."""
+        """Start nothing more, break off what may be, and wait for the rest of what is running."""
+        self._stopping.set()
         self._scheduler.shutdown(wait=True)
 
     def to_json(self) -> dict[str, object]:

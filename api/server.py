@@ -16,6 +16,7 @@ import logging
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -192,7 +193,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
         archive = self._build(self._settings)
         archive.notifying.begin()
         app = create_app(archive, settings=self._settings)
-        scheduler = Scheduler(jobs_of(archive, self._settings.server.interval) if self._works else ())
+        stopping = threading.Event()
+        jobs = jobs_of(archive, self._settings.server.interval, stopping) if self._works else ()
+        scheduler = Scheduler(jobs, stopping)
         app.extensions[SCHEDULER_EXTENSION] = scheduler
         scheduler.start()
         leave_alone_what_is_there()

@@ -32,8 +32,8 @@ def work(settings: ArchiveSettings, build: Build, *, only: Sequence[str] = (), b
         try:
             archive.ready()
             archive.notifying.begin()
-            jobs = _chosen(jobs_of(archive, settings.server.interval), only, but)
-            scheduler = Scheduler(jobs)
+            jobs = _chosen(jobs_of(archive, settings.server.interval, stop), only, but)
+            scheduler = Scheduler(jobs, stop)
             scheduler.start()
             log("working", jobs=[job.name for job in jobs])
             stop.wait()

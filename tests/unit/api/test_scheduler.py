@@ -14,7 +14,7 @@ from io import StringIO
 import pytest
 
 from api.logs import JsonLines
-from api.scheduler import LONGEST_WAIT, Job, Scheduler, jobs_of, preserve_due
+from api.scheduler import LONGEST_WAIT, Job, Scheduler, jobs_of, pay_copies, preserve_due
 from archive_core.errors import LeaseHeldError, TimestampAuthorityUnavailableError
 from archive_core.lifecycle import Actor, BatchView
 
@@ -148,6 +148,30 @@ def test_a_batch_that_waits_is_a_failure() -> None:
 
     assert preserve_due(archive) == "the TSA does not answer"  # type: ignore[arg-type]
     assert preserve_due(archive) is None  # type: ignore[arg-type]
+
+
+def test_what_is_broken_off_at_a_stop_is_no_failure(entries: StringIO) -> None:
+    """Copies are paid group by group; between two of them a stop is heard."""
+    stopping = threading.Event()
+    groups: list[int] = []
+
+    class Debts:
+        def pay(self, progress: Callable[[str, int, int | None], None]) -> list[object]:
+            for number in range(5):
+                groups.append(number)
+                if number == 1:
+                    stopping.set()
+                progress("copying", number, 5)
+            raise AssertionError("a stop was not heard")
+
+    class Paying:
+        debts = Debts()
+
+    job = Job("pay copies", lambda: pay_copies(Paying(), stopping), 1.0)  # type: ignore[arg-type]
+    job()
+    assert groups == [0, 1]
+    assert (job.health.runs, job.health.failures) == (1, 0)
+    assert "job broken off" in entries.getvalue()
 
 
 def test_every_job_runs_and_a_stop_waits(entries: StringIO) -> None:
