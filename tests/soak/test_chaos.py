@@ -33,7 +33,7 @@ def _run(seconds: float, folder: Path, *, rate: float) -> dict[str, Any]:
 @pytest.mark.timeout(2400)
 def test_three_minutes_of_chaos(tmp_path: Path) -> None:
     """Acknowledged = present = verifying; every damage found and healed; every class of fault came."""
-    _run(180.0, tmp_path, rate=5.0)
+    _run(180.0, tmp_path, rate=3.0)
 
 
 @pytest.mark.timeout(4 * 3600)
