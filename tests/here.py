@@ -12,7 +12,7 @@ import pytest
 
 from signing.examination import at_deposit, child, sandbox
 from signing.examination.request import Request
-from signing.examination.sandbox import Apart, Limits
+from signing.examination.sandbox import Apart, Limits, Runs
 
 
 def examine_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,6 +21,6 @@ def examine_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(at_deposit, "examine_and_ask", examined_here)
 
 
-def examined_here(request: Request, limits: Limits | None = None) -> Apart:
+def examined_here(request: Request, limits: Limits | None = None, *, run: Runs | None = None) -> Apart:
     """What `examine_and_ask` does."""
     return sandbox._read(request, request.document.path.stat().st_size, child._answered(request.to_bytes()))
