@@ -24,6 +24,7 @@ from signing.examination.template import DESCRIPTORS, MESSAGE, REFUSED
 
 _GRACE = 5.0
 """Seconds that a process may take to end after its last word."""
+_TRIES = 3
 
 
 class Template:
@@ -38,6 +39,13 @@ class Template:
     def run(self, words: Sequence[str], asked: bytes, limits: Limits) -> Outcome:
         """Run `child.main(words)` in a process of its own, with what is asked on its standard input. Raises OSError
         when no process can be started."""
+        for _ in range(_TRIES):
+            if (outcome := self._run(words, asked, limits)) is not None:
+                return outcome
+        raise OSError("the process of which others are forked ended again and again")
+
+    def _run(self, words: Sequence[str], asked: bytes, limits: Limits) -> Outcome | None:
+        """As `run`; None when the template was gone before it had forked, or with what it had forked."""
         with contextlib.ExitStack() as stack:
             given = stack.enter_context(tempfile.TemporaryFile())
             given.write(asked)
@@ -47,7 +55,7 @@ class Template:
             line, far_end = socket.socketpair()
             stack.enter_context(line)
             with far_end:
-                self._ask(words, [given.fileno(), answering.fileno(), saying.fileno(), far_end.fileno()])
+                template = self._ask(words, [given.fileno(), answering.fileno(), saying.fileno(), far_end.fileno()])
             answering.close()
             saying.close()
             octets, last_words, why = listen(answer.fileno(), said.fileno(), limits)
@@ -60,11 +68,12 @@ class Template:
             if status.startswith(REFUSED.encode()):
                 raise OSError(status[1:].decode("utf-8", "replace"))
             if not status:
-                return Outcome(None, "its process ended, and nobody told how")
+                return None if _has_ended(template) else Outcome(None, "its process ended, and nobody told how")
             code = int(status)
             return Outcome(octets) if code == 0 else Outcome(None, why_it_ended(code, last_words))
 
-    def _ask(self, words: Sequence[str], descriptors: Sequence[int]) -> None:
+    def _ask(self, words: Sequence[str], descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
+        """Returns the template that was asked."""
         assert len(descriptors) == DESCRIPTORS
         message = [json.dumps(list(words)).encode("ascii")]
         with self._lock:
@@ -75,6 +84,8 @@ class Template:
             except (BrokenPipeError, ConnectionError):  # it ended since
                 self._start()
                 socket.send_fds(self._connected(), message, descriptors)
+            assert self._process is not None
+            return self._process
 
     def _connected(self) -> socket.socket:
         assert self._connection is not None
@@ -99,6 +110,14 @@ class Template:
         """End the template, if there is one."""
         with self._lock:
             self._forget()
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(0.5)  # its descriptors are closed a moment before it is gone
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _pipe(stack: contextlib.ExitStack) -> tuple[BinaryIO, BinaryIO]:

@@ -158,6 +158,10 @@ def test_no_process_is_an_error_and_no_verdict(asked: Request, monkeypatch: pyte
         with pytest.raises(OSError, match="no process is left"):
             examine_and_ask(asked, run=template.run)
         template.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "_START", "raise SystemExit(3)")
+        with pytest.raises(OSError, match="again and again"):
+            examine_and_ask(asked, run=Template().run)
     monkeypatch.setattr(forking, "started", _cannot)
     with pytest.raises(OSError, match="none can be started"):
         examine_and_ask(asked, run=Template().run)
