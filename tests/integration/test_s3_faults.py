@@ -248,7 +248,8 @@ def test_a_dispensable_bucket_that_hangs_keeps_no_deposit_waiting(
     patience = "[copies]\npatience = 0.5\n"
     home_with_bucket(tmp_path, place, more="required = false", copies=patience, endpoint=proxy.endpoint)
     world = World(tmp_path)
-    first = world.deposit({"a.txt": b"1"})
+    world.deposit({"a.txt": b"1"})
+    all_answered(world)  # a machine that is busy may have taken longer than half a second
     slow = Fault("slow", seconds=4.0)
     proxy.faults.append(slow)
     told = []
@@ -262,17 +263,22 @@ def test_a_dispensable_bucket_that_hangs_keeps_no_deposit_waiting(
         assert time.monotonic() - began < 4.0
         assert world.archive.copies.late.under_way("two")
         assert world.archive.ready() == {"status": "ready", "stores": ["one"]}
-    assert (first.stores, {one.stores for one in told}) == (("one", "two"), {("one",)})
+    assert {one.stores for one in told} == {("one",)}
     proxy.faults.clear()
+    all_answered(world)
+    assert [payment.owed for payment in world.archive.debts.pay(silent)] == [0]
+    assert world.archive.stores.compare(silent).same
+    assert world.audit().findings == []
+    world.archive.close()
+
+
+def all_answered(world: World) -> None:
+    """Waits until the bucket has answered everything that it was given."""
     until = time.monotonic() + 60
     while world.archive.copies.late.under_way("two"):
         assert time.monotonic() < until
         time.sleep(0.05)
     world.archive.copies.away.answered("two")
-    assert [payment.owed for payment in world.archive.debts.pay(silent)] == [0]
-    assert world.archive.stores.compare(silent).same
-    assert world.audit().findings == []
-    world.archive.close()
 
 
 def test_a_name_that_the_bucket_cannot_take_is_refused_before_anything_is_written(
