@@ -31,6 +31,7 @@ from api.views import (
     bulk,
     changes,
     deposits,
+    holds,
     keys,
     objects,
     organisations,
@@ -56,6 +57,7 @@ ROUTES: tuple[Route, ...] = (
     *organisations.ROUTES,
     *keys.ROUTES,
     *signatures.ROUTES,
+    *holds.ROUTES,
     *TS119512,
     *system.ROUTES,
 )

@@ -22,6 +22,7 @@ from archive_core.audit import Audit
 from archive_core.audit_destroyed import DestroyedObjects
 from archive_core.audit_result import AuditResult, brief, damage_events, damaged_objects
 from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.holds import LegalHold
 from archive_core.catalogue.rows import EventRow, JobRow, KeyRow, VersionRow
 from archive_core.changes import Changes
 from archive_core.content import Content, require_living
@@ -30,7 +31,7 @@ from archive_core.debts import Debts
 from archive_core.deposit import Deposit
 from archive_core.destruction.destroying import Destruction, DestructionView
 from archive_core.destruction.judging import Gone
-from archive_core.errors import ArchiveError, LeaseHeldError, SizeLimitError
+from archive_core.errors import ArchiveError, LeaseHeldError, SizeLimitError, UnderLegalHoldError
 from archive_core.evidence.verification import DataObject
 from archive_core.examining import Examining
 from archive_core.examining_later import ExaminingLater, Patience
@@ -43,6 +44,7 @@ from archive_core.identifiers import PoidMint
 from archive_core.jobs import Jobs
 from archive_core.journal import detail_of, event_of
 from archive_core.keys import OVERLAP, Keys
+from archive_core.legal_holds import Holding, HoldsView
 from archive_core.lifecycle import (
     Acknowledgement,
     Actor,
@@ -265,6 +267,15 @@ class Archive:
             holder=holder,
             published=published,
             on_damage=damage,
+        )
+        self._holding = Holding(
+            clock=clock,
+            catalogue=catalogue,
+            copies=copies,
+            sequencer=self._sequencer,
+            holder=holder,
+            locks=self.locks,
+            finish_destructions=self._destruction.finish,
         )
         self._gone = Gone(
             catalogue=catalogue,
@@ -538,6 +549,20 @@ class Archive:
         self.organisations.recount(self._row(poid, None, actor).originator)
         return view
 
+    def place_hold(self, poids: Sequence[str], *, name: str | None = None, reason: str, actor: Actor) -> HoldsView:
+        """Put objects under a legal hold: nothing of them is destroyed until it is lifted; see `Holding.place`."""
+        with self._refusals(actor, "hold"):
+            return self._holding.place(poids, name=name, reason=reason, actor=actor)
+
+    def lift_hold(self, poids: Sequence[str], *, name: str | None = None, reason: str, actor: Actor) -> HoldsView:
+        """Lift a legal hold from objects; see `Holding.lift`."""
+        with self._refusals(actor, "lift a hold"):
+            return self._holding.lift(poids, name=name, reason=reason, actor=actor)
+
+    def legal_holds(self, poids: Sequence[str] | None = None, *, actor: Actor) -> list[LegalHold]:
+        """The legal holds that stand, on everything that the actor may see or on some objects."""
+        return self._holding.standing(poids, actor=actor)
+
     def renew(self, request: RenewalRequest, *, actor: Actor, progress: Progress = silent) -> RenewalResult:
         """Renew evidence; see `Renewing.run`."""
         return self.renewing.run(request, actor=actor, progress=progress)
@@ -557,11 +582,12 @@ class Archive:
         return self._viewing.version(row)
 
     def show(self, poid: str, version: int | None = None, *, actor: Actor) -> VersionView:
-        """A version with its files, and which versions there are."""
+        """A version with its files, which versions there are, and the legal holds that the object is under."""
         row = self._row(poid, version, actor)
         listed = [] if row.destroyed else self.catalogue.files(row.poid, row.version)
         files = tuple(map(file_view, listed))
-        return self._viewing.version(row, files, tuple(other.version for other in self.catalogue.versions(poid)))
+        versions = tuple(other.version for other in self.catalogue.versions(poid))
+        return self._viewing.version(row, files, versions, self.catalogue.legal_holds([poid]))
 
     def file(self, poid: str, version: int | None, path: str, *, actor: Actor) -> FileView:
         """One file of a version, by the depositor's path or its logical path."""
@@ -868,12 +894,15 @@ class Archive:
     # -- events -------------------------------------------------------------------------------
 
     def record_refusal(self, error: ArchiveError, *, actor: Actor, what: str) -> None:
-        """A request that was refused is an event, with the reason in the erasable detail."""
+        """A request that was refused is an event, with the reason in the erasable detail; that a held object was to be
+        destroyed is one of the object's own."""
+        held = error.facts.get("poid") if isinstance(error, UnderLegalHoldError) else None
         self._sequencer.record(
             EventType.REFUSAL,
             Outcome.FAILURE,
             error.code,
             actor=actor,
+            poid=held if isinstance(held, str) else None,
             detail={"what": what, "message": str(error)[:2000]},
         )
 

@@ -202,6 +202,18 @@ class NotInQuarantineError(ConflictError):
     """The version is not set aside; there is nothing to be decided about it."""
 
 
+class UnderLegalHoldError(ConflictError):
+    """The object is under a legal hold; it can be destroyed when the last one is lifted."""
+
+
+class NotUnderLegalHoldError(ConflictError):
+    """The object is under no such legal hold; there is nothing to be lifted."""
+
+
+class DestructionBegunError(ConflictError):
+    """The destruction of the object was begun before; it can be put under no legal hold any more."""
+
+
 # -- nobody yet -------------------------------------------------------------------------------
 
 

@@ -206,6 +206,19 @@ class DestroyedView:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldView:
+    """A legal hold that an object is under: its id, its name if it has one, since when. Why, and by whom it was placed,
+    is not for everybody who may see the object."""
+
+    hold: str
+    name: str | None
+    since: datetime
+
+    def to_json(self) -> dict[str, object]:
+        return {"hold": self.hold, "name": self.name, "since": utc_text(self.since)}
+
+
+@dataclass(frozen=True, slots=True)
 class VersionView:
     """A version as `list` and `show` give it: only facts that rebuild from the stores."""
 
@@ -228,6 +241,8 @@ class VersionView:
     destroyed: DestroyedView | None = None
     examined: str | None = None
     examine_later: bool = False
+    holds: tuple[HoldView, ...] = ()
+    """The object's legal holds, where one object is shown; a list of many does not look."""
 
     def to_json(self) -> dict[str, object]:
         shown: dict[str, object] = {
@@ -248,6 +263,8 @@ class VersionView:
         }
         if self.examined is not None:
             shown["examined"] = {"outcome": self.examined, "later": self.examine_later}
+        if self.holds:
+            shown["holds"] = [hold.to_json() for hold in self.holds]
         if self.destroyed is not None:
             shown["destroyed"] = self.destroyed.to_json()
         if self.files:

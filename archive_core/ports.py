@@ -311,6 +311,20 @@ class LocksObjects(Protocol):
         ...
 
 
+@runtime_checkable
+class HoldsObjects(Protocol):
+    """What a store that locks may offer besides: versions that nobody can delete until they are released."""
+
+    def hold_object(self, object_path: str, on: bool) -> int:
+        """Hold every version of every file of the OCFL object at a path, or release them; returns how many there are.
+        What was held is looked at again. Raises `StoreUnavailableError`."""
+        ...
+
+    def is_on_hold(self, object_path: str) -> bool | None:
+        """Whether all versions of an object are held; None when only some are."""
+        ...
+
+
 WantedObject = tuple[str, str, tuple[str, ...]]
 """An object's path in the store, its id, and digest algorithms besides sha512."""
 

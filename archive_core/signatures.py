@@ -90,7 +90,8 @@ class Signatures:
         `Archive.destroy` does: what is not evidenced yet is not destroyed."""
         row = self._catalogue.version(poid, version, actor.originator)
         require_living(row)
-        self._quarantine.rejected(row, reason, actor=actor)
+        if not self._catalogue.legal_holds([poid]):  # what is held is refused below: then nothing was rejected
+            self._quarantine.rejected(row, reason, actor=actor)
         self._destroy(poid, reason, actor)
         return self._view(self._catalogue.version(poid, row.version, actor.originator))
 

@@ -8,13 +8,15 @@ Rules kept here
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from archive_core.admission import DATA
 from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.holds import LegalHold
 from archive_core.catalogue.rows import FileRow, VersionRow
 from archive_core.destruction.judging import Gone
-from archive_core.lifecycle import FileView, Status, VersionView
+from archive_core.lifecycle import FileView, HoldView, Status, VersionView
 from archive_core.quarantine import is_held
 
 
@@ -26,8 +28,14 @@ class Viewing:
         self._gone = gone
         self._test_trust = test_trust
 
-    def version(self, row: VersionRow, files: tuple[FileView, ...] = (), versions: tuple[int, ...] = ()) -> VersionView:
-        """A version; with its files and the numbers of all versions where the caller has them."""
+    def version(
+        self,
+        row: VersionRow,
+        files: tuple[FileView, ...] = (),
+        versions: tuple[int, ...] = (),
+        holds: Sequence[LegalHold] = (),
+    ) -> VersionView:
+        """A version; with its files, the numbers of all versions and its object's holds where the caller has them."""
         batch = self._catalogue.batch(row.batch) if row.batch is not None else None
         evidenced: datetime | None = batch.evidenced_at if batch else None
         return VersionView(
@@ -50,6 +58,7 @@ class Viewing:
             destroyed=self._gone.view(row) if row.destroyed else None,
             examined=row.examined,
             examine_later=row.examine_later,
+            holds=() if row.destroyed else tuple(HoldView(hold.hold, hold.name, hold.since) for hold in holds),
         )
 
     def _status(self, row: VersionRow, evidenced: bool) -> Status:

@@ -7,6 +7,8 @@ Rules kept here
  * What is new in a store is a lock debt, noted before anybody is told that it is kept; it is paid once the object is
    acknowledged, so that what is acknowledged to nobody can be cleared.
  * Locks roll: set for some days, looked at in turn, and extended before they end. What was destroyed is not extended.
+ * Legal holds go with them: a debt is paid when lock and hold are as they should be, and the round that extends locks
+   puts holds right that somebody took off.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.rows import LockDebt
 from archive_core.errors import ArchiveError, DamageError, SettingsError, UnavailableError, UnknownObjectError
 from archive_core.findings import utc_text
+from archive_core.hold_locks import looked_at, put_right
 from archive_core.holding import Holder
 from archive_core.identifiers import is_poid, object_name
 from archive_core.lifecycle import Actor
@@ -33,6 +37,8 @@ from archive_core.trail.events import EventType, Outcome
 PROBE_EVERY = timedelta(days=1)
 BUDGET = 60.0
 """Seconds of one look at locks; what is left is looked at in the next."""
+PATIENCE = 5.0
+"""Seconds for which whoever wants something locked now waits for the round that does it anyway."""
 _TOGETHER = 200
 
 
@@ -195,21 +201,50 @@ class Locks:
             raise problem
         return done
 
+    def settle(self, objects: Sequence[str]) -> dict[str, str]:
+        """Pay now what is owed of these storage objects; which stores owe it still, and why. They are asked again by
+        the next round."""
+        owed = {}
+        for root in self._copies.roots:
+            name, store = root.store.name, root.store
+            policy, debts = self.policies.get(name), self._catalogue.lock_debts_of(name, objects)
+            if policy is None or not debts:
+                continue
+            judged = self.judged(name)
+            if not isinstance(store, LocksObjects) or judged is None or not judged.holds:
+                owed[name] = "its locks are not known to hold"
+                continue
+            try:
+                with self._holder.hold(f"locks {name}", patience=PATIENCE):
+                    for start in range(0, len(debts), _TOGETHER):
+                        self._holder.renew()
+                        self._pay_these(root, store, policy, debts[start : start + _TOGETHER])
+            except ArchiveError as error:
+                owed[name] = str(error)
+                continue
+            if self._catalogue.lock_debts_of(name, objects):
+                owed[name] = "something of it is being written"
+        return owed
+
     def _pay(self, root: StorageRoot, store: LocksObjects, policy: LockPolicy) -> int:
         name, after, done = root.store.name, "", 0
         while debts := self._catalogue.lock_debts(name, after, _TOGETHER):
             after = debts[-1].storage_object
             self._holder.renew()
-            paid = []
-            for debt in debts:
-                object_id, at = debt.storage_object, self._clock.now()
-                wanted = self._is_to_lock(root, object_id, settled=debt.since < at - GRACE)
-                if wanted:
-                    store.lock_object(root.object_path(object_id), at + policy.ahead)
-                    done += 1
-                if wanted is not None:
-                    paid.append(debt)
-            self._catalogue.paid_locks(name, paid)
+            done += self._pay_these(root, store, policy, debts)
+        return done
+
+    def _pay_these(self, root: StorageRoot, store: LocksObjects, policy: LockPolicy, debts: Sequence[LockDebt]) -> int:
+        paid, done = [], 0
+        for debt in debts:
+            object_id, at = debt.storage_object, self._clock.now()
+            wanted = self._is_to_lock(root, object_id, settled=debt.since < at - GRACE)
+            if wanted:
+                store.lock_object(root.object_path(object_id), at + policy.ahead)
+                done += 1
+            if wanted is not None and put_right(self._catalogue, root, object_id):
+                paid.append(debt)
+        self._catalogue.paid_locks(root.store.name, paid)
         return done
 
     def _is_to_lock(self, root: StorageRoot, object_id: str, *, settled: bool) -> bool | None:
@@ -247,7 +282,10 @@ class Locks:
             for path in root.object_paths(directory.rstrip("/")):
                 self._holder.renew()
                 object_id = root.layout.object_id(path)
-                if object_id is None or not self._is_to_lock(root, object_id, settled=False):
+                if object_id is None or (wanted := self._is_to_lock(root, object_id, settled=False)) is None:
+                    continue
+                done += looked_at(self._catalogue, root, object_id)
+                if not wanted:
                     continue
                 until = store.locked_until(path)
                 if until is None or until < at + policy.renew:

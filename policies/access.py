@@ -33,7 +33,7 @@ class Permission(enum.StrEnum):
     ADMINISTER = "administer"
     """Keys and organisations."""
     OPERATE = "operate"
-    """The whole of it: stores, evidence, trail, destruction."""
+    """The whole of it: stores, evidence, trail, destruction, legal holds."""
 
 
 MAY: Mapping[str, frozenset[Permission]] = {
@@ -91,6 +91,7 @@ COMMANDS: Mapping[str, Permission] = {
     "sealed-copy": Permission.READ,
     "verify": Permission.VERIFY,
     "destroy": Permission.OPERATE,
+    "hold": Permission.OPERATE,
     "quarantine": Permission.OPERATE,
     "lists": Permission.OPERATE,
     "audit": Permission.OPERATE,

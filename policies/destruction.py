@@ -4,7 +4,9 @@ Rules kept here
  * The instant is that of a fresh time-stamp. An instant before something that is known to have happened proves that a
    clock is wrong, and nothing is destroyed by a wrong clock.
  * What has no evidence yet is not destroyed: it could not be said of it later what it was and since when it existed.
- * Retention and holds are not kept yet; when they are, they are judged here.
+ * A legal hold is no matter of time: it is looked at before any time is asked for, and again in the transaction that
+   begins a destruction (`archive_core.catalogue.holds`).
+ * Retention is not kept yet; when it is, it is judged here. A hold does not stop it from running.
 """
 
 from __future__ import annotations

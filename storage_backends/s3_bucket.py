@@ -266,6 +266,17 @@ class Bucket:
                 Bucket=self.place.bucket, Key=key, VersionId=version, LegalHold={"Status": "ON" if on else "OFF"}
             )
 
+    def is_on_hold(self, key: str, version: str) -> bool:
+        """Whether one version is under a legal hold."""
+        try:
+            with self._asking("look at", key) as client:
+                told = client.get_object_legal_hold(Bucket=self.place.bucket, Key=key, VersionId=version)
+        except NotThereError as error:
+            if error.facts.get("error") == "NoSuchVersion":
+                raise
+            return False
+        return bool(told.get("LegalHold", {}).get("Status") == "ON")
+
     def suspend_versioning(self) -> None:
         """Ask the server to keep no versions any more: of a locked bucket it must refuse that."""
         with self._asking("change", "") as client:

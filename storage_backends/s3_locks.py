@@ -67,10 +67,24 @@ class LockingS3Store(S3Store):
         return min(known) if known and len(known) == len(ends) else None
 
     def hold_object(self, object_path: str, on: bool) -> int:
-        """Set or lift the legal hold of every version below an object's path; returns how many there are."""
-        versions = [kept for kept in self._bucket.versions(f"{self._start}{object_path}/") if not kept.deleted]
+        """Set or lift the legal hold of every version below an object's path; returns how many there are. A server that
+        does not show it afterwards does not hold: `StoreUnavailableError`."""
+        versions = self._versions(object_path)
         self._pool.all(lambda kept: self._bucket.hold(kept.key, kept.version, on), versions)
+        if versions and self.is_on_hold(object_path) is not on:
+            raise StoreUnavailableError(
+                f"store {self._name} does not {'keep' if on else 'lift'} legal holds", store=self._name
+            )
         return len(versions)
+
+    def is_on_hold(self, object_path: str) -> bool | None:
+        """Whether every version below an object's path is under a legal hold; None when only some are."""
+        versions = self._versions(object_path)
+        found = set(self._pool.all(lambda kept: self._bucket.is_on_hold(kept.key, kept.version), versions))
+        return None if len(found) > 1 else True in found
+
+    def _versions(self, object_path: str) -> list[Kept]:
+        return [kept for kept in self._bucket.versions(f"{self._start}{object_path}/") if not kept.deleted]
 
     def probe_locks(self) -> LockProbe:
         """Lock a canary and attack it; see `Canary`. Raises `StoreUnavailableError` and `SettingsError`."""

@@ -32,6 +32,7 @@ _PLACES = {
     "sealed-copy": "giving:sealed_copy",
     "verify": "proving:verify",
     "destroy": "destroying:destroy",
+    "hold": "holding:hold",
     "audit": "proving:audit",
     "repair": "repairing:repair",
     "trace": "looking:trace",

@@ -79,6 +79,9 @@ def _show_lines(view: VersionView) -> Iterable[str]:
         yield "  " + text("destroyed on {time} (time-stamp of {tsa}): {reason}", **told)
         if view.destroyed.owed:
             yield "  " + text("still to be purged in: {stores}", stores=", ".join(view.destroyed.owed))
+    for hold in view.holds:
+        told = {"hold": shown(hold.name or hold.hold), "time": utc_text(hold.since)}
+        yield "  " + text("under the legal hold {hold} since {time}: it cannot be destroyed", **told)
     yield f"  {text('received')}: {utc_text(view.received)}"
     if view.proof_of_existence:
         yield f"  {text('proven to exist since')}: {utc_text(view.proof_of_existence)}"

@@ -21,6 +21,7 @@ from api.cli import (
     destroying_options,
     examine_options,
     fixity_options,
+    holding_options,
     lists_options,
     plan_options,
     quarantine_options,
@@ -213,6 +214,10 @@ def _destroy(parser: argparse.ArgumentParser) -> None:
     destroying_options.options(parser)
 
 
+def _hold(parser: argparse.ArgumentParser) -> None:
+    holding_options.options(parser, _poid)
+
+
 def _update(parser: argparse.ArgumentParser) -> None:
     _one(parser)
     _submission(parser)
@@ -391,6 +396,12 @@ COMMANDS = (
         marked("Destroy an object for ever, in every store"),
         f"trusted-archive destroy {_POID_EXAMPLE} --reason 'disposal 2026/17' --dry-run",
         _destroy,
+    ),
+    Command(
+        "hold",
+        marked("Put objects under a legal hold, so that nobody destroys them, or lift it"),
+        f"trusted-archive hold {_POID_EXAMPLE} --name '12 C 34/2026' --reason 'evidence in court'",
+        _hold,
     ),
     Command("audit", marked("Read every byte of every copy and all evidence"), "trusted-archive audit", _audit),
     Command(

@@ -15,6 +15,7 @@ from api.locale.cs_access import SEARCH as _SEARCH
 from api.locale.cs_backup import BACKUP as _BACKUP
 from api.locale.cs_destroying import DESTROYING as _DESTROYING
 from api.locale.cs_examining import EXAMINING as _EXAMINING
+from api.locale.cs_holds import HOLDS as _HOLDS
 from api.locale.cs_lists import LISTS as _LISTS
 from api.locale.cs_quarantine import QUARANTINE as _QUARANTINE
 from api.locale.cs_renewal import DRILLS as _DRILLS
@@ -294,6 +295,7 @@ TEXTS: dict[str, str] = {
     **_SEARCH,
     **_DESTROYING,
     **_QUARANTINE,
+    **_HOLDS,
     **_LISTS,
     **_EXAMINING,
     **_PLANS,

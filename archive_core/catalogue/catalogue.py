@@ -7,7 +7,7 @@ Rules kept here
  * Each method is one transaction, durable when it returns, and safe under several processes.
  * Bytes go to the stores first, then rows come here; reading goes the other way.
  * The methods of a subject are in its module: claims, versions, batches, renewals, tombstones, debts of
-   copies, examinations, events, leases, access.
+   copies, examinations, legal holds, events, leases, access.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from archive_core.catalogue.claims import Claims
 from archive_core.catalogue.copy_debts import CopyDebts
 from archive_core.catalogue.events import Events
 from archive_core.catalogue.examinations import Examinations
+from archive_core.catalogue.holds import LegalHolds
 from archive_core.catalogue.leases import Leases
 from archive_core.catalogue.originators import Originators
 from archive_core.catalogue.renewals import Renewals
@@ -43,6 +44,7 @@ class Catalogue(
     Tombstones,
     CopyDebts,
     Examinations,
+    LegalHolds,
     Events,
     Leases,
     Access,

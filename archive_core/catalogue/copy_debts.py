@@ -87,10 +87,10 @@ class CopyDebts(Part):
 
     def owe_locks(self, store: str, objects: Iterable[str], at: datetime) -> None:
         """Note that a store holds something new that is to be locked."""
-        values = [{"store": store, "storage_object": name, "since": at, "noted": 1} for name in objects]
-        if values:
+        names = list(objects)
+        if names:
             with writing(self._engine) as connection:
-                connection.execute(_note(connection, lock_debts), values)
+                owe_locks_in(connection, store, names, at)
 
     def lock_debts(self, store: str, after: str = "", limit: int = 1000) -> list[LockDebt]:
         """What a store is to lock behind a storage object, in order of the objects."""
@@ -102,6 +102,16 @@ class CopyDebts(Part):
         )
         with reading(self._engine) as connection:
             return to_rows(LockDebt, connection.execute(query).mappings())
+
+    def lock_debts_of(self, store: str, objects: Iterable[str]) -> list[LockDebt]:
+        """What a store is to lock of these storage objects."""
+        found: list[LockDebt] = []
+        with reading(self._engine) as connection:
+            for chunk in chunks(objects):
+                mine = (lock_debts.c.store == store, lock_debts.c.storage_object.in_(chunk))
+                query = select(lock_debts).where(*mine).order_by(lock_debts.c.storage_object)
+                found += to_rows(LockDebt, connection.execute(query).mappings())
+        return found
 
     def count_lock_debts(self, store: str) -> int:
         """How many objects a store is to lock."""
@@ -136,6 +146,13 @@ class CopyDebts(Part):
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["store"], set_={"state": state, "since": at})
             )
+
+
+def owe_locks_in(connection: Connection, store: str, objects: Sequence[str], at: datetime) -> None:
+    """Note within a transaction that a store is to look at the locks of these objects."""
+    if objects:
+        values = [{"store": store, "storage_object": name, "since": at, "noted": 1} for name in objects]
+        connection.execute(_note(connection, lock_debts), values)
 
 
 def _note(connection: Connection, debts: Table) -> Insert:

@@ -329,6 +329,8 @@ Index(
     sqlite_where=events.c.seq.is_(None),
     postgresql_where=events.c.seq.is_(None),
 )
+_OF_A_HOLD = events.c.type == "legal hold"
+Index("ix_events_legal_holds", events.c.poid, events.c.arrival, sqlite_where=_OF_A_HOLD, postgresql_where=_OF_A_HOLD)
 
 event_counters = Table(
     "event_counters",

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from archive_core.catalogue.base import Part, chunks, to_row, to_rows, to_values, upsert
 from archive_core.catalogue.claims import insert_claim
 from archive_core.catalogue.events import insert_events
+from archive_core.catalogue.holds import lock_object, require_not_held
 from archive_core.catalogue.rows import DeletionDebt, EventRow, TombstoneRow, VersionRow
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import claims, deletion_debts, files, prefix_records, tombstones, versions
@@ -28,11 +29,13 @@ class Tombstones(Part):
     def begin_destruction(self, row: TombstoneRow) -> None:
         """Note that an object is about to be destroyed, and keep updates off it.
 
-        Beginning again changes nothing. Raises UnknownObjectError and, while a version of it is being
-        written, ConcurrentChangeError."""
+        Beginning again changes nothing. Raises UnknownObjectError, UnderLegalHoldError and, while a version of it is
+        being written, ConcurrentChangeError."""
         with writing(self._engine) as connection:
+            lock_object(connection, row.poid)
             if _find(connection, row.poid) is not None:
                 return
+            require_not_held(connection, row.poid)
             head = connection.scalar(select(func.max(versions.c.version)).where(versions.c.poid == row.poid))
             if head is None:
                 raise UnknownObjectError(poid=row.poid)

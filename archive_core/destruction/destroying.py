@@ -7,6 +7,7 @@ The rules it follows
    `settle`, which every round of preservation calls.
  * Whether it may be done is decided by a fresh time-stamp's genTime, never by this machine's clock.
  * Doing it again changes nothing and says what was done.
+ * What is under a legal hold is not destroyed, whatever else is true; the note in the catalogue is not made then.
  * The objects that share a batch with it are not touched: their records need the leaf, and the leaf stays.
 """
 
@@ -18,6 +19,7 @@ from datetime import datetime
 
 from archive_core.batch import system_package
 from archive_core.catalogue.catalogue import Catalogue
+from archive_core.catalogue.holds import refuse_held
 from archive_core.catalogue.rows import DeletionDebt, TombstoneRow, VersionRow
 from archive_core.destruction.form import (
     MAX_REASON,
@@ -138,6 +140,7 @@ class Destruction:
         if rows[0].destroyed:
             return self._known(poid, rows)
         _checked_reason(reason)
+        self._require_free(poid)
         self._require_evidenced(rows)
         return DestructionView(
             poid, reason, len(rows), sizes(rows), keep_digests, dry_run=True, test_trust=self._sealer.test_trust
@@ -148,10 +151,10 @@ class Destruction:
     ) -> DestructionView:
         """Destroy an object with all its versions.
 
-        Raises `UnknownObjectError`, `EvidencePendingError` for what has no evidence yet, `ConflictError` when it may
-        not be destroyed or is being changed, `TimestampAuthorityUnavailableError` without a time-stamp, and
-        `UnavailableError` when a store does not take the tombstone: then nothing is destroyed yet, and a later round
-        finishes it or takes it back. A store that cannot purge is told in the view."""
+        Raises `UnknownObjectError`, `UnderLegalHoldError`, `EvidencePendingError` for what has no evidence yet,
+        `ConflictError` when it may not be destroyed or is being changed, `TimestampAuthorityUnavailableError` without a
+        time-stamp, and `UnavailableError` when a store does not take the tombstone: then nothing is destroyed yet, and
+        a later round finishes it or takes it back. A store that cannot purge is told in the view."""
         rows = self._catalogue.versions(poid, originator)
         _checked_reason(reason)
         with self._holder.hold(LEASE, patience=PATIENCE):
@@ -160,6 +163,7 @@ class Destruction:
                 raise UnavailableError(f"a destruction of it was begun and cannot be finished now: {'; '.join(told)}")
             rows = self._catalogue.versions(poid, originator)
             if not rows[0].destroyed:
+                self._require_free(poid)
                 self._require_evidenced(rows)
                 self._decide(rows, reason, keep_digests, actor)
                 self._sequencer.flush()
@@ -192,6 +196,9 @@ class Destruction:
         return self._copies.read_acknowledged(
             f"{tombstone_object(poid)}", lambda root: read_tombstone(root, poid), self._on_damage
         )
+
+    def _require_free(self, poid: str) -> None:
+        refuse_held(poid, self._catalogue.legal_holds([poid]))
 
     def _require_evidenced(self, rows: Sequence[VersionRow]) -> None:
         for row in rows:

@@ -64,6 +64,7 @@ class EventType(enum.StrEnum):
     TIMESTAMP_RENEWAL = "time-stamp renewal"
     HASH_TREE_RENEWAL = "hash-tree renewal"
     QUARANTINE = "quarantine"
+    LEGAL_HOLD = "legal hold"
     KEY_CREATION = "key creation"
     KEY_REVOCATION = "key revocation"
     REFUSAL = "refusal"

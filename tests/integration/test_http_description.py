@@ -176,7 +176,7 @@ def test_every_answer_is_as_described(
 
 @pytest.mark.parametrize(
     ("path", "method"),
-    [o for o in OPERATIONS if "{poid}" in o[0] and not o[0].endswith(("/quarantine", "/sealed-copies"))],
+    [o for o in OPERATIONS if "{poid}" in o[0] and not o[0].endswith(("/quarantine", "/sealed-copies", "/lifting"))],
     ids=str,
 )
 def test_answers_about_a_real_object_are_as_described(
@@ -190,7 +190,7 @@ def test_answers_about_a_real_object_are_as_described(
         if "path" in case.path_parameters:
             case.path_parameters["path"] = "a/b.txt"
         case.query = {name: value for name, value in case.query.items() if name not in ("version", "line", "path")}
-        if method == "get" and not path.endswith("/trace"):
+        if method == "get" and not path.endswith(("/trace", "/holds")):
             case.query["version"] = 1  # generated updates add others
         answer = case.call(headers=world.key("operator", None))
         case.validate_response(answer, checks=CHECKS)

@@ -36,7 +36,8 @@ def world(tmp_path: Path) -> Iterator[HttpWorld]:
 def address_of(route: Route) -> str:
     return filled(
         route,
-        {"poid": SOME_POID, "path": "a", "job_id": "0" * 32, "key_id": "key-0", "organisation": "1", "upload_id": "0"},
+        {"poid": SOME_POID, "path": "a", "job_id": "0" * 32, "key_id": "key-0", "organisation": "1", "upload_id": "0"}
+        | {"hold": "hold-" + "0" * 32},
     )
 
 

@@ -34,12 +34,15 @@ ABSENT: Mapping[str, str] = {
     "key_id": "key-0000000000000000",
     "organisation": "25063677",
     "upload_id": "0" * 32,
+    "hold": "hold-" + "0" * 32,
 }
 BODIES: Mapping[str, object] = {
     "POST /v1/preservation-objects/<poid>/sealed-copies": {"path": "theirs.txt"},
     "PATCH /v1/organisations/<organisation>": {"name": "x"},
     "POST /v1/keys/<key_id>/replacements": {},
     "POST /v1/preservation-objects/<poid>/quarantine": {"decision": "release", "reason": "x"},
+    "POST /v1/preservation-objects/<poid>/holds": {"name": "12 C 34/2026", "reason": "x"},
+    "POST /v1/preservation-objects/<poid>/holds/<hold>/lifting": {"reason": "x"},
 }
 PIECE = "application/offset+octet-stream"
 WITH_PARTS = [route for route in ROUTES if "<" in route.rule]
@@ -86,6 +89,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
         tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "9"}
         upload = world.client.post("/v1/uploads", headers={**world.key("depositor", THEIRS), **tus})
         keys = world.get("/v1/keys", world.key("administrator", THEIRS)).json["keys"]
+        held = world.archive.place_hold([made.json["poid"]], reason="theirs", actor=OPERATOR)
         there = {
             "poid": made.json["poid"],
             "path": "theirs.txt",
@@ -93,6 +97,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
             "key_id": keys[0]["key_id"],
             "organisation": THEIRS,
             "upload_id": upload.headers["Location"].rpartition("/")[2],
+            "hold": held.holds[0].hold,
         }
         yield Two(world, there)
 
@@ -126,6 +131,9 @@ def test_the_probes_would_find_something(two: Two, route: Route) -> None:
     if route.rule.startswith("/v1/keys"):  # one that nobody needs: it is revoked
         row, _ = two.world.archive.create_key(label="x", role="auditor", originator=THEIRS, actor=OPERATOR)
         parts["key_id"] = row.key_id
+    if "<hold>" in route.rule:  # one that is there still, whatever was asked before
+        held = two.world.archive.place_hold([parts["poid"]], name="another", reason="x", actor=OPERATOR)
+        parts["hold"] = held.holds[0].hold
     there, absent = two.ask(route, parts, who), two.ask(route, ABSENT, who)
 
     assert absent.status_code == 404

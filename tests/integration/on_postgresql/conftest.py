@@ -30,6 +30,7 @@ SAMPLE = {
     "test_reconciling": ["test_a_batch_that_the_catalogue_lost_is_entered_again"],
     "test_destruction": ["test_no_byte_of_it_is_left_and_its_neighbour_is_proven"],
     "test_copies": [],
+    "test_legal_holds": ["test_a_rebuilt_catalogue_knows_the_holds"],
 }
 ON_A_FILE = {
     "test_an_older_catalogue_obeys_the_tombstone": "it puts an older file in the place of the catalogue",
