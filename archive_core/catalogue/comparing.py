@@ -3,7 +3,8 @@
 Rules kept here
  * Rows come in the order of their keys from each database, so that memory is flat whatever the number of objects.
  * What does not follow from the stores is not compared: who recorded when, what a validator said of a time-stamp.
- * A row is put as it is said to be, or entered where there is none; nothing is ever removed.
+ * A row is put as it is said to be, or entered where there is none; nothing is ever removed. The events of an object
+   are numbered on behind those that were put.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Column, Engine, Table, insert, select, update
 
+from archive_core.catalogue.events import number_on
 from archive_core.catalogue.session import reading, writing
 from archive_core.catalogue.tables import batches, events, files, lines, renewals, segments, stamps, versions
 
@@ -88,3 +90,5 @@ def put(engine: Engine, name: str, rows: Sequence[Row]) -> None:
             if not changed.rowcount:
                 entered = {column: value for column, value in row.items() if column != "arrival"}
                 connection.execute(insert(table).values(entered))
+        if name == "events":
+            number_on(connection, rows)

@@ -10,7 +10,7 @@ Rules kept here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -175,6 +175,15 @@ def add_events(connection: Connection, rows: Sequence[EventRow]) -> None:
     for chunk in chunks({row.event_id for row in rows}):
         known.update(connection.execute(_KNOWN, {"ids": chunk}).scalars())
     _add(connection, list({row.event_id: row for row in rows if row.event_id not in known}.values()))
+
+
+def number_on(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Give no number again that one of these events of objects has, within a transaction."""
+    given: dict[str, int] = {}
+    for row in rows:
+        if row["poid"] is not None:
+            given[row["poid"]] = max(row["object_event"], given.get(row["poid"], 0))
+    _advance(connection, given, _AT_LEAST)
 
 
 def _add(connection: Connection, rows: Sequence[EventRow]) -> list[int | None]:

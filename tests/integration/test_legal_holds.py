@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -247,6 +248,30 @@ def test_a_process_that_dies_after_recording_loses_nothing(world: World, monkeyp
         archive, _ = world.rebuilt(store)
         assert [one.name for one in archive.legal_holds(actor=OPERATOR)] == [COURT]
         archive.close()
+
+
+def test_an_older_catalogue_learns_of_the_hold_from_the_stores(world: World, tmp_path: Path) -> None:
+    """A copy from before is put back: once it is put right by the stores, what was held since is held, and what was
+    lifted since is not."""
+    poid, other = first(world), max(world.told)
+    hold(world, other)
+    world.archive.close()
+    shutil.copy(world.home / "catalogue.sqlite3", tmp_path / "backup")
+    world.archive = world.open()
+    hold(world)
+    lift(world, other)
+    expected = world.archive.legal_holds(actor=OPERATOR)
+    world.archive.close()
+    for ending in ("-wal", "-shm"):
+        (world.home / f"catalogue.sqlite3{ending}").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup", world.home / "catalogue.sqlite3")
+    world.archive = world.open()
+    assert [one.poid for one in world.archive.legal_holds(actor=OPERATOR)] == [other]
+    assert world.archive.audit(actor=OPERATOR, reconcile=True).findings == []
+    assert world.archive.legal_holds(actor=OPERATOR) == expected
+    with pytest.raises(UnderLegalHoldError):
+        destroy(world, poid)
+    destroy(world, other)
 
 
 # -- beside destruction ---------------------------------------------------------------------------

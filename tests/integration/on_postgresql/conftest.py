@@ -34,6 +34,7 @@ SAMPLE = {
 }
 ON_A_FILE = {
     "test_an_older_catalogue_obeys_the_tombstone": "it puts an older file in the place of the catalogue",
+    "test_an_older_catalogue_learns_of_the_hold_from_the_stores": "it puts an older file in the place of the catalogue",
     "test_the_tombstone_of_another_archive_is_not_obeyed": "it lays the file of one archive into another",
 }
 """Tests that are not taken over, and why."""
