@@ -275,6 +275,13 @@ class LockProbe:
 
     mode: str
     attacks: tuple[LockAttack, ...]
+    holding: tuple[LockAttack, ...] = ()
+    """The same of one that was under a legal hold, where the kind of store has these."""
+
+    @property
+    def keeps_holds(self) -> bool | None:
+        """Whether what is under a legal hold stayed, and went when it was released; None when nobody tried."""
+        return all(attack.held for attack in self.holding) if self.holding else None
 
     @property
     def holds(self) -> bool:

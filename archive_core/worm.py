@@ -40,6 +40,7 @@ BUDGET = 60.0
 PATIENCE = 5.0
 """Seconds for which whoever wants something locked now waits for the round that does it anyway."""
 _TOGETHER = 200
+_NO_HOLDS = "it does not keep legal holds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Judged:
     holds: bool
     broken: tuple[str, ...]
     error: str | None = None
+    keeps_holds: bool | None = None
+    """Whether legal holds hold there; None when that is not known, or the kind of store has none."""
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -69,6 +72,7 @@ class Judged:
             "holds": self.holds,
             "broken": list(self.broken),
             "error": self.error,
+            "keeps_holds": self.keeps_holds,
         }
 
 
@@ -79,7 +83,7 @@ def read_judged(catalogue: Catalogue, store: str) -> Judged | None:
         return None
     value = json.loads(noted)
     at = datetime.fromisoformat(value["at"])
-    return Judged(at, value["mode"], value["holds"], tuple(value["broken"]), value["error"])
+    return Judged(at, value["mode"], value["holds"], tuple(value["broken"]), value["error"], value.get("keeps_holds"))
 
 
 class Locks:
@@ -139,7 +143,7 @@ class Locks:
             probe: LockProbe = store.probe_locks()
         except SettingsError as error:
             return Judged(at, store.lock_mode, False, (), str(error))
-        return Judged(at, probe.mode, probe.holds, probe.broken)
+        return Judged(at, probe.mode, probe.holds, probe.broken, keeps_holds=probe.keeps_holds)
 
     def refused(self, *, actor: Actor) -> dict[str, str]:
         """The stores that get nothing new because of their locks, and why. One that was never probed is probed."""
@@ -165,6 +169,10 @@ class Locks:
                 told.append(f"store {name}: its locks were not probed yet")
             elif not judged.holds:
                 told.append(f"store {name} does not enforce its locks (probed {utc_text(judged.at)}): {_fault(judged)}")
+            elif judged.keeps_holds is False and self._catalogue.legal_holds():
+                told.append(
+                    f"store {name}: {_NO_HOLDS} (probed {utc_text(judged.at)}), what is held is only locked there"
+                )
             if owed := self._catalogue.count_lock_debts(name):
                 told.append(f"store {name}: {owed} objects are not locked yet")
         return told
@@ -222,7 +230,9 @@ class Locks:
             except ArchiveError as error:
                 owed[name] = str(error)
                 continue
-            if self._catalogue.lock_debts_of(name, objects):
+            if judged.keeps_holds is False:
+                owed[name] = _NO_HOLDS
+            elif self._catalogue.lock_debts_of(name, objects):
                 owed[name] = "something of it is being written"
         return owed
 
@@ -235,17 +245,23 @@ class Locks:
         return done
 
     def _pay_these(self, root: StorageRoot, store: LocksObjects, policy: LockPolicy, debts: Sequence[LockDebt]) -> int:
-        paid, done = [], 0
+        paid, done, holding = [], 0, self._keeps_holds(root)
         for debt in debts:
             object_id, at = debt.storage_object, self._clock.now()
             wanted = self._is_to_lock(root, object_id, settled=debt.since < at - GRACE)
             if wanted:
                 store.lock_object(root.object_path(object_id), at + policy.ahead)
                 done += 1
-            if wanted is not None and put_right(self._catalogue, root, object_id):
+            if wanted is not None and (not holding or put_right(self._catalogue, root, object_id)):
                 paid.append(debt)
         self._catalogue.paid_locks(root.store.name, paid)
         return done
+
+    def _keeps_holds(self, root: StorageRoot) -> bool:
+        """Whether legal holds are set in a store; where the probe saw that they do not hold, nobody waits for them.
+        The round that extends locks sets them when they do."""
+        judged = self.judged(root.store.name)
+        return judged is None or judged.keeps_holds is not False
 
     def _is_to_lock(self, root: StorageRoot, object_id: str, *, settled: bool) -> bool | None:
         """Whether an object is acknowledged and so to be locked; None while that is not known yet."""
@@ -275,7 +291,7 @@ class Locks:
         ended = datetime.fromisoformat(value["ended"]) if value.get("ended") else None
         if ended is not None and ended <= at < ended + policy.renew / 4:
             return 0
-        after = value.get("after", "")
+        after, holding = value.get("after", ""), self._keeps_holds(root)
         for directory in [one for one in root.store.children() if one.endswith("/") and one > after]:
             if directory == "extensions/":
                 continue
@@ -284,7 +300,8 @@ class Locks:
                 object_id = root.layout.object_id(path)
                 if object_id is None or (wanted := self._is_to_lock(root, object_id, settled=False)) is None:
                     continue
-                done += looked_at(self._catalogue, root, object_id)
+                if holding:
+                    done += looked_at(self._catalogue, root, object_id)
                 if not wanted:
                     continue
                 until = store.locked_until(path)

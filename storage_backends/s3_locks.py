@@ -13,6 +13,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from archive_core.errors import ArchiveError, SettingsError, StoreUnavailableError
@@ -20,6 +21,7 @@ from archive_core.ports import LockAttack, LockProbe
 from storage_backends.s3 import S3Store
 from storage_backends.s3_bucket import Bucket, Kept
 from storage_backends.s3_client import RefusedError, S3Place
+from storage_backends.s3_holds import attacked_hold
 
 CANARY_LIFE = timedelta(seconds=90)
 """How long a canary is locked: long enough for the attacks, with clocks that differ."""
@@ -87,10 +89,12 @@ class LockingS3Store(S3Store):
         return [kept for kept in self._bucket.versions(f"{self._start}{object_path}/") if not kept.deleted]
 
     def probe_locks(self) -> LockProbe:
-        """Lock a canary and attack it; see `Canary`. Raises `StoreUnavailableError` and `SettingsError`."""
+        """Lock a canary and attack it, then a held one; see `Canary` and `attacked_hold`. Raises
+        `StoreUnavailableError` and `SettingsError`."""
         if not self.capabilities.locks:
             raise SettingsError("the bucket cannot lock objects: that is said when a bucket is made", store=self._name)
-        return Canary(self._bucket, f"{self._beside}canary-", self._mode).attacked()
+        probe = Canary(self._bucket, f"{self._beside}canary-", self._mode).attacked()
+        return replace(probe, holding=attacked_hold(self._bucket, f"{self._beside}held-"))
 
 
 class Canary:

@@ -177,3 +177,32 @@ def test_what_a_rebuilt_catalogue_holds_is_held_in_the_bucket(world: World) -> N
     assert archive.locks.roll() > 0
     assert held(world) is True
     archive.close()
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_server_that_keeps_no_legal_holds_is_found_out(tmp_path: Path, s3_server: S3Server, method: str) -> None:
+    """It takes them and forgets them, or lets held versions go: locks go on, and whoever places a hold is told; once it
+    keeps them, the hold is set."""
+    with running_proxy(s3_server.endpoint) as proxy:
+        world = opened(tmp_path, s3_server, f"keeps-none-{method.lower()}", proxy.endpoint)
+        poid, locks = poid_of(world), world.archive.locks
+        assert locks.probe(actor=OPERATOR)["two"].keeps_holds is True
+        broken = Fault(
+            "forged", lambda one: one.method == method and ("legal-hold" in one.target or "held-" in one.target)
+        )
+        proxy.faults.append(broken)
+        judged = locks.probe(actor=OPERATOR)["two"]
+        assert (judged.holds, judged.keeps_holds) == (True, False)
+        view = world.archive.place_hold([poid], reason="court", actor=OPERATOR)
+        assert view.owed == {"two": "it does not keep legal holds"}
+        assert any("only locked there" in one for one in locks.warnings())
+        proxy.faults.remove(broken)
+        world.deposit({"b.txt": b"beta"})
+        locks.roll()
+        assert (held(world), world.archive.catalogue.count_lock_debts("two")) == (False, 0)
+        assert locks.probe(actor=OPERATOR)["two"].keeps_holds is True
+        world.clock.advance(days=5)
+        locks.roll()
+        assert held(world) is True
+        assert not any("only locked there" in one for one in locks.warnings())
+        world.archive.close()

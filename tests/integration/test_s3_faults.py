@@ -305,6 +305,7 @@ def test_the_locks_of_a_real_server_hold(s3_server: S3Server, mode: str) -> None
 
     assert (probe.holds, probe.broken) == (True, ())
     assert len(probe.attacks) >= 10
+    assert (probe.keeps_holds, len(probe.holding)) == (True, 5)
     assert list(store.list()) == []
     store.put_objects([new_object("o")])
     until = datetime.now(UTC) + timedelta(minutes=5)
