@@ -116,6 +116,11 @@ def test_the_command_line_lists_and_decides(
     assert (code, found["held"], out.read_bytes()) == (0, True, b"<r>1</r>")
     assert run("preserve")[0] == 0
     assert run("quarantine", "reject", poid, "--reason", "forged")[0] == 2
+    assert run("hold", poid, "--reason", "evidence of a forgery")[0] == 0
+    assert run("quarantine", "reject", poid, "--reason", "forged", "--yes")[0] == 12
+    codes = [one["code"] for one in run("trace", poid)[1]["events"]]  # type: ignore[attr-defined]
+    assert ("under-legal-hold" in codes, "rejected" in codes) == (True, False)
+    assert run("hold", "--release", poid, "--reason", "it is closed")[0] == 0
     code, view = run("quarantine", "reject", poid, "--reason", "forged", "--yes")
     assert (code, view["status"]) == (0, "destroyed")
     assert run("quarantine", "release", poid, "--reason", "late")[0] == 11
