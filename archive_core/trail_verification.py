@@ -32,7 +32,7 @@ from archive_core.replication import Copies, DamageListener
 from archive_core.sequencer import PATIENCE, segment_numbers
 from archive_core.trail.assessing import MAX_FINDINGS, TrailAssessment, assess_segments, leaf_hashes, line_findings
 from archive_core.trail.details import assess_details, detailed_events, missing_details
-from archive_core.trail.segments import Segment, SegmentHeader, split_lines
+from archive_core.trail.segments import Segment, SegmentHeader, split_leaves, split_lines
 from archive_core.trail_reading import Lying, read_details, read_lying
 from archive_core.trail_rows import compare_rows, compare_segment_row
 
@@ -244,14 +244,32 @@ class _Reading:
                 first = SegmentHeader.parse(segment.header).first
             except MalformedDocumentError:
                 return  # a finding of the segment
-            told = assess_details(
-                number, first, split_lines(segment.events), segment.details, whole=not lying.detail_faults
-            )
+            lines, whole = split_lines(segment.events), not lying.detail_faults
+            told = assess_details(number, first, lines, segment.details, whole=whole)
+            if told and (places := _chained(lines, segment.leaves)) is not None:
+                sound = [line for line, place in zip(lines, places, strict=True) if place is not None]
+                at = [place for place in places if place is not None]
+                told = assess_details(number, first, sound, segment.details, whole=whole, places=at)
             yield from told
             if told:
                 return
         for fault in lying.detail_faults:
             yield Finding("TRAIL_DETAILS_DAMAGED", fault, where)
+
+
+def _chained(lines: Sequence[bytes], leaves: bytes) -> list[int | None] | None:
+    """For each line the place at which it was chained, None where it was not, or came twice; None for all when nothing
+    was touched or the list of leaves is broken, which is a finding already. A line that was edited is named as such:
+    what it is committed to now says nothing of a detail."""
+    try:
+        chained = split_leaves(leaves)
+    except MalformedDocumentError:
+        return None
+    found = leaf_hashes(lines)
+    if found == chained:
+        return None
+    left = {leaf: place for place, leaf in enumerate(chained)}
+    return [left.pop(leaf, None) for leaf in found]
 
 
 def _compare_sizes(judged: Sequence[_Judged], longest: int, result: AuditResult) -> None:

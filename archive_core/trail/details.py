@@ -36,13 +36,17 @@ _SAID = {
 }
 
 
-def assess_details(number: int, first: int, lines: Sequence[bytes], details: bytes, *, whole: bool) -> list[Finding]:
+def assess_details(
+    number: int, first: int, lines: Sequence[bytes], details: bytes, *, whole: bool, places: Sequence[int] | None = None
+) -> list[Finding]:
     """Findings `TRAIL_DETAIL_EDITED`, `…_REMOVED`, `…_INSERTED`, `…_REORDERED`, `…_DUPLICATED` about the sidecar of a
-    segment whose `lines`, from event `first` on, are sound."""
-    committed = {event.event_id: (index, event) for index, event in _committed(lines)}
+    segment whose `lines`, from event `first` on, are sound. Where only some are, `places` are theirs, from 0; of the
+    details of the others nothing can be said but that they are no event's."""
+    places_of_lines = range(len(lines)) if places is None else places
+    committed = {event.event_id: (places_of_lines[index], event) for index, event in _committed(lines)}
     found = [_read(line) for line in split_lines(details)]
     there = {one.event_id for one in found if one}
-    places = [
+    expected = [
         (event_id, index)
         for event_id, (index, event) in committed.items()
         if event_id in there or event.type not in _OF_DOCUMENTS
@@ -54,9 +58,9 @@ def assess_details(number: int, first: int, lines: Sequence[bytes], details: byt
     def where(one: Difference) -> str:
         if one.kind is Kind.INSERTED and one.found is not None:
             return f"segment {number}, {DETAILS}, line {one.found + 1}"
-        return event_at(places[one.place][1])
+        return event_at(expected[one.place][1])
 
-    was = [event_id.encode() for event_id, _ in places]
+    was = [event_id.encode() for event_id, _ in expected]
     now = [b"line %d" % line if one is None else one.event_id.encode() for line, one in enumerate(found)]
     changed = [] if was == now else differences(was, now)
     told = [

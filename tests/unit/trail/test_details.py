@@ -73,3 +73,15 @@ def test_erased_details_are_no_finding() -> None:
 def test_the_events_with_details_are_those_of_the_file() -> None:
     """What does not end as such a line does is nobody's."""
     assert detailed_events(b"".join([SIDECAR[0], b"{}\n", SIDECAR[3]])) == {DETAILS[0].event_id, DETAILS[3].event_id}
+
+
+def test_where_lines_are_not_sound_details_are_named_by_the_places_of_those_that_are() -> None:
+    """Events 0 and 3 were edited, so nothing is said of the detail of 3 but that it is no event's; that of 9 was
+    edited, too, and has its own number, whatever number its line has now."""
+    lines = [*SIDECAR[:4], SIDECAR[4].replace(b'"n9"', b'"n8"'), SIDECAR[5]]
+    sound = [number for number in range(12) if number not in (0, 3)]
+    told = assess_details(4, 100, [LINES[one] for one in sound], b"".join(lines), whole=True, places=sound)
+    assert [(one.code, one.where) for one in told] == [
+        ("TRAIL_DETAIL_INSERTED", "segment 4, details.jsonl, line 2"),
+        ("TRAIL_DETAIL_EDITED", at(9)),
+    ]
